@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// An instance as the scheduler sends it: every field kept, the ones that we read typed.
+///
+/// The typed properties are views on ``fields``; setting one changes that field alone, so an instance that is encoded
+/// again loses nothing that a newer sender put into it.
+public struct Instance: Sendable, Hashable {
+    /// The uuid, which names the instance everywhere.
+    public let id: InstanceID
+    /// All fields in the sender's order and spelling.
+    public private(set) var fields: JSONObject
+
+    /// Takes the fields of an instance as a scheduler sends them.
+    ///
+    /// - Throws: ``ComputeFault`` of kind `invalid`, naming the field, when one that we read has the wrong type.
+    public init(fields: JSONObject) throws(ComputeFault) {
+        guard case .string(let uuid) = fields["uuid"] ?? .null else {
+            throw ComputeFault.invalid("an instance has no uuid (a string), so nothing can be done with it")
+        }
+        guard let id = InstanceID(uuid) else {
+            throw ComputeFault.invalid("an instance's uuid is not a uuid")
+        }
+        self.id = id
+        self.fields = fields
+        try Self.validate(fields, id: id)
+    }
+
+    private static func validate(_ fields: JSONObject, id: InstanceID) throws(ComputeFault) {
+        for member in fields.members {
+            guard let form = forms[member.key] else { continue }
+            guard form.accepts(member.value) else {
+                throw ComputeFault.invalid(
+                    "field '\(member.key)' of the instance must be \(form.words), not \(member.value.kindName)",
+                    instance: id)
+            }
+        }
+    }
+
+    /// The type of each field that we read; Folsom's columns, of which all but the uuid may be absent or null.
+    private static let forms: [String: FieldForm] = [
+        "uuid": .text, "name": .text, "host": .text, "launched_on": .text, "project_id": .text, "user_id": .text,
+        "hostname": .text, "display_name": .text, "reservation_id": .text, "image_ref": .text, "kernel_id": .text,
+        "ramdisk_id": .text, "architecture": .text, "os_type": .text, "availability_zone": .text, "user_data": .text,
+        "access_ip_v4": .text, "access_ip_v6": .text, "created_at": .text, "launched_at": .text,
+        "terminated_at": .text, "deleted_at": .text, "key_data": .text, "root_device_name": .text,
+        "id": .wholeNumber, "memory_mb": .size, "vcpus": .size, "root_gb": .size, "ephemeral_gb": .size,
+        "instance_type_id": .wholeNumberOrText, "power_state": .powerState, "vm_state": .vmState,
+        "task_state": .taskState, "instance_type": .object, "metadata": .arrayOrObject,
+    ]
+
+    private func text(_ key: String) -> String? { fields[key]?.string }
+
+    private func number(_ key: String) -> Int? { fields[key]?.int }
+
+    /// The name on the hypervisor (`instance-0000002a`).
+    public var name: String {
+        if let name = text("name") { return name }
+        guard let number = number("id") else { return "instance-\(id)" }
+        let digits = String(number, radix: 16)
+        return "instance-" + String(repeating: "0", count: max(0, 8 - digits.utf8.count)) + digits
+    }
+
+    public var projectID: String? { text("project_id") }
+    public var userID: String? { text("user_id") }
+    public var displayName: String? { text("display_name") }
+    public var hostname: String? { text("hostname") }
+    public var imageRef: String? { text("image_ref").flatMap { $0.isEmpty ? nil : $0 } }
+    public var kernelID: String? { text("kernel_id").flatMap { $0.isEmpty ? nil : $0 } }
+    public var ramdiskID: String? { text("ramdisk_id").flatMap { $0.isEmpty ? nil : $0 } }
+    public var architecture: String? { text("architecture") }
+    public var osType: String? { text("os_type") }
+
+    /// Memory in MiB, at least 1.
+    public var memoryMiB: Int { max(1, number("memory_mb") ?? flavor?["memory_mb"]?.int ?? 1) }
+    /// Virtual processors, at least 1.
+    public var vcpus: Int { max(1, number("vcpus") ?? flavor?["vcpus"]?.int ?? 1) }
+    /// The size of the root disk in GiB; 0 means "as large as the image".
+    public var rootGiB: Int { number("root_gb") ?? flavor?["root_gb"]?.int ?? 0 }
+    /// The size of the ephemeral disk in GiB; 0 means none.
+    public var ephemeralGiB: Int { number("ephemeral_gb") ?? flavor?["ephemeral_gb"]?.int ?? 0 }
+    /// The flavor (`instance_type`) as sent.
+    public var flavor: JSONObject? { fields["instance_type"]?.object }
+    /// The flavor's name (`m1.tiny`).
+    public var flavorName: String? { flavor?["name"]?.string }
+    /// Cloud-init's user data, base64; may hold secrets.
+    public var userData: Secret<String>? { text("user_data").flatMap { $0.isEmpty ? nil : Secret($0) } }
+    /// Whether a config drive is asked for: Folsom sends "" for no, "True", "1" or an image id for yes.
+    public var wantsConfigDrive: Bool {
+        switch fields["config_drive"] ?? .null {
+        case .bool(let wanted): wanted
+        case .string(let text): !["", "false", "False", "0", "no", "None"].contains(text)
+        case .number(let number): number.int != 0
+        default: false
+        }
+    }
+
+    /// The host that owns the instance.
+    public var host: String? {
+        get { text("host") }
+        set { fields["host"] = JSONValue(newValue) }
+    }
+
+    /// The host on which the instance was launched first.
+    public var launchedOn: String? {
+        get { text("launched_on") }
+        set { fields["launched_on"] = JSONValue(newValue) }
+    }
+
+    public var vmState: VMState? {
+        get { text("vm_state").flatMap(VMState.init(rawValue:)) }
+        set { fields["vm_state"] = JSONValue(newValue?.rawValue) }
+    }
+
+    public var taskState: TaskState? {
+        get { text("task_state").flatMap { TaskState(rawValue: $0) } }
+        set { fields["task_state"] = JSONValue(newValue?.rawValue) }
+    }
+
+    public var powerState: PowerState {
+        get { number("power_state").flatMap(PowerState.init(rawValue:)) ?? .noState }
+        set { fields["power_state"] = JSONValue(newValue.rawValue) }
+    }
+
+    public var launchedAt: Timestamp? {
+        get { text("launched_at").flatMap { Timestamp($0) } }
+        set { fields["launched_at"] = JSONValue(newValue?.iso) }
+    }
+
+    public var terminatedAt: Timestamp? {
+        get { text("terminated_at").flatMap { Timestamp($0) } }
+        set { fields["terminated_at"] = JSONValue(newValue?.iso) }
+    }
+
+    public var deletedAt: Timestamp? {
+        get { text("deleted_at").flatMap { Timestamp($0) } }
+        set { fields["deleted_at"] = JSONValue(newValue?.iso) }
+    }
+
+    /// The same instance with everything but the states, the host and the times that `known` holds taken from here:
+    /// what a cast brings refreshes the rest.
+    public func refreshed(keepingStatesOf known: Instance) -> Instance {
+        var merged = self
+        for key in Self.ownedFields { merged.fields[key] = known.fields[key] ?? .null }
+        return merged
+    }
+
+    /// The fields that the worker's own store decides about.
+    public static let ownedFields = [
+        "host", "launched_on", "vm_state", "task_state", "power_state", "launched_at", "terminated_at", "deleted_at",
+    ]
+
+    /// The value that encodes this instance.
+    public var json: JSONValue { .object(fields) }
+}
+
+extension Instance: CustomStringConvertible {
+    /// The id alone: fields may hold user data and keys.
+    public var description: String { "instance \(id)" }
+}
+
+/// The forms that a field of an instance can take.
+private enum FieldForm {
+    case text, wholeNumber, size, wholeNumberOrText, powerState, vmState, taskState, object, arrayOrObject
+
+    var words: String {
+        switch self {
+        case .text: "a string or null"
+        case .wholeNumber: "a whole number or null"
+        case .size: "a whole number from 0 to 2147483647 or null"
+        case .wholeNumberOrText: "a whole number, a string or null"
+        case .powerState: "one of nova's power states (0, 1, 3, 4, 6, 7, 9) or null"
+        case .vmState: "one of nova's vm states or null"
+        case .taskState: "one of nova's task states or null"
+        case .object: "an object or null"
+        case .arrayOrObject: "an array, an object or null"
+        }
+    }
+
+    func accepts(_ value: JSONValue) -> Bool {
+        switch (self, value) {
+        case (_, .null): true
+        case (.text, .string), (.wholeNumberOrText, .string), (.object, .object), (.arrayOrObject, .array),
+            (.arrayOrObject, .object):
+            true
+        case (.wholeNumber, .number(let number)), (.wholeNumberOrText, .number(let number)): number.int != nil
+        case (.size, .number(let number)): number.int.map { (0...2_147_483_647).contains($0) } ?? false
+        case (.powerState, .number(let number)): number.int.flatMap(PowerState.init(rawValue:)) != nil
+        case (.vmState, .string(let text)): VMState(rawValue: text) != nil
+        case (.taskState, .string(let text)): TaskState(rawValue: text) != nil
+        default: false
+        }
+    }
+}

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Why a text is not the JSON that we accept.
+public struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// What is wrong, in words.
+    public let reason: String
+    /// The byte at which it was noticed.
+    public let offset: Int
+
+    public var description: String { "\(reason) at byte \(offset)" }
+}
+
+/// What a text may cost us at the most; beyond it the text is refused, however well formed.
+public struct JSONLimits: Sendable, Equatable {
+    /// Arrays and objects inside one another.
+    public var depth: Int
+    /// Values in the whole document: a bomb of two-byte values would otherwise cost 30 times its size in memory.
+    public var values: Int
+    /// Bytes of one number.
+    public var numberLength: Int
+
+    public init(depth: Int = 64, values: Int = 500_000, numberLength: Int = 512) {
+        self.depth = depth
+        self.values = values
+        self.numberLength = numberLength
+    }
+}
+
+/// Reads JSON text (RFC 8259) into a ``JSONValue``.
+///
+/// Stricter than Python's: no `NaN`, no lone surrogate, no invalid UTF-8, and no key twice in an object, because two
+/// readers of one message must not see different things in it.
+public struct JSONParser {
+    private let bytes: UnsafeBufferPointer<UInt8>
+    private let limits: JSONLimits
+    private var index = 0
+    private var valuesLeft: Int
+
+    /// Parses the whole of `bytes`.
+    public static func parse(_ bytes: [UInt8], limits: JSONLimits = JSONLimits()) throws(JSONError) -> JSONValue {
+        let outcome: Result<JSONValue, JSONError> = bytes.withUnsafeBufferPointer { buffer in
+            parse(buffer, limits: limits)
+        }
+        return try outcome.get()
+    }
+
+    /// Parses the whole of `text`.
+    public static func parse(_ text: String, limits: JSONLimits = JSONLimits()) throws(JSONError) -> JSONValue {
+        var text = text
+        let outcome: Result<JSONValue, JSONError> = text.withUTF8 { buffer in parse(buffer, limits: limits) }
+        return try outcome.get()
+    }
+
+    private static func parse(
+        _ buffer: UnsafeBufferPointer<UInt8>, limits: JSONLimits
+    ) -> Result<JSONValue, JSONError> {
+        var parser = JSONParser(buffer, limits: limits)
+        do throws(JSONError) {
+            let value = try parser.value(depth: 0)
+            parser.skipSpace()
+            guard parser.index == buffer.count else { throw parser.failure("text after the end of the document") }
+            return .success(value)
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private init(_ bytes: UnsafeBufferPointer<UInt8>, limits: JSONLimits) {
+        self.bytes = bytes
+        self.limits = limits
+        valuesLeft = limits.values
+    }
+
+    private func failure(_ reason: String) -> JSONError { JSONError(reason: reason, offset: index) }
+
+    @inline(__always)
+    private mutating func skipSpace() {
+        while index < bytes.count {
+            switch bytes[index] {
+            case 0x20, 0x0A, 0x0D, 0x09: index += 1
+            default: return
+            }
+        }
+    }
+
+    private mutating func value(depth: Int) throws(JSONError) -> JSONValue {
+        skipSpace()
+        guard index < bytes.count else { throw failure("the text ends where a value should stand") }
+        valuesLeft -= 1
+        guard valuesLeft >= 0 else { throw failure("more than \(limits.values) values") }
+        switch bytes[index] {
+        case UInt8(ascii: "{"): return try object(depth: depth + 1)
+        case UInt8(ascii: "["): return try array(depth: depth + 1)
+        case UInt8(ascii: "\""): return .string(try string())
+        case UInt8(ascii: "t"): return try word("true", .bool(true))
+        case UInt8(ascii: "f"): return try word("false", .bool(false))
+        case UInt8(ascii: "n"): return try word("null", .null)
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number(try number())
+        default: throw failure("no JSON value begins with this byte")
+        }
+    }
+
+    private mutating func word(_ word: StaticString, _ value: JSONValue) throws(JSONError) -> JSONValue {
+        let length = word.utf8CodeUnitCount
+        guard bytes.count - index >= length else { throw failure("the text ends inside a word") }
+        for position in 0..<length where bytes[index + position] != word.utf8Start[position] {
+            throw failure("an unknown word")
+        }
+        index += length
+        return value
+    }
+
+    private mutating func object(depth: Int) throws(JSONError) -> JSONValue {
+        guard depth <= limits.depth else { throw failure("nested deeper than \(limits.depth)") }
+        index += 1
+        var members: [JSONObject.Member] = []
+        var seen: Set<String>?
+        skipSpace()
+        if index < bytes.count, bytes[index] == UInt8(ascii: "}") {
+            index += 1
+            return .object(JSONObject())
+        }
+        while true {
+            skipSpace()
+            guard index < bytes.count, bytes[index] == UInt8(ascii: "\"") else {
+                throw failure("a key should stand here")
+            }
+            let key = try string()
+            // A walk is cheaper than a set for the objects of real messages; past that, a set keeps a bomb linear.
+            if members.count < 80 {
+                for member in members where member.key == key { throw failure("the same key twice in an object") }
+            } else {
+                if seen == nil { seen = Set(members.map(\.key)) }
+                guard seen?.insert(key).inserted == true else { throw failure("the same key twice in an object") }
+            }
+            skipSpace()
+            guard index < bytes.count, bytes[index] == UInt8(ascii: ":") else { throw failure("a colon is missing") }
+            index += 1
+            members.append(.init(key: key, value: try value(depth: depth)))
+            skipSpace()
+            guard index < bytes.count else { throw failure("the text ends inside an object") }
+            let next = bytes[index]
+            index += 1
+            if next == UInt8(ascii: "}") { return .object(JSONObject(distinctMembers: members)) }
+            guard next == UInt8(ascii: ",") else { throw failure("a comma or a closing brace is missing") }
+        }
+    }
+
+    private mutating func array(depth: Int) throws(JSONError) -> JSONValue {
+        guard depth <= limits.depth else { throw failure("nested deeper than \(limits.depth)") }
+        index += 1
+        var elements: [JSONValue] = []
+        skipSpace()
+        if index < bytes.count, bytes[index] == UInt8(ascii: "]") {
+            index += 1
+            return .array(elements)
+        }
+        while true {
+            elements.append(try value(depth: depth))
+            skipSpace()
+            guard index < bytes.count else { throw failure("the text ends inside an array") }
+            let next = bytes[index]
+            index += 1
+            if next == UInt8(ascii: "]") { return .array(elements) }
+            guard next == UInt8(ascii: ",") else { throw failure("a comma or a closing bracket is missing") }
+        }
+    }
+
+    private mutating func number() throws(JSONError) -> JSONNumber {
+        let start = index
+        func digit(_ at: Int) -> Bool { at < bytes.count && bytes[at] >= 0x30 && bytes[at] <= 0x39 }
+        if bytes[index] == UInt8(ascii: "-") { index += 1 }
+        guard digit(index) else { throw failure("a digit should stand here") }
+        if bytes[index] == UInt8(ascii: "0") {
+            index += 1
+            if digit(index) { throw failure("a number with a leading zero") }
+        } else {
+            while digit(index) { index += 1 }
+        }
+        if index < bytes.count, bytes[index] == UInt8(ascii: ".") {
+            index += 1
+            guard digit(index) else { throw failure("a digit should follow the point") }
+            while digit(index) { index += 1 }
+        }
+        if index < bytes.count, bytes[index] | 0x20 == UInt8(ascii: "e") {
+            index += 1
+            if index < bytes.count, bytes[index] == UInt8(ascii: "+") || bytes[index] == UInt8(ascii: "-") { index += 1 }
+            guard digit(index) else { throw failure("a digit should stand in the exponent") }
+            while digit(index) { index += 1 }
+        }
+        guard index - start <= limits.numberLength else {
+            throw failure("a number of more than \(limits.numberLength) characters")
+        }
+        return JSONNumber(
+            validSpelling: String(decoding: UnsafeBufferPointer(rebasing: bytes[start..<index]), as: UTF8.self))
+    }
+
+    private mutating func string() throws(JSONError) -> String {
+        index += 1
+        let start = index
+        while index < bytes.count {
+            let byte = bytes[index]
+            if byte == UInt8(ascii: "\"") {
+                let text = String(validating: UnsafeBufferPointer(rebasing: bytes[start..<index]), as: UTF8.self)
+                guard let text else { throw failure("a string that is not UTF-8") }
+                index += 1
+                return text
+            }
+            if byte == UInt8(ascii: "\\") { return try escapedString(from: start) }
+            guard byte >= 0x20 else { throw failure("a bare control character in a string") }
+            index += 1
+        }
+        throw failure("the text ends inside a string")
+    }
+
+    private mutating func escapedString(from start: Int) throws(JSONError) -> String {
+        var buffer: [UInt8] = []
+        buffer.reserveCapacity(bytes.count - start < 4096 ? bytes.count - start : index - start + 256)
+        buffer.append(contentsOf: bytes[start..<index])
+        while index < bytes.count {
+            let byte = bytes[index]
+            switch byte {
+            case UInt8(ascii: "\""):
+                guard let text = String(validating: buffer, as: UTF8.self) else {
+                    throw failure("a string that is not UTF-8")
+                }
+                index += 1
+                return text
+            case UInt8(ascii: "\\"):
+                try escape(into: &buffer)
+            case 0..<0x20:
+                throw failure("a bare control character in a string")
+            default:
+                buffer.append(byte)
+                index += 1
+            }
+        }
+        throw failure("the text ends inside a string")
+    }
+
+    private mutating func escape(into buffer: inout [UInt8]) throws(JSONError) {
+        guard index + 1 < bytes.count else { throw failure("the text ends inside an escape") }
+        index += 2
+        switch bytes[index - 1] {
+        case UInt8(ascii: "\""): buffer.append(UInt8(ascii: "\""))
+        case UInt8(ascii: "\\"): buffer.append(UInt8(ascii: "\\"))
+        case UInt8(ascii: "/"): buffer.append(UInt8(ascii: "/"))
+        case UInt8(ascii: "b"): buffer.append(0x08)
+        case UInt8(ascii: "f"): buffer.append(0x0C)
+        case UInt8(ascii: "n"): buffer.append(0x0A)
+        case UInt8(ascii: "r"): buffer.append(0x0D)
+        case UInt8(ascii: "t"): buffer.append(0x09)
+        case UInt8(ascii: "u"):
+            var scalar = try hex4()
+            if scalar >= 0xD800, scalar < 0xDC00 {
+                guard index + 1 < bytes.count, bytes[index] == UInt8(ascii: "\\"),
+                    bytes[index + 1] == UInt8(ascii: "u")
+                else { throw failure("half of a surrogate pair") }
+                index += 2
+                let low = try hex4()
+                guard low >= 0xDC00, low < 0xE000 else { throw failure("half of a surrogate pair") }
+                scalar = 0x10000 + (scalar - 0xD800) << 10 + (low - 0xDC00)
+            }
+            guard let unicode = Unicode.Scalar(scalar) else { throw failure("half of a surrogate pair") }
+            UTF8.encode(unicode).map { buffer.append(contentsOf: $0) }
+        default: throw failure("an unknown escape")
+        }
+    }
+
+    private mutating func hex4() throws(JSONError) -> UInt32 {
+        guard index + 4 <= bytes.count else { throw failure("the text ends inside an escape") }
+        var value: UInt32 = 0
+        for _ in 0..<4 {
+            let byte = bytes[index]
+            switch byte {
+            case 0x30...0x39: value = value << 4 | UInt32(byte - 0x30)
+            case 0x41...0x46: value = value << 4 | UInt32(byte - 0x41 + 10)
+            case 0x61...0x66: value = value << 4 | UInt32(byte - 0x61 + 10)
+            default: throw failure("four hexadecimal digits should stand here")
+            }
+            index += 1
+        }
+        return value
+    }
+}

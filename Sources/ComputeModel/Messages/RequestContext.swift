@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Who asks, and under which request id: the `_context_*` keys of a message, without that prefix.
+///
+/// Kept whole, because every message that is sent while serving a request echoes the keys it came with.
+public struct RequestContext: Sendable, Hashable {
+    /// All keys as they came; may hold a token, so this type prints only the request id.
+    public private(set) var fields: JSONObject
+
+    public init(fields: JSONObject) { self.fields = fields }
+
+    /// A context for what the worker does by itself: no user, no project, administrator.
+    public static func admin(requestID: String) -> RequestContext {
+        RequestContext(fields: [
+            "user_id": nil, "project_id": nil, "is_admin": true, "read_deleted": "no", "roles": [],
+            "remote_address": nil, "request_id": .string(requestID), "auth_token": nil, "quota_class": nil,
+            "user_name": nil, "service_catalog": nil, "project_name": nil,
+        ])
+    }
+
+    /// The id that ties all work for one API request together (`req-…`).
+    public var requestID: String? { fields["request_id"]?.string }
+    public var projectID: String? { fields["project_id"]?.string ?? fields["tenant"]?.string }
+    public var userID: String? { fields["user_id"]?.string ?? fields["user"]?.string }
+    public var isAdmin: Bool { fields["is_admin"]?.bool ?? false }
+    public var authToken: Secret<String>? { fields["auth_token"]?.string.map { Secret($0) } }
+
+    /// The same context with the rights of an administrator (nova's `elevated()`).
+    public func elevated() -> RequestContext {
+        var context = self
+        context.fields["is_admin"] = true
+        var roles = fields["roles"]?.array ?? []
+        if !roles.contains("admin") { roles.append("admin") }
+        context.fields["roles"] = .array(roles)
+        return context
+    }
+
+    /// The same context without its token: the form that events carry.
+    public func redacted() -> RequestContext {
+        var context = self
+        if fields["auth_token"] != nil { context.fields["auth_token"] = .null }
+        return context
+    }
+}
+
+extension RequestContext: CustomStringConvertible {
+    public var description: String { requestID ?? "no request id" }
+}
