@@ -1,0 +1,250 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# A libvirtd (and its virtlogd) of our own, beside whatever the host runs.
+#
+#   private-libvirtd.sh start DIR [--owner PID] [--cache DIR]
+#                                             starts both, waits until they answer, prints the connection URI
+#   private-libvirtd.sh stop DIR                  removes its domains, ends its processes; DIR stays for its logs
+#   private-libvirtd.sh restart DIR               ends and starts libvirtd alone: its guests go on running
+#   private-libvirtd.sh kill DIR                  ends libvirtd as a crash would (SIGKILL): its guests go on running
+#   private-libvirtd.sh resume DIR                starts libvirtd again after kill
+#   private-libvirtd.sh uri DIR                   prints the connection URI
+#
+# As root it runs in a mount namespace of its own in which /etc/libvirt, /var/lib/libvirt, /var/cache/libvirt,
+# /var/log/libvirt and /run are DIR's, so neither the host's libvirt nor its D-Bus is seen or changed. As anyone else it
+# is libvirt's per-user daemon with all of its XDG directories inside DIR. Guests are found by DIR's own pid files and
+# are ended only if they live in that namespace. With --owner PID everything is stopped when the process PID has gone,
+# however it went.
+set -euo pipefail
+
+fail() { echo "private-libvirtd: $*" >&2; exit 1; }
+
+usage() { sed -n '4,13s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+
+[ $# -ge 2 ] || usage
+verb=$1
+mkdir -p "$2"
+D=$(cd "$2" && pwd -P)
+shift 2
+owner=
+cache=$D/cache
+while [ $# -gt 0 ]; do
+    case $1 in
+    --owner) owner=${2:?--owner wants a process id}; shift 2 ;;
+    --cache) mkdir -p "${2:?--cache wants a directory}"; cache=$(cd "$2" && pwd -P); shift 2 ;;
+    *) usage ;;
+    esac
+done
+
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+privileged=; [ "$(id -u)" = 0 ] && privileged=1
+if [ -n "$privileged" ]; then
+    socket=$D/sock/libvirt-sock
+    uri="qemu+unix:///system?socket=$socket"
+    pids=$D/run/qemu
+else
+    socket=$D/xdg-run/libvirt/libvirt-sock
+    uri="qemu+unix:///session?socket=$socket"
+    pids=$D/xdg-run/libvirt/qemu/run
+fi
+libvirtd_pid=$D/libvirtd.pid
+virtlogd_pid=$D/virtlogd.pid
+
+# The process of a pid file, if it still is the program that we started for this directory.
+running() { # PIDFILE NAME
+    local pid
+    pid=$(cat "$1" 2>/dev/null) || return 1
+    [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "$2" ] || return 1
+    tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qxF -- "$1" || return 1
+    echo "$pid"
+}
+
+# Waits until a command succeeds; for things of which no event can be had from a shell.
+until_true() { # SECONDS COMMAND...
+    local end=$((SECONDS + $1)); shift
+    until "$@" >/dev/null 2>&1; do
+        [ $SECONDS -lt $end ] || return 1
+        sleep 0.05
+    done
+}
+
+gone() { ! kill -0 "$1" 2>/dev/null; }
+
+end_process() { # PID SIGNAL
+    kill "-$2" "$1" 2>/dev/null || return 0
+    until_true 10 gone "$1" || { kill -KILL "$1" 2>/dev/null || true; until_true 5 gone "$1" || true; }
+}
+
+configure() {
+    mkdir -p "$D/etc" "$D/log" "$D/drivers"
+    chmod 0700 "$D"
+    # Only the hypervisor driver: no networks, firewall chains or storage pools are set up on the host.
+    local module
+    module=$(ls /usr/lib/*/libvirt/connection-driver/libvirt_driver_qemu.so /usr/lib*/libvirt/connection-driver/libvirt_driver_qemu.so \
+        2>/dev/null | head -n 1) || true
+    [ -n "$module" ] || fail "libvirt's qemu driver is not installed (package libvirt-daemon-driver-qemu)"
+    ln -sf "$module" "$D/drivers/"
+    [ -s "$D/host-uuid" ] || cat /proc/sys/kernel/random/uuid >"$D/host-uuid"
+    cat >"$D/etc/libvirtd.conf" <<X
+listen_tls = 0
+listen_tcp = 0
+auth_unix_ro = "none"
+auth_unix_rw = "none"
+host_uuid = "$(cat "$D/host-uuid")"
+log_outputs = "2:file:$D/log/libvirtd.log"
+X
+    cat >"$D/etc/virtlogd.conf" <<X
+log_outputs = "2:file:$D/log/virtlogd.log"
+X
+    : >"$D/etc/qemu.conf"
+    if [ -n "$privileged" ]; then
+        echo "unix_sock_dir = \"$D/sock\"" >>"$D/etc/libvirtd.conf"
+        # No cgroups, security driver or device namespaces: a container or a build machine offers none of them.
+        cat >"$D/etc/qemu.conf" <<X
+user = "root"
+group = "root"
+security_driver = "none"
+namespaces = []
+cgroup_controllers = []
+X
+    fi
+    echo 'stdio_handler = "logd"' >>"$D/etc/qemu.conf"
+    # Without the package libvirt-daemon-system the user is missing that the qemu driver looks up before it reads its
+    # configuration; the private namespace gets one.
+    if [ -n "$privileged" ]; then
+        getent passwd >"$D/passwd"
+        getent group >"$D/group"
+        grep -q '^libvirt-qemu:' "$D/passwd" || echo 'libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin' >>"$D/passwd"
+        grep -q '^libvirt-qemu:' "$D/group" || echo 'libvirt-qemu:x:64055:' >>"$D/group"
+        grep -q '^kvm:' "$D/group" || echo 'kvm:x:64056:' >>"$D/group"
+        chmod 0644 "$D/passwd" "$D/group"
+    fi
+}
+
+# Runs a command where DIR's directories are libvirt's.
+enter() {
+    if [ -n "$privileged" ]; then
+        mkdir -p "$D/lib" "$cache" "$D/run" "$D/sock"
+        mkdir -p /etc/libvirt /var/lib/libvirt /var/cache/libvirt /var/log/libvirt # the places to mount on
+        D=$D cache=$cache unshare --mount --propagation private sh -c '
+            mount --bind "$D/etc" /etc/libvirt && mount --bind "$D/lib" /var/lib/libvirt &&
+            mount --bind "$cache" /var/cache/libvirt && mount --bind "$D/log" /var/log/libvirt &&
+            mount --bind "$D/passwd" /etc/passwd && mount --bind "$D/group" /etc/group &&
+            mount -t tmpfs -o mode=755 private-run /run && mkdir /run/libvirt && mount --bind "$D/run" /run/libvirt ||
+                exit 1
+            exec "$@"' sh "$@"
+    else
+        mkdir -p -m 0700 "$D/xdg-run" "$D/xdg-config" "$D/xdg-cache" "$D/xdg-data" "$D/home"
+        mkdir -p "$cache"
+        ln -sfn "$cache" "$D/xdg-cache/libvirt"
+        ln -sfn "$D/etc" "$D/xdg-config/libvirt"
+        HOME=$D/home XDG_RUNTIME_DIR=$D/xdg-run XDG_CONFIG_HOME=$D/xdg-config XDG_CACHE_HOME=$D/xdg-cache \
+            XDG_DATA_HOME=$D/xdg-data "$@"
+    fi
+}
+
+answers() { virsh -q -c "$uri" version >/dev/null 2>&1; }
+
+answers_or_gone() { answers || gone "$1"; }
+
+start_libvirtd() {
+    rm -f "$libvirtd_pid"
+    # The daemon joins the namespace that virtlogd keeps alive, so that both see the same /run.
+    local enter_as=(env)
+    if [ -n "$privileged" ]; then
+        enter_as=(nsenter --mount="/proc/$(running "$virtlogd_pid" virtlogd)/ns/mnt")
+    else
+        enter_as=(env HOME="$D/home" XDG_RUNTIME_DIR="$D/xdg-run" XDG_CONFIG_HOME="$D/xdg-config"
+            XDG_CACHE_HOME="$D/xdg-cache" XDG_DATA_HOME="$D/xdg-data")
+    fi
+    LIBVIRT_DRIVER_DIR=$D/drivers setsid "${enter_as[@]}" libvirtd -f "$D/etc/libvirtd.conf" -p "$libvirtd_pid" \
+        </dev/null >>"$D/log/libvirtd.out" 2>&1 9>&- &
+    local daemon=$!
+    until_true 60 answers_or_gone "$daemon" && answers || {
+        tail -n 20 "$D/log/libvirtd.log" "$D/log/libvirtd.out" >&2 || true
+        fail "libvirtd does not answer at $uri; its log is $D/log/libvirtd.log"
+    }
+}
+
+start() {
+    local program
+    for program in libvirtd virtlogd virsh unshare nsenter setsid; do
+        command -v "$program" >/dev/null || fail "$program is not installed"
+    done
+    [ ${#socket} -lt 108 ] || fail "the socket's name $socket is longer than the 107 bytes that the kernel takes"
+    case $D/ in /run/* | /etc/libvirt/* | /var/lib/libvirt/* | /var/cache/libvirt/* | /var/log/libvirt/*)
+        fail "$D lies where the private directories are mounted; choose another place" ;;
+    esac
+    if running "$libvirtd_pid" libvirtd >/dev/null; then fail "one is running in $D already"; fi
+    configure
+    rm -f "$virtlogd_pid"
+    enter setsid virtlogd -f "$D/etc/virtlogd.conf" -p "$virtlogd_pid" </dev/null >>"$D/log/virtlogd.out" 2>&1 9>&- &
+    local log_socket=$D/run/virtlogd-sock
+    [ -n "$privileged" ] || log_socket=$D/xdg-run/libvirt/virtlogd-sock
+    until_true 20 test -S "$log_socket" || {
+        cat "$D/log/virtlogd.out" >&2 || true
+        fail "virtlogd did not open $log_socket within 20 s"
+    }
+    start_libvirtd
+    if [ -n "$owner" ]; then
+        # Waits without a child process, so that nothing is left to reap when the watcher itself is ended.
+        setsid bash -c 'exec {never}<> <(:); while kill -0 "$1"; do read -r -t 0.5 -u "$never" || :; done
+            exec "$0" stop "$2"' "$0" "$owner" "$D" \
+            </dev/null >/dev/null 2>&1 9>&- &
+        echo $! >"$D/watch.pid"
+    fi
+    echo "$uri"
+}
+
+stop() {
+    local pid file name space=
+    if pid=$(running "$virtlogd_pid" virtlogd); then space=$(readlink "/proc/$pid/ns/mnt"); fi
+    if running "$libvirtd_pid" libvirtd >/dev/null; then
+        for name in $(timeout 20 virsh -q -c "$uri" list --all --uuid 2>/dev/null || true); do
+            timeout 20 virsh -q -c "$uri" destroy "$name" >/dev/null 2>&1 || true
+            timeout 20 virsh -q -c "$uri" undefine --managed-save --nvram --snapshots-metadata "$name" \
+                >/dev/null 2>&1 || true
+        done
+    fi
+    if pid=$(running "$libvirtd_pid" libvirtd); then end_process "$pid" TERM; fi
+    # Guests that a killed libvirtd left behind.
+    for file in "$pids"/*.pid; do
+        pid=$(cat "$file" 2>/dev/null) || continue
+        case $(cat "/proc/$pid/comm" 2>/dev/null) in qemu*) ;; *) continue ;; esac
+        [ -z "$privileged" ] || { [ -n "$space" ] && [ "$(readlink "/proc/$pid/ns/mnt")" = "$space" ]; } || continue
+        end_process "$pid" TERM
+    done
+    if pid=$(running "$virtlogd_pid" virtlogd); then end_process "$pid" TERM; fi
+    if [ -s "$D/watch.pid" ]; then
+        pid=$(cat "$D/watch.pid")
+        rm -f "$D/watch.pid"
+        if [ "$pid" != $$ ] && tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qxF -- "$D"; then
+            kill -TERM "$pid" 2>/dev/null || true
+        fi
+    fi
+}
+
+# Everything that changes the daemons of one directory runs alone.
+if [ "$verb" != uri ]; then exec 9>"$D/lock"; flock 9; fi
+
+case $verb in
+start) start ;;
+stop) stop ;;
+restart)
+    pid=$(running "$libvirtd_pid" libvirtd) || fail "none is running in $D"
+    end_process "$pid" TERM
+    start_libvirtd
+    ;;
+kill)
+    pid=$(running "$libvirtd_pid" libvirtd) || fail "none is running in $D"
+    end_process "$pid" KILL
+    ;;
+resume)
+    if running "$libvirtd_pid" libvirtd >/dev/null; then fail "libvirtd is running in $D already"; fi
+    running "$virtlogd_pid" virtlogd >/dev/null || fail "virtlogd is not running in $D; use start"
+    start_libvirtd
+    ;;
+uri) echo "$uri" ;;
+*) usage ;;
+esac
