@@ -15,6 +15,12 @@ public protocol ComputeDriver: Sendable {
     /// What is true of an implemented operation only with an addition, for the support matrix.
     static var caveats: [DriverOperation: String] { get }
 
+    /// What ``spawn(_:)`` honours of a build's extra wishes; the manager refuses the others before any side effect.
+    static var acceptedSpawnArguments: Set<SpawnArgument> { get }
+
+    /// Whether ``spawn(_:)`` must be given an image whose files are on this host.
+    static var needsImage: Bool { get }
+
     /// Connects and gets ready; returns once the first attempt has been made, whether or not the hypervisor answered.
     ///
     /// A hypervisor that is away is a fact for ``state``, not an error: the worker serves, says so and reconnects.
