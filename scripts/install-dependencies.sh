@@ -15,6 +15,7 @@ build|libvirt-dev|libvirt client library
 build|libxml2-dev|XML: domain documents, RELAX NG
 build|libsqlite3-dev|SQLite: journal, instances, outbox
 build|pkg-config|finds the four libraries above
+build|make|runs the commands of the Makefile
 build|git|SwiftPM fetches packages with it
 build|binutils|linker tools of the toolchain
 build|gcc|crt files of the toolchain, raw C peers of the benchmarks

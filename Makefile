@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every target says what it needs and installs what is missing (apt, with sudo where it is not root).
+.DEFAULT_GOAL := help
+.PHONY: help demo test build release image benchmark clean
+SHELL := /bin/bash
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## a cast becomes a running machine: real RabbitMQ, real libvirt, real guest
+	@scripts/demo
+
+test: ## every test; a missing server is a failure, nothing is skipped (FILTER=name for some)
+	@scripts/test.sh $(if $(FILTER),--filter '$(FILTER)')
+
+build: ## debug build of everything
+	@scripts/install-dependencies.sh build
+	@"$$(scripts/find-swift.sh)" build
+
+release: ## release build of the worker
+	@scripts/install-dependencies.sh build
+	@"$$(scripts/find-swift.sh)" build -c release --product compute-worker
+
+image: ## container image of the worker, built from docker/Dockerfile and run once
+	@scripts/make-image.sh
+
+benchmark: ## ratios against raw C and Python peers, in one run
+	@scripts/benchmark.sh
+
+clean: ## removes everything that was built
+	rm -rf .build
