@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ComputeDriver
+
+/// What an operator decides about the manager.
+public struct ManagerConfiguration: Sendable {
+    /// The name of this host in queues, rows and events.
+    public var host: String
+    /// Where events say that images are: `http://<glance_host>:<glance_port>`.
+    public var glanceURL: String
+    public var updates: UpdateNotifications
+    public var auditPeriod: UsageAuditPeriod
+    /// Wishes of a build that the driver can't honour and that are dropped with a warning instead of failing it.
+    public var ignorableSpawnArguments: Set<SpawnArgument>
+    /// Builds that run side by side.
+    public var buildSlots: Int
+    /// Other operations that run side by side.
+    public var operationSlots: Int
+    /// Read-only calls that are served side by side.
+    public var readSlots: Int
+    /// How long a driver call may take before it is cancelled and, for a build, its guest destroyed.
+    public var deadlines: DriverDeadlines
+    /// How long a driver call goes on after a terminate before its guest is destroyed under it.
+    public var interruptionGrace: Duration
+    /// How often work on one request is begun, restarts of the worker included, before it is given up.
+    public var maximumAttempts: Int
+    /// Bytes of message bodies that wait in memory; beyond, a body is read from the journal again when its turn comes.
+    public var bufferedBodyBytes: Int
+    /// Journals and acknowledges, but starts no work: for measuring the intake by itself. What is journaled stays
+    /// unfinished and is done by the next start without this switch.
+    public var lanesClosed: Bool
+
+    public init(
+        host: String, glanceURL: String, updates: UpdateNotifications = UpdateNotifications(),
+        auditPeriod: UsageAuditPeriod = UsageAuditPeriod(.month), ignorableSpawnArguments: Set<SpawnArgument> = [],
+        buildSlots: Int = 10, operationSlots: Int = 32, readSlots: Int = 16,
+        deadlines: DriverDeadlines = DriverDeadlines(), interruptionGrace: Duration = .seconds(5),
+        maximumAttempts: Int = 5, bufferedBodyBytes: Int = 16 << 20, lanesClosed: Bool = false
+    ) {
+        self.host = host
+        self.glanceURL = glanceURL
+        self.updates = updates
+        self.auditPeriod = auditPeriod
+        self.ignorableSpawnArguments = ignorableSpawnArguments
+        self.buildSlots = max(1, buildSlots)
+        self.operationSlots = max(1, operationSlots)
+        self.readSlots = max(1, readSlots)
+        self.deadlines = deadlines
+        self.interruptionGrace = interruptionGrace
+        self.maximumAttempts = max(1, maximumAttempts)
+        self.bufferedBodyBytes = bufferedBodyBytes
+        self.lanesClosed = lanesClosed
+    }
+}
