@@ -70,7 +70,8 @@ void close_connection(amqp_connection_state_t connection) {
     amqp_destroy_connection(connection);
 }
 
-amqp_queue_declare_ok_t *declare_queue(amqp_connection_state_t connection, const char *queue, int durable, int passive) {
+amqp_queue_declare_ok_t *declare_queue(amqp_connection_state_t connection, const char *queue, int durable,
+                                       int passive) {
     amqp_queue_declare_ok_t *answer = amqp_queue_declare(connection, CHANNEL, amqp_cstring_bytes(queue), passive,
                                                          durable, 0, 0, amqp_empty_table);
     check_reply("queue.declare", amqp_get_rpc_reply(connection));
