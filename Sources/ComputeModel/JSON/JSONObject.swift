@@ -30,11 +30,11 @@ public struct JSONObject: Sendable {
     /// The value of `key`. Setting appends a new key at the end, keeps the place of an existing one, and nil removes it.
     public subscript(key: String) -> JSONValue? {
         get {
-            for member in members where member.key == key { return member.value }
+            for member in members where member.key.hasSameBytes(as: key) { return member.value }
             return nil
         }
         set {
-            let index = members.firstIndex { $0.key == key }
+            let index = members.firstIndex { $0.key.hasSameBytes(as: key) }
             switch (index, newValue) {
             case (let index?, let value?): members[index].value = value
             case (let index?, nil): members.remove(at: index)
@@ -80,4 +80,10 @@ extension JSONObject: ExpressibleByDictionaryLiteral {
         self.init(minimumCapacity: elements.count)
         for (key, value) in elements { self[key] = value }
     }
+}
+
+extension String {
+    /// Whether both are spelled alike. `==` is wider: it takes a composed character for its decomposed form, and two
+    /// such keys are distinct ones on the wire.
+    func hasSameBytes(as other: String) -> Bool { self == other && utf8.elementsEqual(other.utf8) }
 }

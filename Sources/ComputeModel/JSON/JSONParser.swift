@@ -114,7 +114,7 @@ public struct JSONParser {
         guard depth <= limits.depth else { throw failure("nested deeper than \(limits.depth)") }
         index += 1
         var members: [JSONObject.Member] = []
-        var seen: Set<String>?
+        var seen: Set<Spelling>?
         skipSpace()
         if index < bytes.count, bytes[index] == UInt8(ascii: "}") {
             index += 1
@@ -128,10 +128,12 @@ public struct JSONParser {
             let key = try string()
             // A walk is cheaper than a set for the objects of real messages; past that, a set keeps a bomb linear.
             if members.count < 80 {
-                for member in members where member.key == key { throw failure("the same key twice in an object") }
+                for member in members where member.key.hasSameBytes(as: key) {
+                    throw failure("the same key twice in an object")
+                }
             } else {
-                if seen == nil { seen = Set(members.map(\.key)) }
-                guard seen?.insert(key).inserted == true else { throw failure("the same key twice in an object") }
+                if seen == nil { seen = Set(members.map { Spelling(text: $0.key) }) }
+                guard seen?.insert(Spelling(text: key)).inserted == true else { throw failure("the same key twice in an object") }
             }
             skipSpace()
             guard index < bytes.count, bytes[index] == UInt8(ascii: ":") else { throw failure("a colon is missing") }
@@ -282,4 +284,14 @@ public struct JSONParser {
         }
         return value
     }
+}
+
+/// A key by its bytes, where `String` would compare by canonical equivalence.
+private struct Spelling: Hashable {
+    let text: String
+
+    static func == (left: Spelling, right: Spelling) -> Bool { left.text.hasSameBytes(as: right.text) }
+
+    // Equal bytes have equal hashes, whatever else shares them.
+    func hash(into hasher: inout Hasher) { hasher.combine(text) }
 }

@@ -34,12 +34,15 @@ public struct RPCVersion: Sendable, Hashable, CustomStringConvertible {
 
     /// The fault for a version that can't be served; nil for one that can.
     ///
-    /// A version that can't be read is of the same kind; who encodes the fault tells them apart by its `version`.
+    /// A version that can't be read is of the same kind; who encodes the fault tells them apart by `version` and
+    /// `supported` among its arguments.
     public func fault(for requested: String, method: String) -> ComputeFault? {
         guard verdict(on: requested) != .compatible else { return nil }
         return ComputeFault(
             .unsupportedVersion, "Specified RPC version, \(requested), not supported by this endpoint.",
-            arguments: ["version": .string(requested), "method": .string(method)])
+            arguments: [
+                "version": .string(requested), "method": .string(method), "supported": .string(description),
+            ])
     }
 
     public var description: String { "\(major).\(minor)" }

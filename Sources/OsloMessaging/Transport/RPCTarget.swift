@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+
+/// Who is to serve a request.
+public enum RPCTarget: Sendable, Hashable {
+    /// Any one server of a topic.
+    case any(topic: String)
+    /// One server.
+    case server(topic: String, server: String)
+    /// Every server of a topic; casts only.
+    case fanout(topic: String)
+}
+
+extension RPCTopology {
+    /// Exchange and routing key that lead to a target.
+    public func address(of target: RPCTarget) -> (exchange: String, routingKey: String) {
+        switch target {
+        case .any(let topic): (options.controlExchange, topic)
+        case .server(let topic, let server): (options.controlExchange, Self.serverTopic(topic, server: server))
+        case .fanout(let topic): (Self.fanoutExchange(topic), "")
+        }
+    }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import AMQP
+public import Logging
+
+/// Publishes messages as nova does: with its properties, and after declaring what it declares.
+///
+/// A reply to a queue that does not exist is tried again for a while, as oslo.messaging does. Everything else is tried
+/// once; whoever keeps the message decides what a failure means.
+public final class WirePublisher: Sendable {
+    private let publisher: Publisher
+    private let topology: RPCTopology
+    private let retry: ReplyRetry
+    private let missing: MissingQueues
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - window: messages that may be unconfirmed at a time.
+    ///   - closeGrace: how long the end of `run` waits for confirms that are outstanding.
+    public init(
+        configuration: BrokerConfiguration, topology: RPCTopology, window: Int = 512,
+        closeGrace: Duration = .seconds(5), retry: ReplyRetry = ReplyRetry(), logger: Logger
+    ) {
+        publisher = Publisher(configuration: configuration, window: window, closeGrace: closeGrace, logger: logger)
+        self.topology = topology
+        self.retry = retry
+        missing = MissingQueues(retry)
+        self.logger = logger
+    }
+
+    /// Connects and publishes until the task is cancelled. Can be called once.
+    public func run() async throws(BrokerError) { try await publisher.run() }
+
+    /// Publishes a message and waits for the broker's confirm, and for a connection if there is none.
+    ///
+    /// - Throws: `PublishError.returned` for a reply whose queue stayed missing, and for any other mandatory message that
+    ///   no queue takes.
+    public func publish(
+        _ message: EncodedMessage, deadline: ContinuousClock.Instant? = nil
+    ) async throws(PublishError) {
+        let outbound = outbound(message)
+        guard message.isMandatory, message.exchange.isEmpty, ReplyName.isReplyQueue(message.routingKey) else {
+            return try await publisher.publish(outbound, deadline: deadline)
+        }
+        let queue = message.routingKey
+        guard !missing.contains(queue, at: .now) else {
+            throw .returned(code: 312, text: "the reply queue was missing a moment ago")
+        }
+        var giveUpAt: ContinuousClock.Instant?
+        while true {
+            do {
+                return try await publisher.publish(outbound, deadline: deadline)
+            } catch {
+                guard case .returned = error else { throw error }
+                let now = ContinuousClock.now
+                let limit = giveUpAt ?? now + retry.patience
+                giveUpAt = limit
+                guard now < limit else {
+                    missing.insert(queue, at: now)
+                    logger.notice(
+                        "a caller's reply queue is missing; its replies are dropped for a while",
+                        metadata: ["queue": "\(queue)"])
+                    throw error
+                }
+            }
+            do {
+                try await ContinuousClock().sleep(for: retry.interval)
+            } catch {
+                throw .cancelled(mayHaveBeenDelivered: false)
+            }
+        }
+    }
+
+    /// What the connection does, from now on, beginning with the present state. A stream for each listener.
+    public var states: AsyncStream<ConnectionState> { publisher.states }
+
+    public var state: ConnectionState { publisher.state }
+
+    public var statistics: Publisher.Statistics { publisher.statistics }
+
+    private func outbound(_ message: EncodedMessage) -> OutboundMessage {
+        var properties = MessageProperties.json
+        if message.headers[DeadLetter.reasonHeader] != nil {
+            // Nobody should parse what could not be parsed.
+            properties.contentType = "application/octet-stream"
+            properties.contentEncoding = nil
+        }
+        properties.headers = message.headers.mapValues { .string($0) }
+        properties.expiration = message.expiration.map { String($0) }
+        return OutboundMessage(
+            exchange: message.exchange, routingKey: message.routingKey, mandatory: message.isMandatory,
+            properties: properties, body: message.body,
+            declarations: topology.declarations(exchange: message.exchange, routingKey: message.routingKey))
+    }
+}
