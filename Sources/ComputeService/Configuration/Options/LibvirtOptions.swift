@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ComputeModel
+internal import Configuration
+
+/// How libvirt is reached and what domains are made: `[libvirt]`.
+public struct LibvirtOptions: Sendable, Equatable {
+    /// `virt_type`; nil: kvm where it can work, else qemu.
+    public var virtType: VirtType?
+    /// `connection_uri`; nil: qemu:///system.
+    public var connectionURI: String?
+    /// `connection_username`, for a libvirt that asks for one.
+    public var userName: String?
+    /// `connection_password`, for a libvirt that asks for one.
+    public var password: Secret<String>?
+    /// `connection_read_only`.
+    public var isReadOnly: Bool
+    /// `wait_soft_reboot_seconds`: how long a guest may take to shut down.
+    public var softRebootWait: Duration
+
+    init(config: ConfigReader) throws {
+        virtType = config.string(forKey: "virt_type", as: VirtType.self)
+        connectionURI = config.string(forKey: "connection_uri")
+        userName = config.string(forKey: "connection_username")
+        password = config.string(forKey: "connection_password", isSecret: true).map { Secret($0) }
+        isReadOnly = try config.requiredBool(forKey: "connection_read_only")
+        softRebootWait = .seconds(try config.requiredInt(forKey: "wait_soft_reboot_seconds"))
+    }
+}

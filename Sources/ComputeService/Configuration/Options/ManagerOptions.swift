@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Configuration
+
+/// How much is done at once, and what of a request may be left out.
+public struct ManagerOptions: Sendable, Equatable {
+    /// `[DEFAULT] executor_thread_pool_size`: instances that are worked on at once.
+    public var laneSlots: Int
+    /// `[DEFAULT] max_concurrent_builds`, never more than `laneSlots`.
+    public var buildSlots: Int
+    /// `[compute_worker] call_slots`: read-only calls that are answered at once.
+    public var callSlots: Int
+    /// `[compute_worker] driver_threads`.
+    public var driverThreads: Int
+    /// `[compute_worker] lanes_closed`: casts are journaled and acknowledged, and nothing more.
+    public var lanesClosed: Bool
+    /// `[DEFAULT] graceful_shutdown_timeout`; nil for ever.
+    public var gracefulShutdownTimeout: Duration?
+    /// `[compute_worker] ignore_unsupported_arguments`.
+    public var ignoredArguments: Set<UnsupportedArgument>
+    /// `[compute_worker] network`.
+    public var network: NetworkService
+    /// `[compute_worker] volume`.
+    public var volume: VolumeService
+
+    init(config: ConfigReader) throws {
+        laneSlots = try config.requiredInt(forKey: "executor_thread_pool_size")
+        let builds = try config.requiredInt(forKey: "max_concurrent_builds")
+        buildSlots = builds == 0 ? laneSlots : min(builds, laneSlots)
+        let seconds = try config.requiredInt(forKey: "graceful_shutdown_timeout")
+        gracefulShutdownTimeout = seconds == 0 ? nil : .seconds(seconds)
+        let worker = config.scoped(to: "compute_worker")
+        callSlots = try worker.requiredInt(forKey: "call_slots")
+        driverThreads = try worker.requiredInt(forKey: "driver_threads")
+        lanesClosed = try worker.requiredBool(forKey: "lanes_closed")
+        ignoredArguments = Set(
+            try worker.requiredStringArray(forKey: "ignore_unsupported_arguments", as: UnsupportedArgument.self))
+        network = try worker.requiredString(forKey: "network", as: NetworkService.self)
+        volume = try worker.requiredString(forKey: "volume", as: VolumeService.self)
+    }
+}

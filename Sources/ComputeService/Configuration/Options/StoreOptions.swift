@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Configuration
+
+/// Where the worker keeps its state, and how much of it may be unfinished.
+public struct StoreOptions: Sendable, Equatable {
+    /// `[DEFAULT] state_path`.
+    public var statePath: String
+    /// `[DEFAULT] instances_path`.
+    public var instancesPath: String
+    /// `[compute_worker] intake_high_water`: unfinished casts at which consuming stops.
+    public var intakeHighWater: Int
+    /// `[compute_worker] intake_low_water`: unfinished casts at which consuming goes on; below the high mark.
+    public var intakeLowWater: Int
+    /// `[compute_worker] intake_buffer_bytes`: message bytes that may wait for the journal.
+    public var intakeBufferBytes: Int
+
+    init(config: ConfigReader) throws {
+        statePath = try config.requiredString(forKey: "state_path")
+        instancesPath = try config.requiredString(forKey: "instances_path")
+        let worker = config.scoped(to: "compute_worker")
+        intakeHighWater = try worker.requiredInt(forKey: "intake_high_water")
+        intakeLowWater = try worker.requiredInt(forKey: "intake_low_water")
+        intakeBufferBytes = try worker.requiredInt(forKey: "intake_buffer_bytes")
+    }
+}
+
+/// Where images are, and what events call them.
+public struct ImageOptions: Sendable, Equatable {
+    /// `[compute_worker] image_directory`.
+    public var directory: String
+    /// What the `image_ref_url` of an event begins with: `http://host:9292/images/`; the image's id follows.
+    public var referencePrefix: String
+
+    init(config: ConfigReader) throws {
+        directory = try config.requiredString(forKey: ["compute_worker", "image_directory"])
+        let host = try config.requiredString(forKey: "glance_host")
+        let port = try config.requiredInt(forKey: "glance_port")
+        let own = "\(host.contains(":") ? "[\(host)]" : host):\(port)"
+        var server = config.stringArray(forKey: ["glance", "api_servers"], default: []).first ?? own
+        if !server.hasPrefix("http://"), !server.hasPrefix("https://") { server = "http://" + server }
+        while server.hasSuffix("/") { server.removeLast() }
+        referencePrefix = "\(server)/images/"
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension OptionTable {
+    /// Options that nova does not have.
+    static let workerOptions: [ConfigurationOption] = [
+        worker(
+            "image_directory", .path, default: "$state_path/images",
+            "Directory of the images: <id> is the disk, <id>.json its metadata with Glance v2's keys."),
+        worker(
+            "network", .choice(NetworkService.allCases.map(\.rawValue)), default: "none",
+            "Who wires an instance: none, or local (the hypervisor's own network)."),
+        worker(
+            "volume", .choice(VolumeService.allCases.map(\.rawValue)), default: "none",
+            "Who gives an instance its volumes: none, or local (files beside the instances)."),
+        worker(
+            "ignore_unsupported_arguments", .list(of: UnsupportedArgument.allCases.map(\.rawValue)), default: "",
+            "Arguments of run_instance that are dropped with a warning, where the driver cannot honour them."),
+        worker("driver_threads", .integer(1...256), default: "16", "Threads for blocking calls to the hypervisor."),
+        worker("call_slots", .integer(1...1024), default: "16", "Read-only calls that are answered at once."),
+        worker(
+            "intake_high_water", .integer(1 ... .max), default: "8192",
+            "Unfinished casts in the journal at which consuming stops."),
+        worker(
+            "intake_low_water", .integer(0 ... .max), default: "4096",
+            "Unfinished casts in the journal at which consuming goes on."),
+        worker(
+            "intake_buffer_bytes", .integer(65536 ... .max), default: "67108864",
+            "Bytes of messages that may wait for the journal."),
+        worker(
+            "maximum_message_size", .integer(4096...(512 << 20)), default: "4194304",
+            "Bytes of the largest message that is taken; the head of a larger one goes to the dead letters."),
+        worker(
+            "dead_letter_max_length", .integer(1 ... .max), default: "1000",
+            "Messages in compute.<host>.dead; the oldest makes room."),
+        worker("dead_letter_ttl", .integer(1...31_536_000), default: "604800", "Seconds that a dead letter is kept."),
+        worker(
+            "fanout_queue", .choice(FanoutQueueForm.allCases.map(\.rawValue)), default: "exclusive",
+            "Form of the fanout queue: exclusive (Folsom's: exclusive, auto-delete) or expiring (today's: x-expires)."),
+        worker("confirm_window", .integer(1...65535), default: "256", "Events that may wait for the broker's confirm."),
+        worker("counters_file", .path, "Text file that the counters are written to; unset: none."),
+        worker(
+            "counters_interval", .integer(1...86400), default: "60", "Seconds between two tellings of the counters."),
+        worker(
+            "lanes_closed", .boolean, default: "false",
+            "Journal and acknowledge casts and do not work on them: for measuring intake, never for service."),
+    ]
+
+    private static func worker(
+        _ key: String, _ kind: OptionKind, default fallback: ConfigurationOption.Fallback = .nothing, _ help: String
+    ) -> ConfigurationOption {
+        ConfigurationOption("compute_worker", key, kind, default: fallback, help)
+    }
+}
