@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Gathers what waits to be written and commits it in groups: whatever arrives during one commit is the next.
+///
+/// No timer holds a write back. Driven by one thread; a simulator drives ``commitPending()`` by itself instead.
+final class CommitPump: Sendable {
+    private struct State {
+        var jobs: [any WriteJob] = []
+        var strikes: [OutboxID] = []
+        /// When the strikes go even if nothing else does.
+        var strikesDue: ContinuousClock.Instant?
+        var isClosing = false
+        var closing: [CheckedContinuation<Void, Never>] = []
+        var hasEnded = false
+    }
+
+    /// Strikes that are worth a commit of their own.
+    private static let strikesAtOnce = 1024
+
+    private let monitor = Monitor(State())
+    private let writer: Writer
+    private let strikeDelay: Duration
+    private let levels: LevelWatch
+
+    init(writer: Writer, strikeDelay: Duration, levels: LevelWatch) {
+        self.writer = writer
+        self.strikeDelay = strikeDelay
+        self.levels = levels
+    }
+
+    /// Queues a job for the next commit.
+    func submit(_ job: any WriteJob) {
+        let isAccepted = monitor.withLock { state in
+            guard !state.isClosing else { return false }
+            state.jobs.append(job)
+            return true
+        }
+        if isAccepted { monitor.signal() } else { job.settle(StoreError(.closed, "the store is closed")) }
+    }
+
+    /// Queues the removal of delivered messages; it goes with the next commit, or after a short while.
+    func strike(_ ids: [OutboxID]) {
+        let wakes = monitor.withLock { state in
+            let wasEmpty = state.strikes.isEmpty
+            state.strikes.append(contentsOf: ids)
+            if state.strikesDue == nil { state.strikesDue = ContinuousClock.now + strikeDelay }
+            return wasEmpty || state.strikes.count >= Self.strikesAtOnce
+        }
+        if wakes { monitor.signal() }
+    }
+
+    /// The thread's work: commits until the pump is closed and everything queued is on the disk.
+    func run() {
+        while true {
+            let mayGoOn = monitor.wait { state -> Monitor<State>.Verdict<Bool> in
+                if !state.jobs.isEmpty { return .ready(true) }
+                if state.isClosing { return .ready(false) }
+                guard let due = state.strikesDue else { return .sleep }
+                let left = due - ContinuousClock.now
+                if left <= .zero || state.strikes.count >= Self.strikesAtOnce { return .ready(true) }
+                return .sleepFor(left)
+            }
+            let isSettled = commitPending()
+            if !mayGoOn {
+                // A strike that can't be written is a message that is sent once more: no reason to hang.
+                _ = isSettled
+                break
+            }
+        }
+        finish()
+    }
+
+    /// Commits everything that is queued; true if it was kept (or there was nothing).
+    @discardableResult
+    func commitPending() -> Bool {
+        let (jobs, strikes) = monitor.withLock { state in
+            let taken = (state.jobs, state.strikes)
+            state.jobs = []
+            state.strikes = []
+            state.strikesDue = nil
+            return taken
+        }
+        guard !jobs.isEmpty || !strikes.isEmpty else { return true }
+        var failure: StoreError?
+        do throws(StoreError) {
+            try writer.commit(jobs, striking: strikes)
+            levels.publish(writer.levels)
+        } catch {
+            failure = error
+            keep(strikes)
+        }
+        for job in jobs { job.settle(failure) }
+        return failure == nil
+    }
+
+    /// Puts strikes back that could not be written, for a later commit: those messages are delivered all the same.
+    private func keep(_ strikes: [OutboxID]) {
+        guard !strikes.isEmpty else { return }
+        monitor.withLock { state in
+            state.strikes = strikes + state.strikes
+            state.strikesDue = ContinuousClock.now + max(strikeDelay, .seconds(1))
+        }
+    }
+
+    /// Refuses further jobs, and returns when what was queued is on the disk and the connection is closed.
+    func close() async {
+        await withCheckedContinuation { continuation in
+            let isOver = monitor.withLock { state in
+                state.isClosing = true
+                guard !state.hasEnded else { return true }
+                state.closing.append(continuation)
+                return false
+            }
+            if isOver { continuation.resume() } else { monitor.signal() }
+        }
+    }
+
+    /// Tells the thread to end without anybody waiting for it.
+    func abandon() {
+        monitor.withLock { $0.isClosing = true }
+        monitor.signal()
+    }
+
+    private func finish() {
+        // The last connection to close copies the log back; one that can't leaves it for the next start.
+        try? writer.checkpoint()
+        try? writer.close()
+        levels.close()
+        let waiting = monitor.withLock { state in
+            state.hasEnded = true
+            let waiting = state.closing
+            state.closing = []
+            return waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+}

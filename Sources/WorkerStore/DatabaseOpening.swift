@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+internal import GRDB
+
+/// Opens the connections with the settings on which the store's promises rest.
+struct DatabaseOpening {
+    let configuration: StoreConfiguration
+    let directory: StateDirectory
+
+    /// The one connection that writes, with its tables at the present version.
+    func openWriter() throws(StoreError) -> Writer {
+        let size = configuration.pageSize
+        guard size >= 512, size <= 65536, size & (size - 1) == 0 else {
+            throw StoreError(.badConfiguration, "a page size of \(size) is no power of two from 512 to 65536")
+        }
+        do {
+            if try directory.prepareDatabaseFile() { try checkVersion() }
+            var settings = Configuration()
+            settings.label = "worker-store"
+            settings.busyMode = .timeout(5)
+            settings.prepareDatabase { database in
+                try database.execute(sql: "PRAGMA page_size = \(size)")
+            }
+            let queue = try DatabaseQueue(path: path, configuration: settings)
+            try queue.writeWithoutTransaction { try prepare($0) }
+            return try Writer(queue: queue, clock: configuration.clock)
+        } catch {
+            throw StoreError.of(error)
+        }
+    }
+
+    /// Connections that only read.
+    func openReaders() throws(StoreError) -> [DatabaseQueue] {
+        do {
+            return try (0..<max(1, configuration.readers)).map { _ in try openReader() }
+        } catch {
+            throw StoreError.of(error)
+        }
+    }
+
+    private func openReader() throws -> DatabaseQueue {
+        var settings = Configuration()
+        settings.label = "worker-store-reader"
+        settings.readonly = true
+        settings.busyMode = .timeout(5)
+        return try DatabaseQueue(path: path, configuration: settings)
+    }
+
+    /// Looks at the version through a connection that can't write: one that can would copy the log back when it closes.
+    private func checkVersion() throws {
+        let probe = try openReader()
+        defer { try? probe.close() }
+        try probe.read { try Schema.check($0, path: directory.database) }
+    }
+
+    private func prepare(_ database: Database) throws {
+        guard try String.fetchOne(database, sql: "PRAGMA journal_mode = WAL") == "wal" else {
+            throw StoreError(
+                .notAccessible,
+                "the file system of \(directory.path) has no shared memory for a write-ahead log; use a local disk")
+        }
+        // After WAL: switching it on through GRDB's own setting would lower this to NORMAL, which acknowledges commits
+        // that a power failure takes back.
+        try database.execute(sql: "PRAGMA synchronous = FULL")
+        guard try Int.fetchOne(database, sql: "PRAGMA synchronous") == 2 else {
+            throw StoreError(.database, "SQLite does not write commits through to the disk (synchronous is not FULL)")
+        }
+        // Zeroes what is deleted: bodies hold passwords. Savepoints keep their undo pages in memory.
+        try database.execute(sql: "PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY")
+        try database.execute(sql: "PRAGMA cache_size = -\(configuration.cacheBytes / 1024)")
+        try Schema.migrate(database, identifiers: RandomIdentifiers())
+        let pageSize = try Int.fetchOne(database, sql: "PRAGMA page_size") ?? configuration.pageSize
+        let checkpointPages = max(1, configuration.checkpointBytes / pageSize)
+        try database.execute(sql: "PRAGMA wal_autocheckpoint = \(checkpointPages)")
+        if let limit = configuration.maximumPageCount {
+            try database.execute(sql: "PRAGMA max_page_count = \(limit)")
+        }
+    }
+
+    /// The file, or its URI where a VFS is named.
+    private var path: String {
+        guard let name = configuration.fileSystem else { return directory.database }
+        var escaped = ""
+        for byte in directory.database.utf8 {
+            switch byte {
+            case 0x25, 0x3F, 0x23: escaped += "%" + String(byte, radix: 16)
+            default: escaped.unicodeScalars.append(Unicode.Scalar(byte))
+            }
+        }
+        return "file:\(escaped)?vfs=\(name)"
+    }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import GRDB
+
+/// A few threads, each with a read-only connection of its own, that serve reads while the writer writes.
+final class ReaderPool: Sendable {
+    private struct State {
+        var jobs: [@Sendable (DatabaseQueue?) -> Void] = []
+        var isClosing = false
+        var running = 0
+        var closing: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let monitor: Monitor<State>
+
+    /// Starts one thread for each connection.
+    init(_ connections: [DatabaseQueue]) throws(StoreError) {
+        monitor = Monitor(State(running: connections.count))
+        for (number, connection) in connections.enumerated() {
+            let monitor = monitor
+            guard WorkerThread.start(name: "store-read-\(number)", { Self.serve(connection, monitor) }) else {
+                abandon()
+                throw StoreError(.notAccessible, "no thread can be started for the database; check the limits of the user")
+            }
+        }
+    }
+
+    func read<Value: Sendable>(
+        _ body: @escaping @Sendable (borrowing StoreSnapshot) throws -> Value
+    ) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            let job: @Sendable (DatabaseQueue?) -> Void = { connection in
+                guard let connection else {
+                    continuation.resume(throwing: StoreError(.closed, "the store is closed"))
+                    return
+                }
+                let outcome: Result<Value, any Error> = Result {
+                    try connection.read { try body(StoreSnapshot(database: $0)) }
+                }
+                switch outcome {
+                case .failure(let error as DatabaseError): continuation.resume(throwing: StoreError.of(error))
+                default: continuation.resume(with: outcome)
+                }
+            }
+            let isAccepted = monitor.withLock { state in
+                guard !state.isClosing else { return false }
+                state.jobs.append(job)
+                return true
+            }
+            if isAccepted { monitor.signal() } else { job(nil) }
+        }
+    }
+
+    /// Refuses further reads, and returns when those that were queued are done and the connections closed.
+    func close() async {
+        await withCheckedContinuation { continuation in
+            let isOver = monitor.withLock { state in
+                state.isClosing = true
+                guard state.running > 0 else { return true }
+                state.closing.append(continuation)
+                return false
+            }
+            if isOver { continuation.resume() } else { monitor.signal() }
+        }
+    }
+
+    /// Tells the threads to end without anybody waiting for them.
+    func abandon() {
+        monitor.withLock { $0.isClosing = true }
+        monitor.signal()
+    }
+
+    private static func serve(_ connection: DatabaseQueue, _ monitor: Monitor<State>) {
+        while let job = monitor.wait({ state -> Monitor<State>.Verdict<(@Sendable (DatabaseQueue?) -> Void)?> in
+            if !state.jobs.isEmpty { return .ready(state.jobs.removeFirst()) }
+            return state.isClosing ? .ready(nil) : .sleep
+        }) {
+            job(connection)
+        }
+        try? connection.close()
+        let waiting = monitor.withLock { state in
+            state.running -= 1
+            guard state.running == 0 else { return [CheckedContinuation<Void, Never>]() }
+            let waiting = state.closing
+            state.closing = []
+            return waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+}

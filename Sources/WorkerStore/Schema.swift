@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+internal import GRDB
+
+/// The tables, and the way from each version of them to the next.
+enum Schema {
+    /// Says in the file's header that it is ours ("cwkr").
+    static let applicationID = 0x6377_6B72
+
+    /// One step from a version to the next; the place in the list is the version that it starts from.
+    static let migrations: [@Sendable (Database) throws -> Void] = [createFirstVersion]
+
+    /// The version that this worker writes.
+    static var version: Int { migrations.count }
+
+    /// Refuses a file that is not ours or was written by a newer worker.
+    static func check(_ database: Database, path: String) throws {
+        let application = try Int.fetchOne(database, sql: "PRAGMA application_id") ?? 0
+        let found = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+        let isEmpty = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_schema") == 0
+        guard application == applicationID || isEmpty else {
+            throw StoreError(.damaged, "\(path) is a database of another program; give the worker a directory of its own")
+        }
+        guard found <= version else {
+            throw StoreError(
+                .newerSchema,
+                "\(path) was written by a newer worker (version \(found) of the tables, this one knows \(version)); "
+                    + "nothing was changed: start the newer worker, or give this one another directory")
+        }
+    }
+
+    /// Brings the tables to the present version, each step in a transaction of its own.
+    static func migrate(_ database: Database, identifiers: any IdentifierSource) throws {
+        var found = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+        while found < version {
+            try database.inTransaction(.immediate) {
+                try migrations[found](database)
+                if found == 0 {
+                    try database.execute(
+                        sql: "INSERT INTO meta (name, value) VALUES ('hash-key', ?)",
+                        arguments: [identifiers.next().blob])
+                }
+                // PRAGMA takes no arguments; both numbers are ours.
+                try database.execute(
+                    sql: "PRAGMA user_version = \(found + 1); PRAGMA application_id = \(applicationID)")
+                return .commit
+            }
+            found += 1
+        }
+    }
+
+    /// `pending` holds the bodies of the unfinished rows and nothing else: its rows are the list of what is to be done,
+    /// and scrubbing a body is deleting its row. `journal` rows stay small, so that a checkpoint rewrites little.
+    private static func createFirstVersion(_ database: Database) throws {
+        try database.execute(
+            sql: """
+                CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+                CREATE TABLE journal (
+                    id INTEGER PRIMARY KEY,
+                    unique_id ANY,
+                    content_hash BLOB,
+                    form INTEGER NOT NULL,
+                    method TEXT NOT NULL,
+                    version TEXT NOT NULL,
+                    operation TEXT NOT NULL,
+                    instance BLOB,
+                    request_id TEXT,
+                    reply TEXT,
+                    received_at INTEGER NOT NULL,
+                    step BLOB,
+                    attempts INTEGER NOT NULL DEFAULT 0,
+                    last_error TEXT,
+                    outcome TEXT,
+                    finished_at INTEGER
+                ) STRICT;
+                CREATE TABLE pending (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+                CREATE TABLE instance (
+                    uuid BLOB PRIMARY KEY,
+                    fields BLOB NOT NULL,
+                    network_info BLOB NOT NULL,
+                    details BLOB NOT NULL,
+                    updated_at INTEGER NOT NULL
+                ) STRICT;
+                CREATE TABLE resource (
+                    instance BLOB NOT NULL,
+                    kind TEXT NOT NULL,
+                    name TEXT NOT NULL,
+                    PRIMARY KEY (instance, kind, name)
+                ) STRICT, WITHOUT ROWID;
+                CREATE TABLE outbox (
+                    id INTEGER PRIMARY KEY,
+                    ordering_key TEXT NOT NULL,
+                    kind INTEGER NOT NULL,
+                    exchange TEXT NOT NULL,
+                    routing_key TEXT NOT NULL,
+                    mandatory INTEGER NOT NULL,
+                    headers BLOB,
+                    instance BLOB,
+                    created_at INTEGER NOT NULL,
+                    body BLOB NOT NULL
+                ) STRICT;
+                """)
+    }
+}

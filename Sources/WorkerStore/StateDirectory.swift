@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// The directory of the store: ours alone, by mode and by lock, from the first moment on.
+///
+/// The journal holds passwords and tokens of the instances that are being built.
+final class StateDirectory: Sendable {
+    let path: String
+    /// The file of the database.
+    let database: String
+    private let lock: Int32
+
+    /// Makes the directory where it is missing, closes it to others, and locks it.
+    init(path: String) throws(StoreError) {
+        self.path = path
+        database = path + "/worker.sqlite"
+        try Self.makeParents(of: path)
+        if mkdir(path, 0o700) != 0, errno != EEXIST {
+            throw StoreError(.notAccessible, "the state directory \(path) can't be made: \(Self.reason)")
+        }
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+            throw StoreError(.notAccessible, "the state directory \(path) is not a directory")
+        }
+        guard status.st_uid == geteuid(), status.st_mode & S_ISVTX == 0 else {
+            throw StoreError(
+                .notAccessible,
+                "the state directory \(path) belongs to another user or to everybody; give the worker one of its own")
+        }
+        if status.st_mode & 0o077 != 0, chmod(path, 0o700) != 0 {
+            throw StoreError(.notAccessible, "the state directory \(path) can't be closed to others: \(Self.reason)")
+        }
+        let lockPath = path + "/worker.lock"
+        lock = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard lock >= 0 else {
+            throw StoreError(.notAccessible, "the lock \(lockPath) can't be opened: \(Self.reason)")
+        }
+        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+            let inUse = errno == EWOULDBLOCK
+            let reason = Self.reason
+            close(lock)
+            throw inUse
+                ? StoreError(
+                    .inUse, "another worker uses the state directory \(path); stop it, or give this one another")
+                : StoreError(.notAccessible, "the lock \(lockPath) can't be taken: \(reason)")
+        }
+    }
+
+    deinit { close(lock) }
+
+    /// Makes the database's file private before SQLite writes its first byte; the log beside it inherits the mode.
+    ///
+    /// - Returns: whether the file was there before.
+    func prepareDatabaseFile() throws(StoreError) -> Bool {
+        let file = open(database, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard file >= 0 else {
+            throw StoreError(.notAccessible, "the database \(database) can't be opened: \(Self.reason)")
+        }
+        defer { close(file) }
+        var status = stat()
+        guard fstat(file, &status) == 0, fchmod(file, 0o600) == 0 else {
+            throw StoreError(.notAccessible, "the database \(database) can't be closed to others: \(Self.reason)")
+        }
+        for suffix in ["-wal", "-shm"] where chmod(database + suffix, 0o600) != 0 && errno != ENOENT {
+            throw StoreError(
+                .notAccessible, "the file \(database)\(suffix) can't be closed to others: \(Self.reason)")
+        }
+        return status.st_size > 0
+    }
+
+    private static func makeParents(of path: String) throws(StoreError) {
+        var index = path.index(path.startIndex, offsetBy: 1, limitedBy: path.endIndex) ?? path.endIndex
+        while let slash = path[index...].firstIndex(of: "/") {
+            let parent = String(path[..<slash])
+            if mkdir(parent, 0o755) != 0, errno != EEXIST {
+                throw StoreError(.notAccessible, "the directory \(parent) can't be made: \(reason)")
+            }
+            index = path.index(after: slash)
+        }
+    }
+
+    private static var reason: String { String(cString: strerror(errno)) }
+}

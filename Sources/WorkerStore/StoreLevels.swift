@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How full the store is, as of its last commit.
+public struct StoreLevels: Sendable, Hashable {
+    /// Rows of the journal that are not finished.
+    public var unfinished: Int
+    /// Finished rows that are kept to recognise repeats.
+    public var finished: Int
+    /// Messages in the outbox.
+    public var outbox: Int
+    /// The place of the last message that was put into the outbox; 0 before the first.
+    public var lastOutboxID: OutboxID
+    /// Commits since the store was opened.
+    public var commits: Int
+
+    public init(
+        unfinished: Int = 0, finished: Int = 0, outbox: Int = 0, lastOutboxID: OutboxID = OutboxID(0), commits: Int = 0
+    ) {
+        self.unfinished = unfinished
+        self.finished = finished
+        self.outbox = outbox
+        self.lastOutboxID = lastOutboxID
+        self.commits = commits
+    }
+}

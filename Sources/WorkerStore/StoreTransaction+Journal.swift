@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ComputeModel
+internal import FoundationEssentials
+internal import GRDB
+
+extension StoreTransaction {
+    /// Takes a message into the journal, unless it is there already.
+    ///
+    /// A message with an id of its own is known by it. One without is known by its content, and only if the broker
+    /// delivered it before: two equal casts are two wishes.
+    public func accept(_ entry: NewJournalEntry) throws -> Acceptance {
+        let uniqueID = entry.summary.uniqueID
+        let bits = uniqueID.flatMap { UniqueBits(lowerHex: $0) }
+        let name: UniqueBits
+        if let uniqueID {
+            name = bits ?? writer.hash.hash(uniqueID)
+            if let row = writer.memory.row(identified: name) { return try duplicate(of: row) }
+        } else {
+            name = writer.hash.hash(entry.body)
+            if entry.isRedelivered, let row = writer.memory.row(unnamed: name) { return try duplicate(of: row) }
+        }
+        let id = writer.memory.counters.nextJournalID
+        let summary = entry.summary
+        let uniqueColumn: DatabaseValue = bits?.blob.databaseValue ?? uniqueID?.databaseValue ?? .null
+        try execute(
+            """
+            INSERT INTO journal (id, unique_id, content_hash, form, method, version, operation, instance, request_id,
+                reply, received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                id, uniqueColumn, uniqueID == nil ? name.blob : nil, summary.form.column, summary.method,
+                summary.version, entry.operation, summary.instance?.bits.blob, summary.requestID,
+                summary.reply?.column, entry.receivedAt.microseconds,
+            ])
+        try entry.body.withBlob { body in
+            _ = try execute("INSERT INTO pending (id, body) VALUES (?, ?)", [id, body])
+        }
+        writer.memory.counters.nextJournalID += 1
+        writer.memory.counters.unfinished += 1
+        if uniqueID == nil {
+            writer.memory.set(unnamed: name, to: id)
+        } else {
+            writer.memory.set(identified: name, to: id)
+        }
+        return .accepted(JournalID(id))
+    }
+
+    private func duplicate(of row: Int64) throws -> Acceptance {
+        do {
+            let statement = try database.cachedStatement(sql: "SELECT 1 FROM pending WHERE id = ?")
+            let isPending = try Int.fetchOne(statement, arguments: [row]) != nil
+            return .duplicate(of: JournalID(row), finished: !isPending)
+        } catch {
+            throw StoreError.of(error)
+        }
+    }
+
+    /// Notes how far the work on an unfinished row has come.
+    ///
+    /// - Throws: ``StoreError`` with `noSuchEntry` where the row is finished or unknown.
+    public func checkpoint(_ id: JournalID, step: [UInt8]) throws {
+        let changed = try execute(
+            "UPDATE journal SET step = ? WHERE id = ? AND finished_at IS NULL", [Data(step), id.value])
+        guard changed == 1 else { throw Self.noSuchEntry(id) }
+    }
+
+    /// Counts one more beginning of the work on an unfinished row, and says how many there were.
+    ///
+    /// - Throws: ``StoreError`` with `noSuchEntry` where the row is finished or unknown.
+    @discardableResult
+    public func countAttempt(_ id: JournalID, lastError: String? = nil) throws -> Int {
+        do {
+            let statement = try database.cachedStatement(
+                sql: """
+                    UPDATE journal SET attempts = attempts + 1, last_error = coalesce(?, last_error)
+                    WHERE id = ? AND finished_at IS NULL RETURNING attempts
+                    """)
+            guard let attempts = try Int.fetchOne(statement, arguments: [lastError, id.value]) else {
+                throw Self.noSuchEntry(id)
+            }
+            return attempts
+        } catch {
+            throw StoreError.of(error)
+        }
+    }
+
+    /// Ends a row: its body and its step are erased, what is left recognises a repeat.
+    ///
+    /// - Returns: false where it was finished before or is unknown; nothing is changed then.
+    @discardableResult
+    public func finish(_ id: JournalID, outcome: JournalOutcome, error: String? = nil) throws -> Bool {
+        guard try execute("DELETE FROM pending WHERE id = ?", [id.value]) == 1 else { return false }
+        try execute(
+            """
+            UPDATE journal SET outcome = ?, finished_at = ?, step = NULL, reply = NULL,
+                last_error = coalesce(?, last_error) WHERE id = ?
+            """, [outcome.rawValue, now.microseconds, error, id.value])
+        writer.memory.counters.unfinished -= 1
+        writer.memory.counters.finished += 1
+        return true
+    }
+
+    /// Forgets finished rows, oldest first: those finished before `moment`, and those beyond the newest `count`.
+    ///
+    /// A repeat of a message that is forgotten is new. Handles at most `limit` rows, so that no commit gets long.
+    ///
+    /// - Returns: how many were forgotten; call again while it is `limit`.
+    @discardableResult
+    public func prune(finishedBefore moment: Timestamp, keepingAtMost count: Int, limit: Int = 1000) throws -> Int {
+        let excess = writer.memory.counters.finished - count
+        do {
+            // Unfinished rows are few against finished ones, and the oldest rows are looked at first.
+            let cursor = try Row.fetchCursor(
+                try database.cachedStatement(
+                    sql: """
+                        SELECT id, unique_id, content_hash, finished_at FROM journal
+                        WHERE finished_at IS NOT NULL ORDER BY id LIMIT ?
+                        """), arguments: [limit])
+            var victims: [Int64] = []
+            while let row = try cursor.next() {
+                guard victims.count < excess || row.timestamp(3) < moment else { break }
+                let id: Int64 = row[0]
+                victims.append(id)
+                if let name = try writer.hash.name(ofUniqueIDColumn: row[1]) {
+                    writer.memory.remove(identified: name, of: id)
+                } else if let name = try row.withUnsafeData(atIndex: 2, { $0.flatMap { UniqueBits(blob: $0) } }) {
+                    writer.memory.remove(unnamed: name, of: id)
+                }
+            }
+            for id in victims { try execute("DELETE FROM journal WHERE id = ?", [id]) }
+            writer.memory.counters.finished -= victims.count
+            return victims.count
+        } catch {
+            throw StoreError.of(error)
+        }
+    }
+
+    public func unfinished(
+        after previous: JournalID? = nil, limit: Int, carryingBodies: Bool = true
+    ) throws -> [JournalEntry] {
+        try snapshot.unfinished(after: previous, limit: limit, carryingBodies: carryingBodies)
+    }
+
+    public func entry(_ id: JournalID) throws -> JournalEntry? { try snapshot.entry(id) }
+
+    public func body(of id: JournalID) throws -> [UInt8]? { try snapshot.body(of: id) }
+
+    public func finishedEntry(_ id: JournalID) throws -> FinishedEntry? { try snapshot.finishedEntry(id) }
+
+    /// Rows of the journal that are not finished, this closure's included.
+    public var unfinishedCount: Int { writer.memory.counters.unfinished }
+
+    private static func noSuchEntry(_ id: JournalID) -> StoreError {
+        StoreError(.noSuchEntry, "entry \(id) of the journal is finished or was never there")
+    }
+}
+
+extension SipHash {
+    /// The key under which memory knows a row with that value in its `unique_id`; nil for a row without one.
+    func name(ofUniqueIDColumn value: DatabaseValue) throws -> UniqueBits? {
+        switch value.storage {
+        case .blob(let data): UniqueBits(blob: data)
+        case .string(let text): hash(text)
+        default: nil
+        }
+    }
+}

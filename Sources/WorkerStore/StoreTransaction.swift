@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ComputeModel
+internal import FoundationEssentials
+internal import GRDB
+
+/// Changes that become lasting together, with everything that the closure's group commits; valid inside one closure.
+public struct StoreTransaction: ~Copyable {
+    let writer: Writer
+    let database: Database
+    /// The view that includes what this closure has changed so far.
+    public let snapshot: StoreSnapshot
+    /// The time of the commit's beginning: the same for all that one closure writes.
+    public let now: Timestamp
+
+    init(writer: Writer, database: Database, now: Timestamp) {
+        self.writer = writer
+        self.database = database
+        self.now = now
+        snapshot = StoreSnapshot(database: database)
+    }
+
+    /// Runs a statement that returns nothing; the number of rows that it changed.
+    @discardableResult
+    func execute(_ sql: String, _ arguments: StatementArguments) throws -> Int {
+        do {
+            try database.cachedStatement(sql: sql).execute(arguments: arguments)
+            return database.changesCount
+        } catch {
+            throw StoreError.of(error)
+        }
+    }
+}
+
+extension StoreTransaction {
+    // MARK: Instances
+
+    /// Writes an instance with what belongs to it, over what was there.
+    public func save(_ instance: StoredInstance) throws {
+        try save(instance.instance, networkInfo: instance.networkInfo, details: instance.details)
+    }
+
+    /// Writes an instance with what belongs to it, over what was there.
+    public func save(_ instance: Instance, networkInfo: [JSONValue], details: JSONObject = JSONObject()) throws {
+        try execute(
+            """
+            INSERT INTO instance (uuid, fields, network_info, details, updated_at) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (uuid) DO UPDATE SET fields = excluded.fields, network_info = excluded.network_info,
+                details = excluded.details, updated_at = excluded.updated_at
+            """,
+            [
+                instance.id.bits.blob, Data(JSONWriter.bytes(instance.json)),
+                Data(JSONWriter.bytes(.array(networkInfo))), Data(JSONWriter.bytes(.object(details))),
+                now.microseconds,
+            ])
+    }
+
+    /// Writes an instance and leaves its network and details as they are.
+    public func save(_ instance: Instance) throws {
+        let empty = (Data("[]".utf8), Data("{}".utf8))
+        try execute(
+            """
+            INSERT INTO instance (uuid, fields, network_info, details, updated_at) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (uuid) DO UPDATE SET fields = excluded.fields, updated_at = excluded.updated_at
+            """,
+            [
+                instance.id.bits.blob, Data(JSONWriter.bytes(instance.json)), empty.0, empty.1, now.microseconds,
+            ])
+    }
+
+    /// Forgets an instance; its resources stay until they are struck. Nothing happens where it is unknown.
+    public func remove(_ id: InstanceID) throws {
+        try execute("DELETE FROM instance WHERE uuid = ?", [id.bits.blob])
+    }
+
+    public func instance(_ id: InstanceID) throws -> StoredInstance? { try snapshot.instance(id) }
+
+    public func instances() throws -> [StoredInstance] { try snapshot.instances() }
+
+    // MARK: Resources
+
+    /// Writes down what is about to be made for an instance. Doing it twice changes nothing.
+    public func register(_ resource: StoredResource) throws {
+        try execute(
+            "INSERT INTO resource (instance, kind, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            [resource.instance.bits.blob, resource.kind, resource.name])
+    }
+
+    /// Strikes what is known to be gone. Doing it twice changes nothing.
+    public func strike(_ resource: StoredResource) throws {
+        try execute(
+            "DELETE FROM resource WHERE instance = ? AND kind = ? AND name = ?",
+            [resource.instance.bits.blob, resource.kind, resource.name])
+    }
+
+    public func resources(of id: InstanceID) throws -> [StoredResource] { try snapshot.resources(of: id) }
+
+    public func resources() throws -> [StoredResource] { try snapshot.resources() }
+
+    // MARK: Outbox
+
+    /// Puts a message into the outbox; it leaves after this commit, after those of its ordering key that were put there
+    /// before.
+    @discardableResult
+    public func enqueue(_ message: OutboxMessage) throws -> OutboxID {
+        let id = writer.memory.counters.nextOutboxID
+        let headers = message.headers.isEmpty
+            ? nil
+            : Data(
+                JSONWriter.bytes(
+                    .object(
+                        message.headers.sorted { $0.key < $1.key }.reduce(into: JSONObject()) {
+                            $0.append(newKey: $1.key, .string($1.value))
+                        })))
+        try message.body.withBlob { body in
+            _ = try execute(
+                """
+                INSERT INTO outbox (id, ordering_key, kind, exchange, routing_key, mandatory, headers, instance,
+                    created_at, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+                [
+                    id, message.orderingKey, message.kind.rawValue, message.exchange, message.routingKey,
+                    message.isMandatory, headers, message.instance?.bits.blob, now.microseconds, body,
+                ])
+        }
+        writer.memory.counters.nextOutboxID += 1
+        writer.memory.counters.outbox += 1
+        return OutboxID(id)
+    }
+
+    /// Removes messages from the outbox; ids that are not there are passed over.
+    public func strike(_ ids: [OutboxID]) throws {
+        for id in ids {
+            writer.memory.counters.outbox -= try execute("DELETE FROM outbox WHERE id = ?", [id.value])
+        }
+    }
+
+    public func outbox(after previous: OutboxID? = nil, limit: Int) throws -> [OutboxRow] {
+        try snapshot.outbox(after: previous, limit: limit)
+    }
+
+    /// Messages in the outbox, this closure's included.
+    public var outboxCount: Int { writer.memory.counters.outbox }
+}

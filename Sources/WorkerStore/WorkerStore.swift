@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+internal import GRDB
+
+/// What the worker must not forget: the journal of casts, the instances, what was made for them, and the outbox.
+///
+/// One thread writes. Writes of many tasks share a commit, and each returns after its commit has reached the disk.
+public final class WorkerStore: Sendable {
+    private let directory: StateDirectory
+    private let pump: CommitPump
+    private let readers: ReaderPool
+    private let watch: LevelWatch
+
+    /// Opens the store, making directory and database where they are missing, and locks it for this process.
+    ///
+    /// Blocks the thread for some milliseconds. A database of a newer version is left as it is, byte for byte.
+    public init(_ configuration: StoreConfiguration) throws(StoreError) {
+        let directory = try StateDirectory(path: configuration.directory)
+        let opening = DatabaseOpening(configuration: configuration, directory: directory)
+        let writer = try opening.openWriter()
+        let watch = LevelWatch(writer.levels)
+        let pump = CommitPump(writer: writer, strikeDelay: configuration.strikeDelay, levels: watch)
+        let connections = try opening.openReaders()
+        readers = try ReaderPool(connections)
+        guard WorkerThread.start(name: "store-commit", { pump.run() }) else {
+            readers.abandon()
+            throw StoreError(.notAccessible, "no thread can be started for the database; check the limits of the user")
+        }
+        self.directory = directory
+        self.pump = pump
+        self.watch = watch
+    }
+
+    deinit {
+        // The threads hold what they use, and end by themselves.
+        readers.abandon()
+        pump.abandon()
+    }
+
+    /// Runs `body` in the next commit, and returns what it returned after that commit has reached the disk.
+    ///
+    /// Once queued it is carried out, whether or not the task is cancelled. `body` runs on the store's thread: it must
+    /// not block. If it throws, what it changed is taken back, and the closures that share its commit are not touched.
+    ///
+    /// - Throws: what `body` throws; ``StoreError`` where the commit failed, and then nothing of it was kept.
+    public func write<Value: Sendable>(
+        _ body: @escaping @Sendable (borrowing StoreTransaction) throws -> Value
+    ) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            pump.submit(WaitingWrite(body: body, continuation: continuation))
+        }
+    }
+
+    /// Runs `body` on a reader's thread with a view of the last commit.
+    public func read<Value: Sendable>(
+        _ body: @escaping @Sendable (borrowing StoreSnapshot) throws -> Value
+    ) async throws -> Value {
+        try await readers.read(body)
+    }
+
+    /// Removes delivered messages from the outbox with the next commit, or after a short while.
+    ///
+    /// Returns at once. One that is lost in a crash means that its message is sent once more.
+    public func strikeSoon(_ ids: [OutboxID]) { pump.strike(ids) }
+
+    /// How full the store is, as of its last commit.
+    public var levels: StoreLevels { watch.levels }
+
+    /// Waits until `condition` holds after a commit; false where the store was closed or the task cancelled before.
+    ///
+    /// `condition` must be quick: every commit asks it.
+    @discardableResult
+    public func wait(until condition: @escaping @Sendable (StoreLevels) -> Bool) async -> Bool {
+        await watch.wait(until: condition)
+    }
+
+    /// Writes what is queued, closes the database and unlocks the directory when the store is released.
+    public func close() async {
+        await readers.close()
+        await pump.close()
+    }
+}

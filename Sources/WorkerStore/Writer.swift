@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+internal import GRDB
+
+/// The one connection that writes, with what it remembers.
+///
+/// @unchecked Sendable because after its making only the commit pump's thread (or who drives the pump in its place)
+/// touches it.
+final class Writer: @unchecked Sendable {
+    private let queue: DatabaseQueue
+    private let clock: any WallClock
+    var memory = WriterMemory()
+    let hash: SipHash
+    private var commits = 0
+
+    /// Takes an opened connection and reads from the tables what memory needs.
+    init(queue: DatabaseQueue, clock: any WallClock) throws {
+        self.queue = queue
+        self.clock = clock
+        hash = try queue.read { database in
+            let row = try Row.fetchOne(database, sql: "SELECT value FROM meta WHERE name = 'hash-key'")
+            guard let key = try row?.withUnsafeData(atIndex: 0, { $0.flatMap { UniqueBits(blob: $0) } }) else {
+                throw StoreError(.damaged, "the database has lost its own key; restore it from a copy or remove it")
+            }
+            return SipHash(key: key)
+        }
+        try queue.read { try load($0) }
+    }
+
+    private func load(_ database: Database) throws {
+        memory.counters.unfinished = try Int.fetchOne(database, sql: "SELECT count(*) FROM pending") ?? 0
+        memory.counters.outbox = try Int.fetchOne(database, sql: "SELECT count(*) FROM outbox") ?? 0
+        memory.counters.nextOutboxID = try Int64.fetchOne(database, sql: "SELECT max(id) FROM outbox").map { $0 + 1 } ?? 1
+        let cursor = try Row.fetchCursor(
+            database, sql: "SELECT id, unique_id, content_hash FROM journal ORDER BY id")
+        var rows = 0
+        while let row = try cursor.next() {
+            rows += 1
+            let id: Int64 = row[0]
+            memory.counters.nextJournalID = id + 1
+            if let name = try hash.name(ofUniqueIDColumn: row[1]) {
+                memory.load(row: id, identified: name)
+            } else if let name = try row.withUnsafeData(atIndex: 2, { $0.flatMap { UniqueBits(blob: $0) } }) {
+                memory.load(row: id, unnamed: name)
+            }
+        }
+        memory.counters.finished = rows - memory.counters.unfinished
+    }
+
+    /// How full the store is after the last commit.
+    var levels: StoreLevels {
+        StoreLevels(
+            unfinished: memory.counters.unfinished, finished: memory.counters.finished,
+            outbox: memory.counters.outbox, lastOutboxID: OutboxID(memory.counters.nextOutboxID - 1), commits: commits)
+    }
+
+    /// Runs all jobs, each in a savepoint, and commits once; returns after the commit has reached the disk.
+    ///
+    /// A job that fails takes back what it did and leaves the others alone.
+    ///
+    /// - Throws: when nothing of all this was kept; the jobs must then be told so.
+    func commit(_ jobs: [any WriteJob], striking strikes: [OutboxID]) throws(StoreError) {
+        let before = memory.mark
+        do {
+            try queue.writeWithoutTransaction { database in
+                do {
+                    try database.beginTransaction(.immediate)
+                    try run(jobs, striking: strikes, in: database)
+                    try database.commit()
+                } catch {
+                    if database.isInsideTransaction { try? database.rollback() }
+                    throw error
+                }
+            }
+            memory.committed()
+            commits += 1
+        } catch {
+            memory.undo(to: before)
+            throw StoreError.of(error)
+        }
+    }
+
+    private func run(_ jobs: [any WriteJob], striking strikes: [OutboxID], in database: Database) throws {
+        let transaction = StoreTransaction(writer: self, database: database, now: clock.now())
+        try transaction.strike(strikes)
+        for job in jobs {
+            let mark = memory.mark
+            try database.cachedStatement(sql: "SAVEPOINT job").execute()
+            if let error = job.run(in: transaction) {
+                // Some errors (a full disk) end the whole transaction: then there is nothing left to go on with.
+                guard database.isInsideTransaction else { throw error }
+                try database.cachedStatement(sql: "ROLLBACK TO SAVEPOINT job").execute()
+                memory.undo(to: mark)
+            }
+            try database.cachedStatement(sql: "RELEASE SAVEPOINT job").execute()
+        }
+    }
+
+    /// Copies the log back into the database and empties it.
+    func checkpoint() throws {
+        _ = try queue.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+    }
+
+    /// Closes the connection.
+    func close() throws { try queue.close() }
+}

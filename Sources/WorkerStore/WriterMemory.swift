@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+
+/// What the writer knows without asking the database: the next ids, how full it is, and which messages it has seen.
+///
+/// The ids of messages are random, so an index over them would have a page rewritten for nearly every message of a
+/// commit; with pages as large as ours that is more than the bodies themselves. The store has one writer, and a look at
+/// the finished and unfinished rows at start tells it all that such an index would. Changes are undone when the
+/// savepoint or the commit that they belong to fails.
+struct WriterMemory {
+    struct Counters {
+        var nextJournalID: Int64 = 1
+        var nextOutboxID: Int64 = 1
+        var unfinished = 0
+        var finished = 0
+        var outbox = 0
+    }
+
+    /// A state to which memory can go back.
+    struct Mark {
+        fileprivate let counters: Counters
+        fileprivate let changes: Int
+    }
+
+    private enum Change {
+        case identified(UniqueBits, before: Int64?)
+        case unnamed(UniqueBits, before: Int64?)
+    }
+
+    var counters = Counters()
+    private var identified: [UniqueBits: Int64] = [:]
+    private var unnamed: [UniqueBits: Int64] = [:]
+    private var changes: [Change] = []
+
+    /// The row of the message of that id.
+    func row(identified key: UniqueBits) -> Int64? { identified[key] }
+
+    /// The latest row of a message without an id, by its content.
+    func row(unnamed key: UniqueBits) -> Int64? { unnamed[key] }
+
+    mutating func set(identified key: UniqueBits, to row: Int64) {
+        changes.append(.identified(key, before: identified.updateValue(row, forKey: key)))
+    }
+
+    mutating func set(unnamed key: UniqueBits, to row: Int64) {
+        changes.append(.unnamed(key, before: unnamed.updateValue(row, forKey: key)))
+    }
+
+    /// Forgets the key if it still stands for `row`.
+    mutating func remove(identified key: UniqueBits, of row: Int64) {
+        guard identified[key] == row else { return }
+        identified[key] = nil
+        changes.append(.identified(key, before: row))
+    }
+
+    mutating func remove(unnamed key: UniqueBits, of row: Int64) {
+        guard unnamed[key] == row else { return }
+        unnamed[key] = nil
+        changes.append(.unnamed(key, before: row))
+    }
+
+    var mark: Mark { Mark(counters: counters, changes: changes.count) }
+
+    mutating func undo(to mark: Mark) {
+        let ids = (counters.nextJournalID, counters.nextOutboxID)
+        counters = mark.counters
+        // An id that was handed out once is not handed out again: a reader may stand behind it.
+        (counters.nextJournalID, counters.nextOutboxID) = ids
+        while changes.count > mark.changes {
+            switch changes.removeLast() {
+            case .identified(let key, let before): identified[key] = before
+            case .unnamed(let key, let before): unnamed[key] = before
+            }
+        }
+    }
+
+    /// Makes everything so far lasting.
+    mutating func committed() { changes.removeAll(keepingCapacity: true) }
+
+    /// Takes in a row of the database at start.
+    mutating func load(row: Int64, identified key: UniqueBits) { identified[key] = row }
+
+    mutating func load(row: Int64, unnamed key: UniqueBits) { unnamed[key] = row }
+}
