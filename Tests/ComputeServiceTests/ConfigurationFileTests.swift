@@ -40,7 +40,7 @@ struct ConfigurationFileTests {
     func quotes() {
         #expect(
             values("[DEFAULT]\na = \"x y \"\nb = 'z'\nc = \"d\nd = '\ne = ''\n") == [
-                "DEFAULT/a=x y @2", "DEFAULT/b=z@3", "DEFAULT/c=\"d@4", "DEFAULT/d='@5", "DEFAULT/e=@6",
+                "DEFAULT/a=x y @2", "DEFAULT/b=z@3", "DEFAULT/c=\"d@4", "DEFAULT/d=@5", "DEFAULT/e=@6",
             ])
     }
 

@@ -83,7 +83,7 @@ struct INIFile: Sendable {
             return fault(number, "'\(key)' stands before the first section; write [DEFAULT] above it")
         }
         var value = Spelling.trimmed(text[text.utf8.index(after: sign)...])
-        if value.utf8.count > 1, let quote = value.utf8.first, quote == value.utf8.last,
+        if let quote = value.utf8.first, quote == value.utf8.last,
             quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'")
         {
             value = String(Substring(value.utf8.dropFirst().dropLast()))
