@@ -45,7 +45,10 @@ public struct ConfigurationReport: Sendable {
 
     /// A table for people: key, value and source, then warnings, ignored settings and faults.
     public var table: String {
-        let cells = rows.map { ($0.name.description, $0.value.map { $0.isEmpty ? "''" : $0 } ?? "-", $0.origin.description) }
+        let cells = rows.map { row in
+            let value = row.value.map { $0.isEmpty ? "''" : $0 }
+            return (row.name.description, value ?? "-", row.origin.description)
+        }
         let header = ("KEY", "VALUE", "FROM")
         let keyWidth = (cells + [header]).map(\.0.count).max() ?? 0
         let valueWidth = min(48, (cells + [header]).map(\.1.count).max() ?? 0)

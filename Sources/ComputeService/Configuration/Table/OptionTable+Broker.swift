@@ -57,7 +57,8 @@ extension OptionTable {
     private static let connectionOptions: [ConfigurationOption] = [
         served(
             "rabbit_login_method", .choice(["PLAIN", "AMQPLAIN", "EXTERNAL"]), default: "AMQPLAIN",
-            aliases: [OptionName("DEFAULT", "rabbit_login_method")], "SASL mechanism."),
+            aliases: [OptionName("DEFAULT", "rabbit_login_method")],
+            "SASL mechanism; AMQPLAIN logs in as PLAIN does, which every broker takes as well."),
         served(
             "heartbeat_timeout_threshold", .integer(0...65535), default: "60",
             "Seconds without a sign of life after which a connection counts as lost; 0: no heartbeats."),
