@@ -65,3 +65,10 @@ public struct OutboxRow: Sendable, Hashable, Identifiable {
         self.createdAt = createdAt
     }
 }
+
+/// Which messages of the outbox to look at: replies, for which somebody waits, do not stand behind events.
+public enum OutboxPart: Sendable, Hashable, CaseIterable {
+    case everything
+    case replies
+    case allButReplies
+}

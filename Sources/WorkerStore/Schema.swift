@@ -100,6 +100,7 @@ enum Schema {
                     created_at INTEGER NOT NULL,
                     body BLOB NOT NULL
                 ) STRICT;
+                CREATE INDEX outbox_reply ON outbox (id) WHERE kind = 1;
                 """)
     }
 }

@@ -10,16 +10,20 @@ public struct StoreLevels: Sendable, Hashable {
     public var outbox: Int
     /// The place of the last message that was put into the outbox; 0 before the first.
     public var lastOutboxID: OutboxID
+    /// The same among the replies.
+    public var lastReplyID: OutboxID
     /// Commits since the store was opened.
     public var commits: Int
 
     public init(
-        unfinished: Int = 0, finished: Int = 0, outbox: Int = 0, lastOutboxID: OutboxID = OutboxID(0), commits: Int = 0
+        unfinished: Int = 0, finished: Int = 0, outbox: Int = 0, lastOutboxID: OutboxID = OutboxID(0),
+        lastReplyID: OutboxID = OutboxID(0), commits: Int = 0
     ) {
         self.unfinished = unfinished
         self.finished = finished
         self.outbox = outbox
         self.lastOutboxID = lastOutboxID
+        self.lastReplyID = lastReplyID
         self.commits = commits
     }
 }

@@ -156,26 +156,43 @@ public struct StoreSnapshot: ~Copyable {
     // MARK: Outbox
 
     /// Messages in the outbox in the order in which they were put there, those after `previous`, at most `limit`.
-    public func outbox(after previous: OutboxID? = nil, limit: Int) throws -> [OutboxRow] {
-        try storeErrors {
-            let statement = try database.cachedStatement(
-                sql: """
-                    SELECT id, ordering_key, kind, exchange, routing_key, mandatory, headers, instance, created_at, body
-                    FROM outbox WHERE id > ? ORDER BY id LIMIT ?
-                    """)
-            let cursor = try Row.fetchCursor(statement, arguments: [previous?.value ?? 0, limit])
-            var found: [OutboxRow] = []
-            while let row = try cursor.next() {
-                var headers: [String: String] = [:]
-                for member in try Self.json(row, 6)?.object?.members ?? [] { headers[member.key] = member.value.string }
-                let message = OutboxMessage(
-                    orderingKey: row[1], kind: OutboxMessage.Kind(rawValue: row[2]) ?? .notification,
-                    exchange: row[3], routingKey: row[4], isMandatory: row[5], headers: headers,
-                    body: try row.bytes(9) ?? [], instance: try row.instanceID(7))
-                found.append(OutboxRow(id: OutboxID(row[0]), message: message, createdAt: row.timestamp(8)))
+    public func outbox(
+        _ part: OutboxPart = .everything, after previous: OutboxID? = nil, limit: Int
+    ) throws -> [OutboxRow] {
+        let filter =
+            switch part {
+            case .everything: ""
+            case .replies: " AND kind = 1"
+            case .allButReplies: " AND kind <> 1"
             }
-            return found
+        return try storeErrors {
+            try outboxRows("id > ?\(filter) ORDER BY id LIMIT ?", [previous?.value ?? 0, limit])
         }
+    }
+
+    /// The message of that id; nil where it was struck.
+    public func outboxRow(_ id: OutboxID) throws -> OutboxRow? {
+        try storeErrors { try outboxRows("id = ?", [id.value]).first }
+    }
+
+    private func outboxRows(_ condition: String, _ arguments: StatementArguments) throws -> [OutboxRow] {
+        let statement = try database.cachedStatement(
+            sql: """
+                SELECT id, ordering_key, kind, exchange, routing_key, mandatory, headers, instance, created_at, body
+                FROM outbox WHERE \(condition)
+                """)
+        let cursor = try Row.fetchCursor(statement, arguments: arguments)
+        var found: [OutboxRow] = []
+        while let row = try cursor.next() {
+            var headers: [String: String] = [:]
+            for member in try Self.json(row, 6)?.object?.members ?? [] { headers[member.key] = member.value.string }
+            let message = OutboxMessage(
+                orderingKey: row[1], kind: OutboxMessage.Kind(rawValue: row[2]) ?? .notification, exchange: row[3],
+                routingKey: row[4], isMandatory: row[5], headers: headers, body: try row.bytes(9) ?? [],
+                instance: try row.instanceID(7))
+            found.append(OutboxRow(id: OutboxID(row[0]), message: message, createdAt: row.timestamp(8)))
+        }
+        return found
     }
 
     /// Runs `body` with SQLite's errors in our terms.

@@ -151,6 +151,9 @@ extension StoreTransaction {
     /// Rows of the journal that are not finished, this closure's included.
     public var unfinishedCount: Int { writer.memory.counters.unfinished }
 
+    /// Finished rows that are kept, this closure's included.
+    public var finishedCount: Int { writer.memory.counters.finished }
+
     private static func noSuchEntry(_ id: JournalID) -> StoreError {
         StoreError(.noSuchEntry, "entry \(id) of the journal is finished or was never there")
     }

@@ -80,17 +80,21 @@ extension StoreTransaction {
     // MARK: Resources
 
     /// Writes down what is about to be made for an instance. Doing it twice changes nothing.
-    public func register(_ resource: StoredResource) throws {
+    public func register(kind: String, name: String, for instance: InstanceID) throws {
         try execute(
             "INSERT INTO resource (instance, kind, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            [resource.instance.bits.blob, resource.kind, resource.name])
+            [instance.bits.blob, kind, name])
     }
 
     /// Strikes what is known to be gone. Doing it twice changes nothing.
-    public func strike(_ resource: StoredResource) throws {
+    public func strike(kind: String, name: String, for instance: InstanceID) throws {
         try execute(
-            "DELETE FROM resource WHERE instance = ? AND kind = ? AND name = ?",
-            [resource.instance.bits.blob, resource.kind, resource.name])
+            "DELETE FROM resource WHERE instance = ? AND kind = ? AND name = ?", [instance.bits.blob, kind, name])
+    }
+
+    /// Strikes everything of an instance: all of it is known to be gone.
+    public func strikeResources(of instance: InstanceID) throws {
+        try execute("DELETE FROM resource WHERE instance = ?", [instance.bits.blob])
     }
 
     public func resources(of id: InstanceID) throws -> [StoredResource] { try snapshot.resources(of: id) }
@@ -125,6 +129,7 @@ extension StoreTransaction {
         }
         writer.memory.counters.nextOutboxID += 1
         writer.memory.counters.outbox += 1
+        if message.kind == .reply { writer.memory.counters.lastReplyID = id }
         return OutboxID(id)
     }
 
@@ -135,8 +140,10 @@ extension StoreTransaction {
         }
     }
 
-    public func outbox(after previous: OutboxID? = nil, limit: Int) throws -> [OutboxRow] {
-        try snapshot.outbox(after: previous, limit: limit)
+    public func outbox(
+        _ part: OutboxPart = .everything, after previous: OutboxID? = nil, limit: Int
+    ) throws -> [OutboxRow] {
+        try snapshot.outbox(part, after: previous, limit: limit)
     }
 
     /// Messages in the outbox, this closure's included.

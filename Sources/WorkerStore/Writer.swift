@@ -32,6 +32,7 @@ final class Writer: @unchecked Sendable {
         memory.counters.unfinished = try Int.fetchOne(database, sql: "SELECT count(*) FROM pending") ?? 0
         memory.counters.outbox = try Int.fetchOne(database, sql: "SELECT count(*) FROM outbox") ?? 0
         memory.counters.nextOutboxID = try Int64.fetchOne(database, sql: "SELECT max(id) FROM outbox").map { $0 + 1 } ?? 1
+        memory.counters.lastReplyID = try Int64.fetchOne(database, sql: "SELECT max(id) FROM outbox WHERE kind = 1") ?? 0
         let cursor = try Row.fetchCursor(
             database, sql: "SELECT id, unique_id, content_hash FROM journal ORDER BY id")
         var rows = 0
@@ -52,7 +53,8 @@ final class Writer: @unchecked Sendable {
     var levels: StoreLevels {
         StoreLevels(
             unfinished: memory.counters.unfinished, finished: memory.counters.finished,
-            outbox: memory.counters.outbox, lastOutboxID: OutboxID(memory.counters.nextOutboxID - 1), commits: commits)
+            outbox: memory.counters.outbox, lastOutboxID: OutboxID(memory.counters.nextOutboxID - 1),
+            lastReplyID: OutboxID(memory.counters.lastReplyID), commits: commits)
     }
 
     /// Runs all jobs, each in a savepoint, and commits once; returns after the commit has reached the disk.

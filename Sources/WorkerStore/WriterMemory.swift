@@ -15,6 +15,7 @@ struct WriterMemory {
         var unfinished = 0
         var finished = 0
         var outbox = 0
+        var lastReplyID: Int64 = 0
     }
 
     /// A state to which memory can go back.
