@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # A RabbitMQ of one's own beside whatever runs on the machine: own directory, own cookie, own epmd, loopback only.
 #
-#   private-rabbitmq.sh start DIR [--config FILE] [--while PID]
+#   private-rabbitmq.sh start DIR [--config FILE] [--owner PID]
 #                                      starts it, waits until it serves, prints its transport URL. FILE's lines are
-#                                      added to rabbitmq.conf; with --while it is stopped when that process is gone.
+#                                      added to rabbitmq.conf; with --owner it is stopped when that process is gone.
 #                                      A broker that runs already is left as it is. A stopped one gets its ports again.
 #   private-rabbitmq.sh stop DIR       ends it in order (durable queues survive in DIR)
 #   private-rabbitmq.sh kill DIR       ends it with SIGKILL
@@ -148,7 +148,7 @@ start)
     while [ $# -gt 0 ]; do
         case $1 in
         --config) config=$2; shift 2 ;;
-        --while) companion=$2; shift 2 ;;
+        --while | --owner) companion=$2; shift 2 ;;
         *) usage ;;
         esac
     done
