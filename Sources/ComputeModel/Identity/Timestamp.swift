@@ -35,7 +35,7 @@ public struct Timestamp: Hashable, Sendable, Comparable {
             bytes[13] == 0x3A, bytes[16] == 0x3A,
             let year = number(0..<4), let month = number(5..<7), let day = number(8..<10),
             let hour = number(11..<13), let minute = number(14..<16), let second = number(17..<19),
-            (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 61
+            (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 60
         else { return nil }
         var fraction: Int64 = 0
         var rest = bytes[19...]
@@ -46,6 +46,9 @@ public struct Timestamp: Hashable, Sendable, Comparable {
             for _ in rest.count..<7 { fraction *= 10 }
         }
         let days = Self.days(year: year, month: month, day: day)
+        let midnight = Timestamp(microseconds: days * 86_400_000_000)
+        // A day that its month does not have falls into the next one.
+        guard midnight.date.day == Int(day) else { return nil }
         microseconds = ((days * 24 + hour) * 60 + minute) * 60_000_000 + second * 1_000_000 + fraction
     }
 
