@@ -122,12 +122,12 @@ X
     fi
 }
 
-# Runs a command where DIR's directories are libvirt's.
+# Runs a daemon where DIR's directories are libvirt's.
 enter() {
     if [ -n "$privileged" ]; then
         mkdir -p "$D/lib" "$cache" "$D/run" "$D/sock"
         mkdir -p /etc/libvirt /var/lib/libvirt /var/cache/libvirt /var/log/libvirt # the places to mount on
-        D=$D cache=$cache unshare --mount --propagation private sh -c '
+        daemon env D="$D" cache="$cache" unshare --mount --propagation private sh -c '
             mount --bind "$D/etc" /etc/libvirt && mount --bind "$D/lib" /var/lib/libvirt &&
             mount --bind "$cache" /var/cache/libvirt && mount --bind "$D/log" /var/log/libvirt &&
             mount --bind "$D/passwd" /etc/passwd && mount --bind "$D/group" /etc/group &&
@@ -139,9 +139,21 @@ enter() {
         mkdir -p "$cache"
         ln -sfn "$cache" "$D/xdg-cache/libvirt"
         ln -sfn "$D/etc" "$D/xdg-config/libvirt"
-        HOME=$D/home XDG_RUNTIME_DIR=$D/xdg-run XDG_CONFIG_HOME=$D/xdg-config XDG_CACHE_HOME=$D/xdg-cache \
-            XDG_DATA_HOME=$D/xdg-data "$@"
+        daemon env HOME="$D/home" XDG_RUNTIME_DIR="$D/xdg-run" XDG_CONFIG_HOME="$D/xdg-config" \
+            XDG_CACHE_HOME="$D/xdg-cache" XDG_DATA_HOME="$D/xdg-data" "$@"
     fi
+}
+
+# Runs a command as a daemon: its own session, and none of the descriptors that this script was given. A caller that
+# learns of our end by the closing of one would otherwise wait for the daemon's.
+daemon() {
+    (
+        for fd in /proc/"$BASHPID"/fd/*; do
+            fd=${fd##*/}
+            case $fd in 0 | 1 | 2 | 255) ;; *) eval "exec $fd>&-" 2>/dev/null || true ;; esac
+        done
+        exec "$@"
+    ) </dev/null &
 }
 
 answers() { virsh -q -c "$uri" version >/dev/null 2>&1; }
@@ -158,8 +170,8 @@ start_libvirtd() {
         enter_as=(env HOME="$D/home" XDG_RUNTIME_DIR="$D/xdg-run" XDG_CONFIG_HOME="$D/xdg-config"
             XDG_CACHE_HOME="$D/xdg-cache" XDG_DATA_HOME="$D/xdg-data")
     fi
-    LIBVIRT_DRIVER_DIR=$D/drivers setsid "${enter_as[@]}" libvirtd -f "$D/etc/libvirtd.conf" -p "$libvirtd_pid" \
-        </dev/null >>"$D/log/libvirtd.out" 2>&1 9>&- &
+    daemon env LIBVIRT_DRIVER_DIR="$D/drivers" setsid "${enter_as[@]}" libvirtd -f "$D/etc/libvirtd.conf" \
+        -p "$libvirtd_pid" >>"$D/log/libvirtd.out" 2>&1
     local daemon=$!
     until_true 60 answers_or_gone "$daemon" && answers || {
         tail -n 20 "$D/log/libvirtd.log" "$D/log/libvirtd.out" >&2 || true
@@ -179,7 +191,7 @@ start() {
     if running "$libvirtd_pid" libvirtd >/dev/null; then fail "one is running in $D already"; fi
     configure
     rm -f "$virtlogd_pid"
-    enter setsid virtlogd -f "$D/etc/virtlogd.conf" -p "$virtlogd_pid" </dev/null >>"$D/log/virtlogd.out" 2>&1 9>&- &
+    enter setsid virtlogd -f "$D/etc/virtlogd.conf" -p "$virtlogd_pid" >>"$D/log/virtlogd.out" 2>&1
     local log_socket=$D/run/virtlogd-sock
     [ -n "$privileged" ] || log_socket=$D/xdg-run/libvirt/virtlogd-sock
     until_true 20 test -S "$log_socket" || {
@@ -189,9 +201,9 @@ start() {
     start_libvirtd
     if [ -n "$owner" ]; then
         # Waits without a child process, so that nothing is left to reap when the watcher itself is ended.
-        setsid bash -c 'exec {never}<> <(:); while kill -0 "$1"; do read -r -t 0.5 -u "$never" || :; done
+        daemon setsid bash -c 'exec {never}<> <(:); while kill -0 "$1"; do read -r -t 0.5 -u "$never" || :; done
             exec "$0" stop "$2"' "$0" "$owner" "$D" \
-            </dev/null >/dev/null 2>&1 9>&- &
+            >/dev/null 2>&1
         echo $! >"$D/watch.pid"
     fi
     echo "$uri"

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The two lanes of a connection and how long their calls may take.
+///
+/// They are apart so that what takes long can't keep a short call, such as a power-off, from its turn.
+public struct CallLanes: Sendable {
+    /// Look-ups, states, destroy, undefine.
+    public let short: CallLane
+    /// Opening, starting a guest, saving, migrating.
+    public let long: CallLane
+    public var shortDeadline: Duration
+    public var longDeadline: Duration
+
+    public init(
+        short: CallLane = CallLane(name: "virt-short", threads: 8, spareThreads: 8),
+        long: CallLane = CallLane(name: "virt-long", threads: 4, spareThreads: 4),
+        shortDeadline: Duration = .seconds(60), longDeadline: Duration = .seconds(300)
+    ) {
+        self.short = short
+        self.long = long
+        self.shortDeadline = shortDeadline
+        self.longDeadline = longDeadline
+    }
+
+    /// Which lane a call takes.
+    enum Choice: Sendable { case short, long }
+
+    func run<Value: Sendable>(
+        _ operation: String, on choice: Choice, _ body: @escaping @Sendable () throws(LibvirtError) -> Value
+    ) async throws(LibvirtError) -> Value {
+        switch choice {
+        case .short: try await short.run(operation, within: shortDeadline, body)
+        case .long: try await long.run(operation, within: longDeadline, body)
+        }
+    }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CLibvirt
+
+/// What a host has (`virNodeGetInfo`).
+public struct NodeInfo: Sendable, Hashable {
+    public let model: String
+    public let memoryKiB: UInt64
+    public let cpus: Int
+}
+
+extension Connection {
+    /// The version of the libvirt library in this process: major × 1 000 000 + minor × 1000 + release.
+    public static var libraryVersion: UInt { LibvirtLibrary.version }
+
+    /// The name that the hypervisor's host gives itself (`virConnectGetHostname`).
+    public func hostname() async throws(LibvirtError) -> String {
+        try await call("virConnectGetHostname") { takeString(virConnectGetHostname($0)) }
+    }
+
+    /// The kind of hypervisor (`QEMU`; `virConnectGetType`).
+    public func hypervisorType() async throws(LibvirtError) -> String {
+        try await call("virConnectGetType") { virConnectGetType($0).map { String(cString: $0) } }
+    }
+
+    /// The version of the hypervisor (`virConnectGetVersion`): major × 1 000 000 + minor × 1000 + release.
+    public func hypervisorVersion() async throws(LibvirtError) -> UInt {
+        try await call("virConnectGetVersion") { connection in
+            var version: UInt = 0
+            return virConnectGetVersion(connection, &version) == 0 ? version : nil
+        }
+    }
+
+    /// The version of the libvirt on the other side (`virConnectGetLibVersion`), in the same form.
+    public func libraryVersion() async throws(LibvirtError) -> UInt {
+        try await call("virConnectGetLibVersion") { connection in
+            var version: UInt = 0
+            return virConnectGetLibVersion(connection, &version) == 0 ? version : nil
+        }
+    }
+
+    /// What the host has (`virNodeGetInfo`).
+    public func nodeInfo() async throws(LibvirtError) -> NodeInfo {
+        try await call("virNodeGetInfo") { connection in
+            var info = virNodeInfo()
+            guard virNodeGetInfo(connection, &info) == 0 else { return nil }
+            let model = withUnsafeBytes(of: info.model) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            return NodeInfo(model: model, memoryKiB: UInt64(info.memory), cpus: Int(info.cpus))
+        }
+    }
+
+    /// What the host's hypervisor can do, as XML (`virConnectGetCapabilities`).
+    public func capabilities() async throws(LibvirtError) -> String {
+        try await call("virConnectGetCapabilities", on: .long) { takeString(virConnectGetCapabilities($0)) }
+    }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CLibvirt
+
+/// A domain that the hypervisor knows, or knew: whether it still does shows with the next call.
+///
+/// Every method makes one call on a lane of the connection, which stays open as long as a domain of it is held.
+public final class Domain: @unchecked Sendable {
+    // Because libvirt's domain objects may be used from many threads at once, and the rest never changes.
+    private let pointer: OpaquePointer
+    private let connection: Connection
+    /// In canonical lower-case form.
+    public let uuid: String
+    public let name: String
+
+    init(_ pointer: OpaquePointer, uuid: String, name: String, connection: Connection) {
+        self.pointer = pointer
+        self.uuid = uuid
+        self.name = name
+        self.connection = connection
+    }
+
+    // Gives back a reference; asks nobody, because `connection` holds the last one to libvirt's connection.
+    deinit { virDomainFree(pointer) }
+
+    private func call<Value: Sendable>(
+        _ operation: String, on lane: CallLanes.Choice = .short,
+        _ body: @escaping @Sendable (OpaquePointer) -> Value?
+    ) async throws(LibvirtError) -> Value {
+        let domain = self
+        return try await connection.call(operation, on: lane) { _ in body(domain.pointer) }
+    }
+
+    /// State and use of the host (`virDomainGetInfo`, `virDomainGetID`).
+    public func info() async throws(LibvirtError) -> DomainInfo {
+        try await call("virDomainGetInfo") { domain in
+            var info = virDomainInfo()
+            guard virDomainGetInfo(domain, &info) == 0 else { return nil }
+            let id = virDomainGetID(domain)
+            return DomainInfo(
+                state: DomainState(number: Int32(info.state)), maximumMemoryKiB: UInt64(info.maxMem),
+                memoryKiB: UInt64(info.memory), vcpus: Int(info.nrVirtCpu), cpuTime: info.cpuTime,
+                id: id == UInt32.max ? nil : Int32(bitPattern: id))
+        }
+    }
+
+    /// The state alone (`virDomainGetState`).
+    public func state() async throws(LibvirtError) -> DomainState {
+        try await call("virDomainGetState") { domain in
+            var state: Int32 = 0
+            return virDomainGetState(domain, &state, nil, 0) == 0 ? DomainState(number: state) : nil
+        }
+    }
+
+    /// The document that describes the domain (`virDomainGetXMLDesc`), without its secrets.
+    public func xml() async throws(LibvirtError) -> String {
+        try await call("virDomainGetXMLDesc") { takeString(virDomainGetXMLDesc($0, 0)) }
+    }
+
+    /// Starts the domain (`virDomainCreateWithFlags`).
+    ///
+    /// - Parameter paused: Leaves the guest's processors halted until ``resume()``.
+    public func create(paused: Bool = false) async throws(LibvirtError) {
+        let flags = paused ? VIR_DOMAIN_START_PAUSED.rawValue : 0
+        try await call("virDomainCreateWithFlags", on: .long) { done(virDomainCreateWithFlags($0, flags)) }
+    }
+
+    /// Presses the power button by ACPI (`virDomainShutdownFlags`); returns at once, whatever the guest makes of it.
+    public func shutdown() async throws(LibvirtError) {
+        let flags = VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN.rawValue
+        try await call("virDomainShutdownFlags") { done(virDomainShutdownFlags($0, flags)) }
+    }
+
+    /// Pulls the plug (`virDomainDestroyFlags`).
+    ///
+    /// - Parameter gracefully: Refuses to kill a hypervisor process that does not end by itself.
+    public func destroy(gracefully: Bool = false) async throws(LibvirtError) {
+        let flags = gracefully ? VIR_DOMAIN_DESTROY_GRACEFUL.rawValue : VIR_DOMAIN_DESTROY_DEFAULT.rawValue
+        try await call("virDomainDestroyFlags") { done(virDomainDestroyFlags($0, flags)) }
+    }
+
+    /// Forgets the domain with all that libvirt keeps for it: saved state, snapshots, checkpoints, NVRAM
+    /// (`virDomainUndefineFlags`). A hypervisor that has none of these is asked without.
+    public func undefine() async throws(LibvirtError) {
+        let flags = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE.rawValue | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA.rawValue
+            | VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA.rawValue | VIR_DOMAIN_UNDEFINE_NVRAM.rawValue
+        try await call("virDomainUndefineFlags") { domain in
+            if virDomainUndefineFlags(domain, flags) == 0 { return () }
+            let code = virGetLastError().map { LibvirtError.Code(rawValue: $0.pointee.code) }
+            guard code == .noSupport || code == LibvirtError.Code.invalidArgument else { return nil }
+            virResetLastError()
+            return done(virDomainUndefine(domain))
+        }
+    }
+
+    /// Halts the guest's processors (`virDomainSuspend`).
+    public func suspend() async throws(LibvirtError) {
+        try await call("virDomainSuspend") { done(virDomainSuspend($0)) }
+    }
+
+    /// Lets them run again (`virDomainResume`).
+    public func resume() async throws(LibvirtError) {
+        try await call("virDomainResume") { done(virDomainResume($0)) }
+    }
+}
+
+/// Success or failure of a call that returns 0 or -1.
+private func done(_ result: Int32) -> Void? { result == 0 ? () : nil }

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The threads of a lane and the queue that they work off.
+final class LaneCore: @unchecked Sendable {
+    // Because every variable is touched only between `lock.lock()` and `lock.unlock()`.
+    private let name: String
+    private let nominal: Int
+    private let spare: Int
+    private let lock = ConditionLock()
+    private var queue: [LaneJob] = []
+    private var threads = 0
+    private var idle = 0
+    private var running = 0
+    private var lost = 0
+    private var started = 0
+    private var stopped = false
+
+    init(name: String, nominal: Int, spare: Int) {
+        self.name = name
+        self.nominal = nominal
+        self.spare = spare
+    }
+
+    var statistics: CallLane.Statistics {
+        lock.lock()
+        defer { lock.unlock() }
+        return CallLane.Statistics(queued: queue.count, running: running, lost: lost, threads: threads)
+    }
+
+    /// Lets idle threads end; what is queued is still done.
+    func stop() {
+        lock.lock()
+        stopped = true
+        lock.broadcast()
+        lock.unlock()
+    }
+
+    func submit(_ job: LaneJob, within deadline: Duration) {
+        lock.lock()
+        guard job.phase == .queued else {
+            // Cancelled before it came here.
+            lock.unlock()
+            return job.fail(Self.cancelled(job))
+        }
+        queue.append(job)
+        job.deadline = DeadlineWatch.shared.schedule(after: deadline) { [self] in expire(job, after: deadline) }
+        if idle >= queue.count {
+            lock.signal()
+        } else {
+            addThreadIfAllowed()
+        }
+        lock.unlock()
+    }
+
+    /// Takes back a job that no thread has taken yet.
+    func cancel(_ job: LaneJob) {
+        lock.lock()
+        let wasQueued = job.phase == .queued
+        if wasQueued { finish(job) }
+        lock.unlock()
+        if wasQueued { job.fail(Self.cancelled(job)) }
+    }
+
+    private static func cancelled(_ job: LaneJob) -> LibvirtError {
+        LibvirtError(.cancelled, operation: job.operation, message: "\(job.operation) was cancelled before it began")
+    }
+
+    private func expire(_ job: LaneJob, after deadline: Duration) {
+        lock.lock()
+        let phase = job.phase
+        switch phase {
+        case .queued: finish(job)
+        case .running:
+            job.phase = .overdue
+            running -= 1
+            lost += 1
+            if !queue.isEmpty { addThreadIfAllowed() }
+        case .overdue, .finished: break
+        }
+        lock.unlock()
+        switch phase {
+        case .queued:
+            job.fail(
+                LibvirtError(
+                    .timeout, operation: job.operation,
+                    message: "\(job.operation) found no free thread of '\(name)' within \(deadline)"))
+        case .running:
+            job.fail(
+                LibvirtError(
+                    .timeout, operation: job.operation,
+                    message: "\(job.operation) did not return within \(deadline); whether it was done is not known"))
+        case .overdue, .finished: break
+        }
+    }
+
+    /// With the lock held: takes a queued job out.
+    private func finish(_ job: LaneJob) {
+        job.phase = .finished
+        queue.removeAll { $0 === job }
+        if let deadline = job.deadline { DeadlineWatch.shared.cancel(deadline) }
+    }
+
+    /// With the lock held: one thread more, where the bound has room.
+    private func addThreadIfAllowed() {
+        guard threads < nominal + min(lost, spare) else { return }
+        threads += 1
+        started += 1
+        // A system without a thread to spare leaves the job to the lane's other threads, or to its deadline.
+        if !NamedThread.start("\(name)-\(started)", { [self] in work() }) { threads -= 1 }
+    }
+
+    private func work() {
+        lock.lock()
+        while true {
+            while queue.isEmpty {
+                if stopped {
+                    threads -= 1
+                    lock.unlock()
+                    return
+                }
+                idle += 1
+                lock.wait()
+                idle -= 1
+            }
+            let job = queue.removeFirst()
+            job.phase = .running
+            running += 1
+            lock.unlock()
+            job.perform()
+            lock.lock()
+            if let deadline = job.deadline { DeadlineWatch.shared.cancel(deadline) }
+            let wasLost = job.phase == .overdue
+            job.phase = .finished
+            if wasLost { lost -= 1 } else { running -= 1 }
+            // A lost thread that comes back while its replacement lives is one too many.
+            if wasLost, threads > nominal + min(lost, spare) {
+                threads -= 1
+                lock.unlock()
+                return
+            }
+        }
+    }
+}
