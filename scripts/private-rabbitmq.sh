@@ -17,7 +17,8 @@ usage() { sed -n 's/^#   //p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 [ $# -ge 2 ] || usage
 self=$(realpath "${BASH_SOURCE[0]}")
 verb=$1
-mkdir -p "$2"
+if [ "$verb" = start ]; then mkdir -p "$2"; fi
+[ -d "$2" ] || { echo "error: no broker was ever started in $2" >&2; exit 1; }
 dir=$(realpath "$2")
 shift 2
 
@@ -115,6 +116,14 @@ finish() { # $1 = signal for the broker
     rm -f "$dir/broker.pid" "$dir/launcher.pid" "$dir/epmd.pid"
 }
 
+dismiss_watcher() { # unless it is the watcher itself that stops the broker
+    local pid
+    for pid in $(owned_pids watch.pid); do
+        if [ "$pid" != $$ ]; then kill "$pid" 2>/dev/null || true; fi
+    done
+    rm -f "$dir/watch.pid"
+}
+
 start() {
     local extra=${1:-} attempt
     if [ -n "$(owned_pids broker.pid)" ]; then
@@ -157,10 +166,11 @@ start)
     if [ -n "$companion" ]; then
         setsid nohup bash -c 'while kill -0 "$1" 2>/dev/null; do sleep 1; done; exec "$2" stop "$3"' \
             watcher "$companion" "$self" "$dir" >/dev/null 2>&1 </dev/null 9>&- &
+        echo $! >"$dir/watch.pid"
     fi
     ;;
-stop) flock 9; [ -e "$dir/ports" ] && load; finish TERM ;;
-kill) flock 9; [ -e "$dir/ports" ] && load; finish KILL ;;
+stop) flock 9; finish TERM; dismiss_watcher ;;
+kill) flock 9; finish KILL ;;
 restart)
     flock 9
     [ -e "$dir/ports" ] || { echo "error: no broker was ever started in $dir" >&2; exit 1; }
