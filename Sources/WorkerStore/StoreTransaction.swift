@@ -30,6 +30,13 @@ public struct StoreTransaction: ~Copyable {
             throw StoreError.of(error)
         }
     }
+
+    /// Changes a row that means nothing.
+    func probe() throws {
+        try execute(
+            "INSERT INTO meta (name, value) VALUES ('probe', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            [now.microseconds])
+    }
 }
 
 extension StoreTransaction {

@@ -64,6 +64,11 @@ public final class WorkerStore: Sendable {
     /// Returns at once. One that is lost in a crash means that its message is sent once more.
     public func strikeSoon(_ ids: [OutboxID]) { pump.strike(ids) }
 
+    /// Writes a little and commits it: whether the store can be written (again).
+    ///
+    /// - Throws: ``StoreError`` where it can't.
+    public func probe() async throws { try await write { try $0.probe() } }
+
     /// How full the store is, as of its last commit.
     public var levels: StoreLevels { watch.levels }
 

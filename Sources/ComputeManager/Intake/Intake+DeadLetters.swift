@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+internal import Logging
+internal import WorkerStore
+
+extension Intake {
+    /// How much of a message that can't be taken in is kept for who looks at it.
+    static let deadLetterHead = 4096
+
+    /// Puts a message aside; acknowledges it only when the broker has confirmed that it is there.
+    func deadLetter(_ refused: IntakeSorting.Refused) async {
+        let message = refused.message
+        let head = message.body.count > Self.deadLetterHead
+            ? Array(message.body[..<Self.deadLetterHead]) : message.body
+        let letter = encoder.deadLetter(head, size: message.size, fault: refused.reason)
+        var pause = configuration.shortestPause
+        while true {
+            do throws(DeliveryFailure) {
+                try await sink.publish(letter)
+                metrics.countDeadLetter(refused.reason.reason)
+                logger.warning(
+                    "message refused and put aside",
+                    metadata: [
+                        "rpc.reason": .string(refused.reason.reason.rawValue), "rpc.size": .stringConvertible(message.size),
+                        "rpc.detail": .string(refused.reason.detail),
+                    ])
+                source.acknowledge([message.token])
+                return
+            } catch {
+                switch error {
+                case .closed: return
+                case .unroutable:
+                    // Kept, it would come again for ever; the log has what there is to know of it.
+                    metrics.countDeadLetter(refused.reason.reason)
+                    metrics.countLostDeadLetter()
+                    logger.error(
+                        "message refused, and the queue for such messages is missing",
+                        metadata: ["rpc.reason": .string(refused.reason.reason.rawValue), LogKey.error: .string("\(error)")])
+                    source.acknowledge([message.token])
+                    return
+                case .refused, .unavailable: break
+                }
+            }
+            do { try await clock.sleep(for: pause) } catch { return }
+            pause = min(pause * 2, configuration.longestPause)
+        }
+    }
+}
+
+extension OutboxMessage {
+    /// A frame of a reply; the frames of one reply leave in order, and wait for nothing else.
+    init(reply message: WireMessage, to address: ReplyAddress) {
+        let id =
+            switch address {
+            case .messageID(let id): id
+            case .replyQueue(_, let id, _): id
+            }
+        self.init(
+            orderingKey: "reply:\(id)", kind: .reply, exchange: message.exchange, routingKey: message.routingKey,
+            isMandatory: message.isMandatory, headers: message.headers, body: message.body)
+    }
+}

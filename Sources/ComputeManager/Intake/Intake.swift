@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ComputeModel
+public import Logging
+internal import Synchronization
+public import WorkerStore
+
+/// Lets requests in: sorts them, journals what must not be lost, and acknowledges only what the disk holds.
+///
+/// A batch is one commit; what arrives while it is written is the next batch, so the batches grow with the load.
+public final class Intake: Sendable {
+    let source: any MessageSource
+    let sink: any MessageSink
+    let encoder: any MessageEncoder
+    let router: any RequestRouter
+    let work: any AcceptedWork
+    let store: WorkerStore
+    let configuration: IntakeConfiguration
+    let clock: any Clock<Duration>
+    let wallClock: any WallClock
+    let logger: Logger
+    let metrics = IntakeMetrics()
+    private let onState: @Sendable (IntakeState) -> Void
+    private let current = Mutex(IntakeState.starting)
+    private let readings = Atomic(0)
+    let deadLetterSlots: IntakeSlots
+
+    /// - Parameters:
+    ///   - clock: what pauses are measured by.
+    ///   - wallClock: what the time of arrival is read from.
+    ///   - onState: told of every change of ``state``, from the intake's own task.
+    public init(
+        source: any MessageSource, sink: any MessageSink, encoder: any MessageEncoder, router: any RequestRouter,
+        work: any AcceptedWork, store: WorkerStore, configuration: IntakeConfiguration = IntakeConfiguration(),
+        clock: any Clock<Duration> = ContinuousClock(), wallClock: any WallClock = SystemWallClock(), logger: Logger,
+        onState: @escaping @Sendable (IntakeState) -> Void = { _ in }
+    ) {
+        self.source = source
+        self.sink = sink
+        self.encoder = encoder
+        self.router = router
+        self.work = work
+        self.store = store
+        self.configuration = configuration
+        self.clock = clock
+        self.wallClock = wallClock
+        self.logger = logger
+        self.onState = onState
+        deadLetterSlots = IntakeSlots(configuration.deadLetterLimit)
+    }
+
+    /// Whether requests are let in, and why not.
+    public var state: IntakeState { current.withLock { $0 } }
+
+    /// Lets requests in until the source is closed or the task cancelled; what is being written then is finished.
+    ///
+    /// - Throws: ``StoreError`` when the store fails for good.
+    public func run() async throws {
+        defer { enter(.stopped) }
+        try await withThrowingDiscardingTaskGroup { group in
+            try await consume(&group)
+            // A read-only call has no row that another start would take up: its caller asks again.
+            if Task.isCancelled { group.cancelAll() }
+        }
+    }
+
+    private func consume(_ group: inout ThrowingDiscardingTaskGroup<any Error>) async throws {
+        try await waitForRoom()
+        enter(.consuming)
+        while !Task.isCancelled, let batch = await source.nextBatch() {
+            do {
+                try await take(batch, &group)
+            } catch let error as StoreError where error.isRetriable {
+                try await outlast(error)
+            }
+            try await waitForRoom()
+        }
+    }
+
+    private func take(_ batch: [IncomingMessage], _ group: inout ThrowingDiscardingTaskGroup<any Error>) async throws {
+        metrics.countReceived(batch.count)
+        let sorting = IntakeSorting(batch, router: router, receivedAt: wallClock.now())
+        var answers = sorting.answers
+        for reading in sorting.readings {
+            if let answer = begin(reading, &group) { answers.append(answer) }
+        }
+        if !sorting.journal.isEmpty || !answers.isEmpty { try await journal(sorting, answers) }
+        for refused in sorting.refused {
+            guard await deadLetterSlots.take() else { return }
+            group.addTask {
+                await self.deadLetter(refused)
+                self.deadLetterSlots.give()
+            }
+        }
+    }
+
+    private func journal(_ sorting: IntakeSorting, _ answers: [IntakeSorting.Answer]) async throws {
+        let entries = sorting.journal
+        let replies = answers.flatMap { answer in
+            encoder.failure(answer.fault, to: answer.reply).map { OutboxMessage(reply: $0, to: answer.reply) }
+        }
+        let kept = configuration.finishedRows
+        let acceptances = try await store.write { transaction in
+            var acceptances: [Acceptance] = []
+            acceptances.reserveCapacity(entries.count)
+            for entry in entries { acceptances.append(try transaction.accept(entry)) }
+            for reply in replies { try transaction.enqueue(reply) }
+            if transaction.finishedCount > kept + 1000 {
+                try transaction.prune(finishedBefore: Timestamp(microseconds: .min), keepingAtMost: kept)
+            }
+            return acceptances
+        }
+        // Only now does the disk hold them.
+        source.acknowledge(sorting.journalTokens + answers.map(\.token))
+        var accepted: [JournalEntry] = []
+        accepted.reserveCapacity(entries.count)
+        for (entry, acceptance) in zip(entries, acceptances) {
+            if case .accepted(let id) = acceptance { accepted.append(entry.entry(id)) }
+        }
+        metrics.countJournaled(accepted.count)
+        metrics.countDuplicates(entries.count - accepted.count)
+        for answer in answers { metrics.countFailureReply(answer.fault.kind) }
+        metrics.setUnfinished(store.levels.unfinished)
+        if !accepted.isEmpty { work.enqueue(accepted) }
+    }
+
+    /// Hands a read-only call on, or says what to answer where too many wait already.
+    private func begin(
+        _ reading: IntakeSorting.Reading, _ group: inout ThrowingDiscardingTaskGroup<any Error>
+    ) -> IntakeSorting.Answer? {
+        guard readings.load(ordering: .relaxed) < configuration.readOnlyLimit else {
+            guard case .success(let summary) = reading.message.scan, let reply = summary.reply else {
+                source.acknowledge([reading.message.token])
+                return nil
+            }
+            let fault = ComputeFault(
+                .unavailable, "Too many calls wait for an answer of this host; ask again later.",
+                instance: summary.instance)
+            return IntakeSorting.Answer(token: reading.message.token, fault: fault, reply: reply)
+        }
+        readings.add(1, ordering: .relaxed)
+        metrics.countReadOnly()
+        source.acknowledge([reading.message.token])
+        group.addTask {
+            await self.work.serve(reading.message, operation: reading.operation)
+            self.readings.subtract(1, ordering: .relaxed)
+        }
+        return nil
+    }
+
+    // MARK: Pauses
+
+    /// Stops consuming at the high mark until the low mark is reached.
+    private func waitForRoom() async throws {
+        let unfinished = store.levels.unfinished
+        guard unfinished >= configuration.highWater else { return }
+        source.pause()
+        metrics.countPauseWhenFull()
+        enter(.full(unfinished: unfinished))
+        let low = configuration.lowWater
+        guard await store.wait(until: { $0.unfinished <= low }) else { return }
+        enter(.consuming)
+        source.resume()
+    }
+
+    /// Gives back what is not journaled, and waits until the store can be written again.
+    private func outlast(_ first: StoreError) async throws {
+        source.pause()
+        metrics.countStoreFailure()
+        metrics.countPauseOfStore()
+        enter(.storeFails(first))
+        var pause = configuration.shortestPause
+        while true {
+            do { try await clock.sleep(for: pause) } catch { return }
+            do {
+                try await store.probe()
+                break
+            } catch let error as StoreError where error.isRetriable {
+                metrics.countStoreFailure()
+                enter(.storeFails(error))
+                pause = min(pause * 2, configuration.longestPause)
+            }
+        }
+        enter(.consuming)
+        source.resume()
+    }
+
+    private func enter(_ state: IntakeState) {
+        let changed = current.withLock { current in
+            guard current != state else { return false }
+            current = state
+            return true
+        }
+        guard changed else { return }
+        switch state {
+        case .full, .storeFails: logger.warning("intake paused", metadata: ["intake.state": .string("\(state)")])
+        default: logger.info("intake changed", metadata: ["intake.state": .string("\(state)")])
+        }
+        onState(state)
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Metrics
+internal import WorkerStore
+
+/// What the relay counts.
+struct RelayMetrics: Sendable {
+    private let delivered: [OutboxMessage.Kind: Counter]
+    private let dropped: [OutboxMessage.Kind: Counter]
+    private let retried: [OutboxMessage.Kind: Counter]
+    private let pending = Gauge(label: "compute_outbox_pending")
+
+    init() {
+        func counters(_ label: String) -> [OutboxMessage.Kind: Counter] {
+            Dictionary(
+                uniqueKeysWithValues: OutboxMessage.Kind.allCases.map {
+                    ($0, Counter(label: label, dimensions: [("kind", $0.word)]))
+                })
+        }
+        delivered = counters("compute_outbox_delivered_total")
+        dropped = counters("compute_outbox_dropped_total")
+        retried = counters("compute_outbox_retried_total")
+    }
+
+    func countDelivered(_ kind: OutboxMessage.Kind) { delivered[kind]?.increment() }
+    func countDropped(_ kind: OutboxMessage.Kind) { dropped[kind]?.increment() }
+    func countRetried(_ kind: OutboxMessage.Kind) { retried[kind]?.increment() }
+    func setPending(_ count: Int) { pending.record(count) }
+}
+
+extension OutboxMessage.Kind {
+    /// The word for logs and counters.
+    var word: String { wireKind.rawValue }
+
+    /// The manager's word for the same kind.
+    var wireKind: WireMessage.Kind {
+        switch self {
+        case .notification: .notification
+        case .reply: .reply
+        case .cast: .cast
+        case .deadLetter: .deadLetter
+        }
+    }
+}
+
+extension WireMessage {
+    /// A row of the outbox, ready to be sent (again).
+    init(_ message: OutboxMessage) {
+        self.init(
+            kind: message.kind.wireKind, exchange: message.exchange, routingKey: message.routingKey,
+            isMandatory: message.isMandatory, body: message.body, headers: message.headers)
+    }
+}
