@@ -75,7 +75,7 @@ extension RabbitMQServer {
         let status: Int32 = try await withCheckedThrowingContinuation { continuation in
             process.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
             do {
-                try process.run()
+                try process.runWithSignals()
             } catch {
                 process.terminationHandler = nil
                 continuation.resume(throwing: error)
@@ -86,5 +86,20 @@ extension RabbitMQServer {
             throw Failure(description: "\(executable) \(arguments.first ?? "") failed: \(text.suffix(1000))")
         }
         return text
+    }
+}
+
+extension Process {
+    /// Runs the program with all signals let through.
+    ///
+    /// Swift's own threads block nearly all of them, and a child inherits that: a shell would never hear of its
+    /// children's ends, and a SIGTERM would end nobody.
+    func runWithSignals() throws {
+        var none = sigset_t()
+        var before = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try run()
     }
 }

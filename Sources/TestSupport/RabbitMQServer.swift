@@ -85,10 +85,10 @@ public final class RabbitMQServer: Sendable {
         setsid /usr/lib/rabbitmq/bin/rabbitmq-server >>"$HOME/out" 2>&1 & server=$!
         (
             if read -r how <&3; then
-                if [ "$how" = stop ]; then kill -TERM -- "-$server"; else kill -KILL -- "-$server"; fi
+                if [ "$how" = stop ]; then kill -s TERM -- "-$server"; else kill -s KILL -- "-$server"; fi
             else
                 : >"$HOME/gone"
-                kill -KILL -- "-$server"
+                kill -s KILL -- "-$server"
             fi
         ) & watcher=$!
         exec 3<&-
@@ -108,7 +108,7 @@ public final class RabbitMQServer: Sendable {
         process.standardInput = pipe
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
-        try process.run()
+        try process.runWithSignals()
         running.withLock { $0 = Running(process: process, control: pipe.fileHandleForWriting) }
         let deadline = ContinuousClock.now + .seconds(90)
         while !Self.accepts(port) {
