@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import ComputeDriver
+internal import ComputeDriver
 
 /// How long each driver call may take.
 public struct DriverDeadlines: Sendable, Hashable {

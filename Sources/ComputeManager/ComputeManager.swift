@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ComputeDriver
+public import ComputeModel
+public import ImageService
+public import Logging
+public import WorkerStore
+
+/// Does what the scheduler asks for: the lanes, the operations and the events of one host.
+///
+/// It is put together with an intake, which journals and hands over what arrives, and an outbox relay, which sends what
+/// the operations wrote; the three share the store and know each other by ``router``, ``work`` and ``castObserver``.
+public final class ComputeManager: Sendable {
+    private let services: ManagerServices
+    private let dispatcher: Dispatcher
+    private let heartbeats: Heartbeats
+
+    /// - Parameters:
+    ///   - dialect: the wire methods that are served.
+    ///   - clock: what deadlines, grace and heartbeats are measured by.
+    ///   - wallClock: what times in rows and events are taken from.
+    public init(
+        configuration: ManagerConfiguration, store: WorkerStore, driver: any ComputeDriver, images: any ImageService,
+        encoder: any MessageEncoder, decoder: any RequestDecoder, sink: any MessageSink,
+        dialect: DialectTable = FolsomDialect.table, clock: any Clock<Duration> = ContinuousClock(),
+        wallClock: any WallClock = SystemWallClock(), identifiers: any IdentifierSource = RandomIdentifiers(),
+        logger: Logger
+    ) {
+        let events = EventFactory(
+            host: configuration.host,
+            payload: InstancePayload(glanceURL: configuration.glanceURL, auditPeriod: configuration.auditPeriod),
+            updates: configuration.updates, clock: wallClock, identifiers: identifiers)
+        let gateway = DriverGateway(
+            driver: driver, deadlines: configuration.deadlines, interruptionGrace: configuration.interruptionGrace,
+            clock: clock, logger: logger)
+        services = ManagerServices(
+            configuration: configuration, store: store, driver: gateway, images: images, encoder: encoder,
+            decoder: decoder, sink: sink, dialects: dialect, events: events, clock: clock, identifiers: identifiers,
+            logger: logger)
+        heartbeats = Heartbeats(sink: sink, encoder: encoder, clock: clock)
+        dispatcher = Dispatcher(services: services, heartbeats: heartbeats)
+    }
+
+    /// Says what a message asks for; the intake asks it for every message.
+    public var router: any RequestRouter { services.dialects }
+
+    /// Takes what the intake has journaled.
+    public var work: any AcceptedWork { dispatcher }
+
+    /// Hears from the relay what became of casts to other services.
+    public var castObserver: any CastObserver { BuildFate(services: services) }
+
+    /// How many requests wait for their turn, and how many are being worked on.
+    public var load: (waiting: Int, running: Int) { dispatcher.load }
+
+    /// Takes up what an earlier run left, then works on what arrives; returns after ``drain()``, or soon after its task
+    /// is cancelled: what is unfinished then stays in the journal for the next start.
+    public func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await self.heartbeats.run() }
+            group.addTask { try await self.dispatcher.run() }
+            // The heartbeats end only when cancelled: the first to return is the dispatcher.
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// Begins no more work; ``run()`` returns when what runs has ended.
+    public func drain() { dispatcher.drain() }
+}

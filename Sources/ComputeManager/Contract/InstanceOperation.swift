@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+internal import WorkerStore
+
+/// An operation that changes an instance: journaled, in the instance's lane, taken up again after a restart.
+protocol InstanceOperation: ComputeOperation {
+    /// The instance as the request brings it.
+    static func instance(of arguments: Arguments) -> Instance
+
+    /// The task state that nova's API has written before it casts, written here when the request is accepted.
+    static func acceptance(of arguments: Arguments) -> AcceptanceRule
+
+    /// What a restart does with work that had come to `step`; reads the driver before it does anything again.
+    static func recovery(at step: Step) -> RecoveryRule
+
+    /// Whether it takes the place of what runs and waits before it in its lane.
+    static var supersedesEarlier: Bool { get }
+
+    /// The names under which a failure is told, the inner method of nova's first.
+    static var errorEvents: [String] { get }
+
+    /// Does the work, from the step that an earlier attempt came to; nil from the beginning.
+    static func perform(
+        _ arguments: Arguments, from step: Step?, in run: OperationRun<Self>
+    ) async throws -> Finished<Output>
+
+    /// The row that a failure before the first commit leaves behind; nil for none.
+    static func rowOfFailure(
+        _ arguments: Arguments, _ fault: ComputeFault, _ services: ManagerServices
+    ) -> StoredInstance?
+
+    /// What a failure makes of the instance's row; the error event follows it in the same commit.
+    static func failed(_ fault: ComputeFault, _ change: inout InstanceChange)
+}
+
+extension InstanceOperation {
+    static var slot: SlotKind { .change }
+    static var supersedesEarlier: Bool { false }
+    static var errorEvents: [String] { [name.rawValue] }
+
+    static func rowOfFailure(
+        _ arguments: Arguments, _ fault: ComputeFault, _ services: ManagerServices
+    ) -> StoredInstance? { nil }
+
+    /// Nova's `reverts_task_state`: a failure clears the task, unless the task was another's.
+    static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
+        if fault.kind != .unexpectedTaskState { change.update { $0.taskState = nil } }
+    }
+}
+
+/// An operation that only reads: not journaled, with slots of its own.
+protocol ReadOnlyOperation: ComputeOperation where Step == NoStep {
+    static func answer(_ arguments: Arguments, from driver: DriverGateway) async throws -> Output
+}
+
+extension ReadOnlyOperation {
+    static var slot: SlotKind { .read }
+}
+
+/// The task state that accepting a request writes.
+enum AcceptanceRule: Sendable, Hashable {
+    /// Whatever task the instance is in.
+    case always(TaskState)
+    /// Only if no task holds the instance, or this one; else the request fails as nova's expected_task_state does.
+    case ifIdle(TaskState)
+    /// The operation decides by itself.
+    case none
+}
+
+/// What a restart does with unfinished work.
+enum RecoveryRule: Sendable, Hashable {
+    /// Goes on: nothing outside was begun at that step.
+    case goOn
+    /// Asks the driver what came of the call that was under way; does it again only if it had no effect.
+    case redoUnlessDone
+}
+
+/// The proof that an operation wrote its last commit, with its reply and its last events.
+struct Finished<Output: Sendable>: Sendable {
+    let output: Output
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ComputeModel
+
+/// A wire method as people read it in the printed list.
+public struct WireMethod: Sendable, Hashable {
+    public let method: String
+    /// The first version of the interface that has it.
+    public let since: String
+    public let operation: OperationName
+    public let summary: String
+    public let isReadOnly: Bool
+}
+
+/// (wire method, version) → (operation, argument decoder): what a dialect adds to the operations.
+public struct DialectTable: RequestRouter {
+    /// The interface's name for people.
+    public let name: String
+    let version: RPCVersion
+    private let bindings: [any MethodBinding]
+    private let byMethod: [String: any MethodBinding]
+
+    init(name: String, version: RPCVersion, bindings: [any MethodBinding]) {
+        self.name = name
+        self.version = version
+        self.bindings = bindings
+        byMethod = Dictionary(bindings.map { ($0.method, $0) }) { first, _ in first }
+    }
+
+    /// Every method of the dialect.
+    public var methods: [WireMethod] {
+        bindings.map { binding in
+            WireMethod(
+                method: binding.method, since: binding.since.description, operation: binding.operation.name,
+                summary: binding.operation.summary, isReadOnly: binding.operation.isReadOnly)
+        }
+    }
+
+    public func route(_ summary: MessageSummary) -> RequestRoute {
+        switch lookUp(summary.method, summary.version, summary.namespace) {
+        case .success(let binding):
+            .operation(binding.operation.name, isReadOnly: binding.operation.isReadOnly)
+        case .failure(let fault) where fault.kind == .noSuchMethod: .unknownMethod(fault)
+        case .failure(let fault): .unsupportedVersion(fault)
+        }
+    }
+
+    func instanceBinding(_ request: RPCRequest) throws(ComputeFault) -> any InstanceBinding {
+        let binding = try lookUp(request.method, request.version, request.namespace).get()
+        guard let binding = binding as? any InstanceBinding else { throw Self.unknown(request.method) }
+        return binding
+    }
+
+    func readBinding(_ request: RPCRequest) throws(ComputeFault) -> any ReadBinding {
+        let binding = try lookUp(request.method, request.version, request.namespace).get()
+        guard let binding = binding as? any ReadBinding else { throw Self.unknown(request.method) }
+        return binding
+    }
+
+    /// The version is judged before the method, as both eras do.
+    private func lookUp(
+        _ method: String, _ wanted: String, _ namespace: String?
+    ) -> Result<any MethodBinding, ComputeFault> {
+        guard namespace == nil, let wantedVersion = RPCVersion(wanted), version.serves(wantedVersion) else {
+            return .failure(
+                ComputeFault(
+                    .unsupportedVersion, "Specified RPC version, \(wanted), not supported by this endpoint.",
+                    arguments: ["version": .string(wanted), "method": .string(method)]))
+        }
+        guard let binding = byMethod[method], binding.since.minor <= wantedVersion.minor || binding.since.minor == 0 else {
+            return .failure(Self.unknown(method))
+        }
+        return .success(binding)
+    }
+
+    private static func unknown(_ method: String) -> ComputeFault {
+        ComputeFault(
+            .noSuchMethod, "No such RPC function '\(method)'", arguments: ["method": .string(method)])
+    }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+internal import WorkerStore
+
+/// A wire method of a dialect: its name, since which version it is there, which operation it means.
+protocol MethodBinding: Sendable {
+    var method: String { get }
+    var since: RPCVersion { get }
+    var operation: any ComputeOperation.Type { get }
+}
+
+/// A method that changes an instance.
+protocol InstanceBinding: MethodBinding {
+    /// Decodes the arguments and runs the operation.
+    func execute(
+        _ request: RPCRequest, _ entry: JournalEntry, _ engine: OperationEngine, _ token: InterruptionToken
+    ) async throws -> OperationEngine.Ending
+}
+
+/// A method that only reads.
+protocol ReadBinding: MethodBinding {
+    func answer(_ request: RPCRequest, from driver: DriverGateway) async throws -> JSONValue
+}
+
+/// A method that changes an instance, with the decoder of its arguments.
+struct Changes<Operation: InstanceOperation>: InstanceBinding {
+    let method: String
+    let since: RPCVersion
+    let decode: @Sendable (inout ArgumentReader) throws(ComputeFault) -> Operation.Arguments
+
+    init(
+        _ method: String, since: RPCVersion, _: Operation.Type,
+        decode: @escaping @Sendable (inout ArgumentReader) throws(ComputeFault) -> Operation.Arguments
+    ) {
+        self.method = method
+        self.since = since
+        self.decode = decode
+    }
+
+    var operation: any ComputeOperation.Type { Operation.self }
+
+    func execute(
+        _ request: RPCRequest, _ entry: JournalEntry, _ engine: OperationEngine, _ token: InterruptionToken
+    ) async throws -> OperationEngine.Ending {
+        let arguments: Operation.Arguments
+        do {
+            arguments = try ArgumentReader.read(method, request.arguments, decode)
+        } catch {
+            return try await engine.refuse(entry, request, error, outcome: .refused)
+        }
+        return try await engine.run(Operation.self, arguments, request, entry, token)
+    }
+}
+
+/// A method that only reads, with the decoder of its arguments.
+struct Reads<Operation: ReadOnlyOperation>: ReadBinding {
+    let method: String
+    let since: RPCVersion
+    let decode: @Sendable (inout ArgumentReader) throws(ComputeFault) -> Operation.Arguments
+
+    init(
+        _ method: String, since: RPCVersion, _: Operation.Type,
+        decode: @escaping @Sendable (inout ArgumentReader) throws(ComputeFault) -> Operation.Arguments
+    ) {
+        self.method = method
+        self.since = since
+        self.decode = decode
+    }
+
+    var operation: any ComputeOperation.Type { Operation.self }
+
+    func answer(_ request: RPCRequest, from driver: DriverGateway) async throws -> JSONValue {
+        let arguments = try ArgumentReader.read(method, request.arguments, decode)
+        try driver.require(Operation.needs, instance: nil)
+        return Operation.json(try await Operation.answer(arguments, from: driver))
+    }
+}

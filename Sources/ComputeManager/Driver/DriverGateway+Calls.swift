@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeDriver
+internal import ComputeModel
+internal import Logging
+
+extension DriverGateway {
+    /// The guest's state; nil when the hypervisor answers that it knows no such guest.
+    func info(_ id: InstanceID) async throws -> InstanceInfo? {
+        do {
+            return try await call(.info, on: id) { try await driver.info(id) }
+        } catch let fault as ComputeFault where fault.kind == .instanceNotFound {
+            return nil
+        }
+    }
+
+    /// Nova's `_get_power_state`: a guest that is not there has no state.
+    func powerState(_ id: InstanceID) async throws -> PowerState {
+        try await info(id)?.powerState ?? .noState
+    }
+
+    /// Builds a guest; a terminate that waits too long destroys it under the call.
+    func spawn(_ request: SpawnRequest, interruptedBy token: InterruptionToken) async throws {
+        let instance = request.instance
+        try await call(
+            .spawn, on: instance.id, isRepeatable: false, interruptedBy: token, unblock: { await unblock(instance) }
+        ) { try await driver.spawn(request) }
+    }
+
+    func destroy(_ instance: Instance) async throws {
+        try await call(.destroy, on: instance.id) { try await driver.destroy(instance) }
+    }
+
+    func reboot(_ request: RebootRequest, interruptedBy token: InterruptionToken) async throws {
+        let instance = request.instance
+        try await call(
+            .reboot, on: instance.id, isRepeatable: false, interruptedBy: token,
+            unblock: { if token.isInterrupted { await unblock(instance) } }
+        ) { try await driver.reboot(request) }
+    }
+
+    func powerOff(_ instance: Instance) async throws {
+        guard let driver = driver as? any PoweringDriver else { throw driver.unsupported(.powerOff, instance: instance.id) }
+        try await call(.powerOff, on: instance.id) { try await driver.powerOff(instance) }
+    }
+
+    func powerOn(_ instance: Instance) async throws {
+        guard let driver = driver as? any PoweringDriver else { throw driver.unsupported(.powerOn, instance: instance.id) }
+        try await call(.powerOn, on: instance.id) { try await driver.powerOn(instance) }
+    }
+
+    func consoleOutput(_ instance: Instance) async throws -> [UInt8] {
+        guard let driver = driver as? any ConsoleOutputDriver else {
+            throw driver.unsupported(.consoleOutput, instance: instance.id)
+        }
+        return try await call(.consoleOutput, on: instance.id) { try await driver.consoleOutput(instance) }
+    }
+
+    func hostUptime() async throws -> String {
+        guard let driver = driver as? any HostUptimeDriver else { throw driver.unsupported(.hostUptime) }
+        return try await call(.hostUptime) { try await driver.hostUptime() }
+    }
+
+    /// Destroys a guest whose call hangs, so that the call returns; what fails here fails again, and is told, there.
+    private func unblock(_ instance: Instance) async {
+        do {
+            try await destroy(instance)
+        } catch {
+            logger.warning(
+                "the guest of a hanging call can't be destroyed",
+                metadata: [LogKey.instance: .string(instance.id.description), LogKey.error: .string("\(error)")])
+        }
+    }
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeDriver
+internal import ComputeModel
+internal import Logging
+internal import Metrics
+
+/// The one way from the manager to the driver: every call has a deadline and is counted and measured here.
+///
+/// A call that is overdue is cancelled; if it takes no notice, the lane stays shut until it has returned, because
+/// nobody knows what it still does.
+struct DriverGateway: Sendable {
+    let driver: any ComputeDriver
+    let deadlines: DriverDeadlines
+    let interruptionGrace: Duration
+    let clock: any Clock<Duration>
+    let logger: Logger
+
+    var kind: any ComputeDriver.Type { type(of: driver) }
+
+    private enum Signal: Sendable {
+        case returned, overdue, interrupted, quiet
+    }
+
+    /// Refuses what the driver's type does not have.
+    func require(_ operations: [DriverOperation], instance: InstanceID?) throws(ComputeFault) {
+        for operation in operations where !operation.isImplemented(by: kind) {
+            throw driver.unsupported(operation, instance: instance)
+        }
+    }
+
+    /// Makes a call with its deadline.
+    ///
+    /// - Parameters:
+    ///   - isRepeatable: whether it may be made again while the hypervisor can't be reached.
+    ///   - unblock: frees the call from another task when it is overdue or, some time after, interrupted.
+    func call<Output: Sendable>(
+        _ operation: DriverOperation, on instance: InstanceID? = nil, isRepeatable: Bool = true,
+        interruptedBy token: InterruptionToken? = nil, unblock: (@Sendable () async -> Void)? = nil,
+        _ body: @escaping @Sendable () async throws -> Output
+    ) async throws -> Output {
+        var waited = Duration.zero
+        while true {
+            do {
+                return try await measured(operation, instance, token, unblock, body)
+            } catch let fault as ComputeFault where fault.kind == .unavailable && isRepeatable {
+                guard waited < deadlines.reconnection, token?.isInterrupted != true else { throw fault }
+                let pause = min(.seconds(1), deadlines.reconnection - waited)
+                try await clock.sleep(for: pause)
+                waited += pause
+            }
+        }
+    }
+
+    private func measured<Output: Sendable>(
+        _ operation: DriverOperation, _ instance: InstanceID?, _ token: InterruptionToken?,
+        _ unblock: (@Sendable () async -> Void)?, _ body: @escaping @Sendable () async throws -> Output
+    ) async throws -> Output {
+        var result: Result<Output, any Error>?
+        let elapsed = await clock.measure {
+            result = await raced(operation, instance, token, unblock, body)
+        }
+        let outcome =
+            switch result {
+            case .success: "ok"
+            case .failure(let fault as ComputeFault): fault.kind.rawValue
+            case .failure, nil: "error"
+            }
+        Timer(
+            label: "compute_driver_operation_seconds",
+            dimensions: [("driver", kind.name.rawValue), ("operation", operation.rawValue), ("outcome", outcome)]
+        ).record(duration: elapsed)
+        guard let result else { throw CancellationError() }
+        return try result.get()
+    }
+
+    private func raced<Output: Sendable>(
+        _ operation: DriverOperation, _ instance: InstanceID?, _ token: InterruptionToken?,
+        _ unblock: (@Sendable () async -> Void)?, _ body: @escaping @Sendable () async throws -> Output
+    ) async -> Result<Output, any Error> {
+        let outcome = Outcome<Output>()
+        let isOverdue = await withTaskGroup(of: Signal.self) { group in
+            group.addTask {
+                do { outcome.set(.success(try await body())) } catch { outcome.set(.failure(error)) }
+                return .returned
+            }
+            group.addTask {
+                do { try await clock.sleep(for: deadlines[operation]) } catch { return .quiet }
+                return .overdue
+            }
+            if let token, unblock != nil {
+                group.addTask {
+                    await token.wait()
+                    do { try await clock.sleep(for: interruptionGrace) } catch { return .quiet }
+                    return .interrupted
+                }
+            }
+            var isOverdue = false
+            while let signal = await group.next() {
+                switch signal {
+                case .quiet: break
+                case .returned: group.cancelAll()
+                case .overdue:
+                    isOverdue = true
+                    warn("driver call is overdue", operation, instance)
+                    group.cancelAll()
+                    await unblock?()
+                case .interrupted:
+                    warn("driver call goes on after a terminate", operation, instance)
+                    await unblock?()
+                }
+            }
+            return isOverdue
+        }
+        switch outcome.value {
+        case .success(let output)?: return .success(output)
+        case .failure(let error)? where !isOverdue: return .failure(Self.fault(error, operation, instance))
+        case .failure, nil:
+            let seconds = deadlines[operation].components.seconds
+            return .failure(
+                ComputeFault(
+                    .timeout, "The driver did not finish \(operation.rawValue) within \(seconds) s.",
+                    instance: instance))
+        }
+    }
+
+    /// The driver's faults as they are; what else it throws is a failure of the hypervisor.
+    private static func fault(_ error: any Error, _ operation: DriverOperation, _ instance: InstanceID?) -> any Error {
+        if error is ComputeFault || error is CancellationError { return error }
+        return ComputeFault(
+            .hypervisorFailure, "The hypervisor failed at \(operation.rawValue): \(error)", instance: instance)
+    }
+
+    private func warn(_ message: Logger.Message, _ operation: DriverOperation, _ instance: InstanceID?) {
+        logger.warning(
+            message,
+            metadata: [
+                LogKey.operation: .string(operation.rawValue), LogKey.instance: .string(instance?.description ?? "-"),
+            ])
+    }
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+internal import WorkerStore
+
+/// Which request is next: a lane per instance, first in, first out, and bounded slots over all lanes.
+///
+/// A value without tasks or clocks, so that its rules can be tested by themselves.
+struct LaneTable: Sendable {
+    /// What shares a lane.
+    enum Key: Hashable, Sendable {
+        case instance(InstanceID)
+        /// A request that names no instance has a lane to itself.
+        case entry(JournalID)
+    }
+
+    /// A request that waits.
+    struct Item: Sendable {
+        var entry: JournalEntry
+        let slot: SlotKind
+        /// Whether it takes the place of what is before it in its lane.
+        let supersedesEarlier: Bool
+        /// Whether an earlier run of the worker took it in.
+        let isResumed: Bool
+        fileprivate(set) var isSuperseded = false
+
+        init(entry: JournalEntry, slot: SlotKind, supersedesEarlier: Bool, isResumed: Bool) {
+            self.entry = entry
+            self.slot = slot
+            self.supersedesEarlier = supersedesEarlier
+            self.isResumed = isResumed
+        }
+
+        /// The slot that it takes; ending a superseded one takes none that a build could want.
+        fileprivate var slotNow: SlotKind { isSuperseded ? .change : slot }
+    }
+
+    /// A request whose turn has come.
+    struct Start: Sendable {
+        let key: Key
+        let item: Item
+        let token: InterruptionToken
+        fileprivate let slot: SlotKind
+    }
+
+    private struct Lane {
+        var waiting = Queue<Item>()
+        var running: (item: Item, token: InterruptionToken)?
+    }
+
+    private var lanes: [Key: Lane] = [:]
+    /// Lanes whose first request waits for a slot of the kind. A lane may stand here in vain; ``next()`` looks again.
+    private var ready: [SlotKind: Queue<Key>] = [:]
+    private var free: [SlotKind: Int]
+    private let bufferLimit: Int
+    private var buffered = 0
+    private(set) var waitingCount = 0
+    private(set) var runningCount = 0
+
+    /// - Parameter bufferLimit: bytes of bodies that waiting requests may hold; beyond, a body stays in the journal.
+    init(slots: [SlotKind: Int], bufferLimit: Int) {
+        free = slots
+        self.bufferLimit = bufferLimit
+    }
+
+    /// Takes a request in, behind all of its lane; returns the token of the running one whose place it takes.
+    mutating func add(_ item: Item) -> InterruptionToken? {
+        var item = item
+        let key = item.entry.instance.map { Key.instance($0) } ?? .entry(item.entry.id)
+        buffer(&item)
+        var lane = lanes[key] ?? Lane()
+        var interrupted: InterruptionToken?
+        if item.supersedesEarlier {
+            lane.waiting.modifyAll { if !$0.supersedesEarlier && $0.entry.step == nil { $0.isSuperseded = true } }
+            if let running = lane.running, !running.item.supersedesEarlier { interrupted = running.token }
+        }
+        lane.waiting.append(item)
+        waitingCount += 1
+        lanes[key] = lane
+        if lane.running == nil { enlist(key) }
+        return interrupted
+    }
+
+    /// The next request that has its turn and a slot; nil where all wait.
+    mutating func next() -> Start? {
+        for slot in [SlotKind.change, .build] {
+            while free[slot, default: 0] > 0, let key = ready[slot]?.popFirst() {
+                guard var lane = lanes[key], lane.running == nil, let first = lane.waiting.first, first.slotNow == slot
+                else { continue }
+                _ = lane.waiting.popFirst()
+                waitingCount -= 1
+                runningCount += 1
+                buffered -= first.entry.body?.count ?? 0
+                free[slot, default: 0] -= 1
+                let token = InterruptionToken()
+                // One that was under way before a restart finds its successor waiting already.
+                if !first.supersedesEarlier, lane.waiting.contains(where: \.supersedesEarlier) { token.interrupt() }
+                lane.running = (first, token)
+                lanes[key] = lane
+                return Start(key: key, item: first, token: token, slot: slot)
+            }
+        }
+        return nil
+    }
+
+    /// Ends a turn; the lane's next request may have its own.
+    mutating func finished(_ start: Start) {
+        free[start.slot, default: 0] += 1
+        runningCount -= 1
+        guard var lane = lanes[start.key] else { return }
+        lane.running = nil
+        lanes[start.key] = lane.waiting.isEmpty ? nil : lane
+        if !lane.waiting.isEmpty { enlist(start.key) }
+    }
+
+    /// Ends a turn whose request is not finished: the lane stays shut, the slot is free again.
+    mutating func abandoned(_ start: Start) {
+        free[start.slot, default: 0] += 1
+        runningCount -= 1
+    }
+
+    private mutating func enlist(_ key: Key) {
+        guard let first = lanes[key]?.waiting.first else { return }
+        ready[first.slotNow, default: Queue()].append(key)
+    }
+
+    private mutating func buffer(_ item: inout Item) {
+        guard let size = item.entry.body?.count else { return }
+        if buffered + size > bufferLimit {
+            item.entry.body = nil
+        } else {
+            buffered += size
+        }
+    }
+}

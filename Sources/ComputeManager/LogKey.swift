@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The keys of the manager's log metadata.
+enum LogKey {
+    static let instance = "instance.uuid"
+    static let request = "request.id"
+    static let method = "rpc.method"
+    static let operation = "driver.operation"
+    static let entry = "journal.id"
+    static let step = "operation.step"
+    static let fault = "error.kind"
+    static let error = "error"
+    static let argument = "spawn.argument"
+}

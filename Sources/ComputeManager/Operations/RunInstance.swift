@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeDriver
+internal import ComputeModel
+internal import Logging
+internal import WorkerStore
+
+/// Builds an instance and starts it. Nova: `run_instance`.
+///
+/// A build that fails after the claim is undone and handed back to the scheduler where nova's rule allows it (a `retry`
+/// in the filter properties and a request spec), else the instance ends in ERROR. An instance that is here already is
+/// left alone.
+enum RunInstance: InstanceOperation {
+    struct Arguments: Sendable {
+        let instance: Instance
+        let requestSpec: JSONObject?
+        let filterProperties: JSONObject?
+        let requestedNetworks: [JSONValue]
+        let injectedFiles: Secret<[InjectedFile]>
+        let adminPassword: Secret<String>?
+        let isFirstTime: Bool
+    }
+
+    enum Step: String, Codable, Sendable, Hashable {
+        /// The instance is claimed, what will be made is written down, the driver is building.
+        case spawning
+    }
+
+    static let name = OperationName(rawValue: "run_instance")
+    static let summary = "builds an instance from an image and starts it"
+    static let needs: [DriverOperation] = [.spawn, .info, .destroy]
+    static let slot = SlotKind.build
+
+    static func instance(of arguments: Arguments) -> Instance { arguments.instance }
+    static func acceptance(of arguments: Arguments) -> AcceptanceRule { .ifIdle(.scheduling) }
+    static func json(_ output: JSONValue) -> JSONValue { output }
+
+    /// A guest that runs was built; whatever else is there is removed and built anew.
+    static func recovery(at step: Step) -> RecoveryRule { .redoUnlessDone }
+
+    static func perform(
+        _ arguments: Arguments, from step: Step?, in run: OperationRun<RunInstance>
+    ) async throws -> Finished<JSONValue> {
+        let id = arguments.instance.id
+        let guest = try await run.driver.info(id)
+        if step == nil { try admit(arguments, guest, run) }
+        let build = Build(arguments: arguments, run: run)
+        do {
+            if step == nil {
+                try build.refuseWishes()
+                let image = try await build.image()
+                try run.checkInterruption()
+                try await claim(arguments, image, run)
+                try await build.spawn(image)
+            } else if recovery(at: .spawning) == .redoUnlessDone, guest?.powerState == .running {
+                try run.checkInterruption()
+            } else {
+                try await run.driver.destroy(run.row?.instance ?? arguments.instance)
+                try run.checkInterruption()
+                try await build.spawn(try await build.image())
+            }
+        } catch let fault as ComputeFault {
+            return try await giveUp(build, fault)
+        }
+        return try await complete(build)
+    }
+
+    /// Lets in what is new; what is here already keeps its guest and its state.
+    private static func admit(
+        _ arguments: Arguments, _ guest: InstanceInfo?, _ run: OperationRun<RunInstance>
+    ) throws(ComputeFault) {
+        let isLeftover: Bool =
+            switch run.row?.instance.vmState {
+            case nil where run.row == nil: true
+            case .building?, .error?, .deleted?: true
+            default: false
+            }
+        guard guest != nil || !isLeftover else { return }
+        throw ComputeFault(
+            .instanceExists, "Instance \(arguments.instance.id) is here already and was left alone.",
+            instance: arguments.instance.id, arguments: ["name": .string(arguments.instance.name)])
+    }
+
+    /// Everything that nova writes between the look at the image and the spawn; nothing else happens in between here.
+    private static func claim(
+        _ arguments: Arguments, _ image: BuildImage, _ run: OperationRun<RunInstance>
+    ) async throws {
+        let host = run.services.configuration.host
+        try await run.begin(
+            arguments.instance, .spawning, accept: acceptance(of: arguments), missing: .renew,
+            expecting: [.scheduling, nil]
+        ) { change throws(ComputeFault) in
+            change.amend { $0.details[InstancePayload.imageMetadataKey] = image.properties }
+            change.update(elevated: true) {
+                $0.vmState = .building
+                $0.taskState = nil
+            }
+            change.notify("create.start", elevated: true, extra: ["image_name": .string(image.name)])
+            change.update(elevated: true) {
+                $0.host = host
+                $0.launchedOn = host
+            }
+            for task in [TaskState.networking, .blockDeviceMapping, .spawning] {
+                change.update(elevated: true) { $0.taskState = task }
+            }
+            change.amend { $0.details[Build.imageNameKey] = .string(image.name) }
+            change.register(["domain", "directory"])
+        }
+    }
+
+    private static func complete(_ build: Build) async throws -> Finished<JSONValue> {
+        let run = build.run
+        // The guest runs; that it can't be asked just now does not undo that.
+        let power = (try? await run.driver.powerState(build.arguments.instance.id)) ?? .running
+        let imageName = run.row?.details[Build.imageNameKey] ?? ""
+        return try await run.finish(.null) { change throws(ComputeFault) in
+            let now = change.now
+            try change.update(expecting: [.spawning], elevated: true) {
+                $0.vmState = .active
+                $0.taskState = nil
+                $0.powerState = power
+                $0.launchedAt = now
+            }
+            let addresses = InstancePayload.fixedIPs(change.row.networkInfo)
+            change.notify("create.end", elevated: true, extra: ["fixed_ips": addresses, "image_name": imageName])
+        }
+    }
+
+    /// After a failure: undo, then the scheduler or ERROR.
+    private static func giveUp(_ build: Build, _ fault: ComputeFault) async throws -> Finished<JSONValue> {
+        let run = build.run
+        guard let row = run.row, build.wasClaimed else { throw fault }
+        let fault = run.token.isInterrupted ? OperationRun<RunInstance>.superseded(row.id) : fault
+        do {
+            try await run.driver.destroy(row.instance)
+        } catch let undo as ComputeFault {
+            run.services.logger.error(
+                "a failed build can't be undone; a terminate will try again",
+                metadata: [LogKey.instance: .string(row.id.description), LogKey.error: .string(undo.message)])
+            throw fault
+        }
+        run.markUndone()
+        guard fault.kind != .superseded, fault.kind != .instanceNotFound, let cast = build.castBack() else { throw fault }
+        run.services.logger.warning(
+            "build failed and goes back to the scheduler",
+            metadata: [LogKey.instance: .string(row.id.description), LogKey.error: .string(fault.message)])
+        return try await run.finish(.null, error: fault.message) { change throws(ComputeFault) in
+            change.update(elevated: true) { $0.taskState = .scheduling }
+            change.amend { $0.instance.host = nil }
+            let context = JSONValue.object(change.context.redacted().fields)
+            change.amend { $0.details[Build.contextKey] = context }
+            change.clean()
+            change.cast(cast)
+        }
+    }
+
+    static func rowOfFailure(
+        _ arguments: Arguments, _ fault: ComputeFault, _ services: ManagerServices
+    ) -> StoredInstance? {
+        guard fault.kind != .instanceExists, fault.kind != .superseded else { return nil }
+        return StoredInstance(instance: arguments.instance, updatedAt: services.events.clock.now())
+    }
+
+    static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
+        switch fault.kind {
+        case .instanceExists, .unexpectedTaskState: break
+        case .superseded: change.update(elevated: true) { $0.taskState = nil }
+        default:
+            change.update(elevated: true) { $0.vmState = .error }
+            change.update(elevated: true) { $0.taskState = nil }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeDriver
+internal import ComputeModel
+internal import ImageService
+internal import Logging
+internal import Synchronization
+internal import WorkerStore
+
+/// The image that a build uses, with what is told of it.
+struct BuildImage: Sendable {
+    /// Nil for a driver that needs none.
+    let local: LocalImage?
+    let name: String
+    /// What events call `image_meta`.
+    let properties: JSONValue
+}
+
+/// The parts of a build that are no state changes: its wishes, its image, the driver's call, the way back.
+final class Build: Sendable {
+    /// Where the row keeps the image's name for `create.end`.
+    static let imageNameKey = "image_name"
+    /// Where the row keeps the requester's context, without its token, while the scheduler has the build.
+    static let contextKey = "build_context"
+
+    let arguments: RunInstance.Arguments
+    let run: OperationRun<RunInstance>
+    private let isSpawning = Atomic<Bool>(false)
+
+    init(arguments: RunInstance.Arguments, run: OperationRun<RunInstance>) {
+        self.arguments = arguments
+        self.run = run
+        if run.entry.step != nil { isSpawning.store(true, ordering: .relaxed) }
+    }
+
+    /// Whether the instance was claimed, so that a failure has something to undo and may go back to the scheduler.
+    var wasClaimed: Bool { isSpawning.load(ordering: .relaxed) }
+
+    /// What the build asks for beyond the plain guest.
+    var wishes: Set<SpawnArgument> {
+        let instance = arguments.instance
+        var wishes: Set<SpawnArgument> = []
+        if !arguments.requestedNetworks.isEmpty { wishes.insert(.networks) }
+        if arguments.requestSpec?["block_device_mapping"]?.array?.isEmpty == false { wishes.insert(.volumes) }
+        if !arguments.injectedFiles.reveal().isEmpty { wishes.insert(.injectedFiles) }
+        if arguments.adminPassword.map({ !$0.reveal().isEmpty }) == true { wishes.insert(.adminPassword) }
+        if instance.wantsConfigDrive { wishes.insert(.configDrive) }
+        if instance.userData != nil { wishes.insert(.userData) }
+        if instance.ephemeralGiB > 0 { wishes.insert(.ephemeralDisk) }
+        if instance.flavor?["swap"]?.int ?? 0 > 0 { wishes.insert(.swapDisk) }
+        return wishes
+    }
+
+    /// Fails on the first wish that the driver can't honour, unless the operator lets it be dropped with a warning.
+    func refuseWishes() throws(ComputeFault) {
+        let accepted = run.driver.kind.acceptedSpawnArguments
+        for wish in SpawnArgument.allCases where wishes.contains(wish) && !accepted.contains(wish) {
+            guard run.services.configuration.ignorableSpawnArguments.contains(wish) else {
+                throw .invalid(
+                    "The \(run.driver.kind.name) driver can't honour '\(wish)'; ask for an instance without it, or have "
+                        + "the operator list it as ignorable.", instance: arguments.instance.id)
+            }
+            run.services.logger.warning(
+                "a wish of the build is ignored, as configured",
+                metadata: [
+                    LogKey.instance: .string(arguments.instance.id.description), LogKey.argument: .string(wish.rawValue),
+                ])
+        }
+    }
+
+    /// The image, looked at and small enough.
+    func image() async throws -> BuildImage {
+        let instance = arguments.instance
+        let asked = arguments.requestSpec?["image"]?.object
+        let local = try await localImage()
+        let limit = Int64(instance.rootGiB) << 30
+        let size = local?.virtualSize ?? asked?["size"]?.int.map { Int64($0) } ?? 0
+        if limit > 0, size > limit {
+            throw ComputeFault(
+                .imageTooLarge, "The image needs \(size) bytes, the root disk has \(instance.rootGiB) GiB.",
+                instance: instance.id)
+        }
+        let properties = asked?["properties"]?.object ?? local?.metadata.fields["properties"]?.object ?? JSONObject()
+        return BuildImage(
+            local: local, name: asked?["name"]?.string ?? local?.metadata.name ?? "",
+            properties: InstancePayload.imageMetadata(properties: properties, imageRef: instance.imageRef))
+    }
+
+    private func localImage() async throws -> LocalImage? {
+        let instance = arguments.instance
+        let isNeeded = run.driver.kind.needsImage
+        guard let reference = instance.imageRef else {
+            if isNeeded { throw ComputeFault.invalid("the instance has no image to boot from", instance: instance.id) }
+            return nil
+        }
+        do {
+            return try await run.services.images.image(
+                reference, kernelID: instance.kernelID, ramdiskID: instance.ramdiskID)
+        } catch let fault as ComputeFault where fault.kind == .imageNotFound && !isNeeded {
+            return nil
+        }
+    }
+
+    /// Has the driver build the guest.
+    func spawn(_ image: BuildImage) async throws {
+        isSpawning.store(true, ordering: .relaxed)
+        let accepted = run.driver.kind.acceptedSpawnArguments
+        let request = SpawnRequest(
+            instance: run.row?.instance ?? arguments.instance, image: image.local,
+            injectedFiles: accepted.contains(.injectedFiles) ? arguments.injectedFiles : Secret([]),
+            adminPassword: accepted.contains(.adminPassword) ? arguments.adminPassword : nil,
+            networkInfo: run.row?.networkInfo ?? [])
+        try await run.driver.spawn(request, interruptedBy: run.token)
+        try run.checkInterruption()
+    }
+
+    /// The cast that hands the build back; nil where nova's rule keeps it here.
+    func castBack() -> OutgoingCast? {
+        guard let filterProperties = arguments.filterProperties, let retry = filterProperties["retry"]?.object,
+            !retry.isEmpty, var requestSpec = arguments.requestSpec, !requestSpec.isEmpty
+        else { return nil }
+        requestSpec["instance_uuids"] = [.string(arguments.instance.id.description)]
+        let files = arguments.injectedFiles.reveal().map { JSONValue.array([.string($0.path), .string($0.contents)]) }
+        let networks = run.request.arguments["requested_networks"] ?? .null
+        return OutgoingCast(
+            topic: "scheduler", method: "run_instance", version: "2.0",
+            arguments: [
+                "request_spec": .object(requestSpec), "admin_password": JSONValue(arguments.adminPassword?.reveal()),
+                "injected_files": .array(files), "requested_networks": networks,
+                "is_first_time": .bool(arguments.isFirstTime), "filter_properties": .object(filterProperties),
+            ],
+            context: run.request.context.elevated(), uniqueID: run.services.identifiers.next())
+    }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+internal import WorkerStore
+
+/// Everything of one commit, ready to be written: the row, the journal's step, the events, the reply.
+struct CommitPlan: Sendable {
+    /// What becomes of the journal row.
+    enum Journal: Sendable {
+        case checkpoint([UInt8])
+        case finish(JournalOutcome, error: String?)
+    }
+
+    let entry: JournalID
+    let journal: Journal
+    /// Nil where the commit has no instance: a request that named none.
+    let change: InstanceChange?
+    let messages: [OutboxMessage]
+
+    /// Writes all of it in one transaction.
+    func apply(to transaction: borrowing StoreTransaction) throws {
+        if let change {
+            let id = change.row.id
+            if change.isClean { try transaction.strikeResources(of: id) }
+            for resource in change.resources {
+                try transaction.register(kind: resource.kind, name: resource.name, for: id)
+            }
+            if change.isRemoved {
+                try transaction.remove(id)
+            } else {
+                try transaction.save(change.row)
+            }
+        }
+        for message in messages { try transaction.enqueue(message) }
+        switch journal {
+        case .checkpoint(let step): try transaction.checkpoint(entry, step: step)
+        case .finish(let outcome, let error): try transaction.finish(entry, outcome: outcome, error: error)
+        }
+    }
+}
+
+extension OutboxMessage {
+    /// A row of the outbox; messages of one key leave in order.
+    init(_ message: WireMessage, orderingKey: String, instance: InstanceID?) {
+        let kind: Kind =
+            switch message.kind {
+            case .notification: .notification
+            case .reply: .reply
+            case .cast: .cast
+            case .deadLetter: .deadLetter
+            }
+        self.init(
+            orderingKey: orderingKey, kind: kind, exchange: message.exchange, routingKey: message.routingKey,
+            isMandatory: message.isMandatory, headers: message.headers, body: message.body, instance: instance)
+    }
+}
+
+extension MessageEncoder {
+    /// What a change tells, in the order in which it tells it; casts last.
+    func messages(of change: InstanceChange) -> [OutboxMessage] {
+        let id = change.row.id
+        let key = id.description
+        return change.notifications.flatMap { notification($0) }.map { OutboxMessage($0, orderingKey: key, instance: id) }
+            + change.casts.map { OutboxMessage(cast($0), orderingKey: key, instance: id) }
+    }
+
+    func replies(_ result: JSONValue, to address: ReplyAddress?, instance: InstanceID?) -> [OutboxMessage] {
+        guard let address else { return [] }
+        return reply(result, to: address).map {
+            OutboxMessage($0, orderingKey: "reply:\(address.id)", instance: instance)
+        }
+    }
+
+    func failures(_ fault: ComputeFault, to address: ReplyAddress?, instance: InstanceID?) -> [OutboxMessage] {
+        guard let address else { return [] }
+        return failure(fault, to: address).map {
+            OutboxMessage($0, orderingKey: "reply:\(address.id)", instance: instance)
+        }
+    }
+}
+
+extension ReplyAddress {
+    /// The caller's id of the call.
+    var id: String {
+        switch self {
+        case .messageID(let id): id
+        case .replyQueue(_, let id, _): id
+        }
+    }
+}

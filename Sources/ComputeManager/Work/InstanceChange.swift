@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+internal import WorkerStore
+
+/// One commit in the making: what becomes of an instance's row, and what is told of it, in order.
+///
+/// Computed before the transaction: the lane is the only one that changes the row while it works on it.
+struct InstanceChange: Sendable {
+    private(set) var row: StoredInstance
+    private(set) var notifications: [Notification] = []
+    private(set) var casts: [OutgoingCast] = []
+    private(set) var resources: [StoredResource] = []
+    private(set) var isClean = false
+    private(set) var isRemoved = false
+    let context: RequestContext
+    private let events: EventFactory
+
+    init(row: StoredInstance, context: RequestContext, events: EventFactory) {
+        self.row = row
+        self.context = context
+        self.events = events
+    }
+
+    var instance: Instance { row.instance }
+
+    /// The time that the commit writes.
+    var now: Timestamp { events.clock.now() }
+
+    var host: String { events.host }
+
+    /// Writes states, host or times, and tells of it where updates are told.
+    mutating func update(elevated: Bool = false, _ body: (inout Instance) -> Void) {
+        let old = row.instance
+        body(&row.instance)
+        let context = elevated ? context.elevated() : context
+        if let event = events.updateEvent(from: old, to: row, context: context) { notifications.append(event) }
+    }
+
+    /// The same after a check of the task (nova's `expected_task_state`).
+    mutating func update(
+        expecting tasks: [TaskState?], elevated: Bool = false, _ body: (inout Instance) -> Void
+    ) throws(ComputeFault) {
+        try expect(tasks)
+        update(elevated: elevated, body)
+    }
+
+    /// Fails unless the instance is in one of these tasks.
+    func expect(_ tasks: [TaskState?]) throws(ComputeFault) {
+        guard !tasks.contains(instance.taskState) else { return }
+        let expected = tasks.map { $0?.rawValue ?? "None" }.joined(separator: ", ")
+        let actual = instance.taskState?.rawValue ?? "None"
+        throw ComputeFault(
+            .unexpectedTaskState, "unexpected task state: expecting \(expected) but the actual state is \(actual)",
+            instance: instance.id, arguments: ["expected": .string(expected), "actual": .string(actual)])
+    }
+
+    /// Writes what nobody is told of: the task of an accepted request, what the row keeps beside the instance.
+    mutating func amend(_ body: (inout StoredInstance) -> Void) { body(&row) }
+
+    /// Tells that something began or ended (`create.start`).
+    mutating func notify(_ event: String, elevated: Bool = false, extra: JSONObject = JSONObject()) {
+        let context = elevated ? context.elevated() : context
+        notifications.append(events.instanceEvent(event, row, extra: extra, context: context))
+    }
+
+    /// Tells that a method failed.
+    mutating func notifyFailure(_ method: String, _ fault: ComputeFault, arguments: JSONObject) {
+        notifications.append(events.errorEvent(method, fault, arguments: arguments, context: context))
+    }
+
+    mutating func cast(_ cast: OutgoingCast) { casts.append(cast) }
+
+    /// Writes down what is about to be made outside.
+    mutating func register(_ kinds: [String]) {
+        resources += kinds.map { StoredResource(kind: $0, name: instance.id.description, instance: instance.id) }
+    }
+
+    /// Strikes everything that was written down as made outside: it is gone.
+    mutating func clean() { isClean = true }
+
+    /// Removes the row.
+    mutating func remove() { isRemoved = true }
+}

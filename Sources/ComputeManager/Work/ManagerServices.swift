@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+internal import ImageService
+internal import Logging
+internal import WorkerStore
+
+/// What every piece of work is given.
+struct ManagerServices: Sendable {
+    let configuration: ManagerConfiguration
+    let store: WorkerStore
+    let driver: DriverGateway
+    let images: any ImageService
+    let encoder: any MessageEncoder
+    let decoder: any RequestDecoder
+    let sink: any MessageSink
+    let dialects: DialectTable
+    let events: EventFactory
+    let clock: any Clock<Duration>
+    let identifiers: any IdentifierSource
+    let logger: Logger
+
+    /// Writes, and goes on trying while the disk is full or fails: what was acknowledged is not given up for that.
+    func write<Value: Sendable>(
+        _ body: @escaping @Sendable (borrowing StoreTransaction) throws -> Value
+    ) async throws -> Value {
+        var pause = Duration.seconds(1)
+        while true {
+            do {
+                return try await store.write(body)
+            } catch let error as StoreError where error.isRetriable {
+                logger.error("the store can't be written; trying again", metadata: [LogKey.error: .string("\(error)")])
+                try await clock.sleep(for: pause)
+                pause = min(pause * 2, .seconds(30))
+            }
+        }
+    }
+}

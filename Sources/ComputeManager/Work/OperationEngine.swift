@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+internal import Logging
+internal import WorkerStore
+
+/// Does journaled requests, one attempt each: decodes, runs the operation, writes what a failure makes of it.
+struct OperationEngine: Sendable {
+    let services: ManagerServices
+
+    /// How an attempt ended, for the lane.
+    enum Ending: Sendable, Hashable {
+        /// The journal row is finished.
+        case finished(JournalOutcome)
+        /// The worker stops; the row stays and the next start takes it up.
+        case left
+    }
+
+    /// Works on a journal row until it is finished, or until the worker stops.
+    func execute(_ entry: JournalEntry, isResumed: Bool, token: InterruptionToken) async -> Ending {
+        do {
+            if isResumed {
+                let attempts = try await services.write { try $0.countAttempt(entry.id) }
+                if attempts > services.configuration.maximumAttempts { return try await giveUp(entry, attempts) }
+            }
+            guard let request = try await decode(entry) else { return .finished(.refused) }
+            return try await perform(request, entry, token)
+        } catch {
+            report(error, entry)
+            return .left
+        }
+    }
+
+    /// Ends a request whose place a later one took before it began.
+    func supersede(_ entry: JournalEntry) async -> Ending {
+        do {
+            let request = try await read(entry)
+            let fault = ComputeFault(
+                .superseded, "\(entry.method) was given up because the instance is to be terminated.",
+                instance: entry.instance, arguments: ["reason": "superseded by terminate_instance"])
+            return try await refuse(entry, request, fault, outcome: .superseded)
+        } catch {
+            report(error, entry)
+            return .left
+        }
+    }
+
+    private func perform(
+        _ request: RPCRequest, _ entry: JournalEntry, _ token: InterruptionToken
+    ) async throws -> Ending {
+        let binding: any InstanceBinding
+        do {
+            binding = try services.dialects.instanceBinding(request)
+        } catch {
+            return try await refuse(entry, request, error, outcome: .refused)
+        }
+        return try await binding.execute(request, entry, self, token)
+    }
+
+    /// Runs one operation; the binding has opened its type.
+    func run<Operation: InstanceOperation>(
+        _ operation: Operation.Type, _ arguments: Operation.Arguments, _ request: RPCRequest, _ entry: JournalEntry,
+        _ token: InterruptionToken
+    ) async throws -> Ending {
+        let id = Operation.instance(of: arguments).id
+        let row = try await services.store.read { try $0.instance(id) }
+        let run = OperationRun<Operation>(
+            entry: entry, request: request, row: row, services: services, token: token)
+        do {
+            try services.driver.require(Operation.needs, instance: id)
+            let step = try entry.step.flatMap { try OperationRun<Operation>.decode($0) }
+            _ = try await Operation.perform(arguments, from: step, in: run)
+            return .finished(.succeeded)
+        } catch let error as CancellationError {
+            throw error
+        } catch let error as StoreError {
+            throw error
+        } catch {
+            let fault = error as? ComputeFault ?? Self.unforeseen(error, id)
+            return try await fail(run, arguments, fault)
+        }
+    }
+
+    /// Writes what a failure makes of the row, tells of it, answers the caller, finishes: one commit.
+    private func fail<Operation: InstanceOperation>(
+        _ run: OperationRun<Operation>, _ arguments: Operation.Arguments, _ fault: ComputeFault
+    ) async throws -> Ending {
+        services.logger.warning(
+            "operation failed",
+            metadata: [
+                LogKey.method: .string(run.request.method), LogKey.fault: .string(fault.kind.rawValue),
+                LogKey.error: .string(fault.message), LogKey.instance: .string(fault.instance?.description ?? "-"),
+                LogKey.request: .string(run.request.context.requestID ?? "-"),
+            ])
+        let row = run.row ?? Operation.rowOfFailure(arguments, fault, services)
+        var change = InstanceChange(
+            row: row ?? StoredInstance(instance: Operation.instance(of: arguments), updatedAt: services.events.clock.now()),
+            context: run.request.context, events: services.events)
+        if row != nil { Operation.failed(fault, &change) }
+        if run.isUndone { change.clean() }
+        for name in Operation.errorEvents { change.notifyFailure(name, fault, arguments: run.request.arguments) }
+        let outcome: JournalOutcome =
+            switch fault.kind {
+            case .superseded: .superseded
+            case .unsupportedOperation, .badArguments: .refused
+            default: .failed
+            }
+        let messages =
+            services.encoder.messages(of: change)
+            + services.encoder.failures(fault, to: run.entry.reply, instance: run.entry.instance)
+        let plan = CommitPlan(
+            entry: run.entry.id, journal: .finish(outcome, error: fault.message), change: row == nil ? nil : change,
+            messages: messages)
+        try await services.write { try plan.apply(to: $0) }
+        return .finished(outcome)
+    }
+
+    /// Ends a request without touching the row of its instance, with its error event and its reply.
+    func refuse(
+        _ entry: JournalEntry, _ request: RPCRequest?, _ fault: ComputeFault, outcome: JournalOutcome
+    ) async throws -> Ending {
+        services.logger.notice(
+            "request refused",
+            metadata: [
+                LogKey.method: .string(entry.method), LogKey.fault: .string(fault.kind.rawValue),
+                LogKey.error: .string(fault.message), LogKey.request: .string(entry.requestID ?? "-"),
+            ])
+        let context = request?.context ?? .admin(requestID: entry.requestID ?? "req-\(services.identifiers.next().dashed)")
+        let event = services.events.errorEvent(
+            entry.method, fault, arguments: request?.arguments ?? JSONObject(), context: context)
+        let key = entry.instance?.description ?? "entry:\(entry.id)"
+        let messages =
+            services.encoder.notification(event).map { OutboxMessage($0, orderingKey: key, instance: entry.instance) }
+            + services.encoder.failures(fault, to: entry.reply, instance: entry.instance)
+        let plan = CommitPlan(
+            entry: entry.id, journal: .finish(outcome, error: fault.message), change: nil, messages: messages)
+        try await services.write { try plan.apply(to: $0) }
+        return .finished(outcome)
+    }
+
+    /// Ends a request that did not end in many attempts: something in it stops the worker each time.
+    private func giveUp(_ entry: JournalEntry, _ attempts: Int) async throws -> Ending {
+        let request = try await read(entry)
+        let fault = ComputeFault(
+            .internalError, "\(entry.method) was given up after \(attempts - 1) attempts that did not end.",
+            instance: entry.instance)
+        return try await refuse(entry, request, fault, outcome: .failed)
+    }
+
+    private func read(_ entry: JournalEntry) async throws -> RPCRequest? {
+        let stored: [UInt8]?
+        if let body = entry.body {
+            stored = body
+        } else {
+            stored = try await services.store.read { try $0.body(of: entry.id) }
+        }
+        guard let stored else { return nil }
+        return try? services.decoder.decode(stored)
+    }
+
+    /// The request; nil after it was finished as one that can't be read.
+    private func decode(_ entry: JournalEntry) async throws -> RPCRequest? {
+        if let request = try await read(entry) { return request }
+        let fault = ComputeFault(
+            .badArguments, "The message of \(entry.method) can't be decoded.", instance: entry.instance)
+        _ = try await refuse(entry, nil, fault, outcome: .refused)
+        return nil
+    }
+
+    private static func unforeseen(_ error: any Error, _ instance: InstanceID) -> ComputeFault {
+        ComputeFault(.internalError, "An error of an unknown kind: \(type(of: error)).", instance: instance)
+    }
+
+    private func report(_ error: any Error, _ entry: JournalEntry) {
+        if error is CancellationError { return }
+        services.logger.error(
+            "work is left for the next start",
+            metadata: [LogKey.entry: .string(entry.id.description), LogKey.error: .string("\(error)")])
+    }
+}

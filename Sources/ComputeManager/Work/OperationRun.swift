@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeDriver
+internal import ComputeModel
+internal import FoundationEssentials
+internal import Logging
+internal import Synchronization
+internal import WorkerStore
+
+/// One attempt at one journaled request: what an operation is given to do its work with.
+///
+/// Every commit writes the row, the step and the events at once; between commits the operation calls the driver.
+final class OperationRun<Operation: InstanceOperation>: Sendable {
+    /// What a request for an instance without a row does.
+    enum MissingRow: Sendable {
+        /// Takes over a guest that the driver knows (hosts that ran nova-compute); fails where it knows none.
+        case adopt
+        /// Takes the request's word for it.
+        case believe
+        /// Takes the request's word for it, also where there is a row: what was here before is over.
+        case renew
+    }
+
+    private struct State {
+        var row: StoredInstance?
+        var isUndone = false
+    }
+
+    let entry: JournalEntry
+    let request: RPCRequest
+    let services: ManagerServices
+    let token: InterruptionToken
+    private let state: Mutex<State>
+
+    init(
+        entry: JournalEntry, request: RPCRequest, row: StoredInstance?, services: ManagerServices,
+        token: InterruptionToken
+    ) {
+        self.entry = entry
+        self.request = request
+        self.services = services
+        self.token = token
+        state = Mutex(State(row: row))
+    }
+
+    var driver: DriverGateway { services.driver }
+
+    /// The row as of the last commit; nil before the first where none was there.
+    var row: StoredInstance? { state.withLock { $0.row } }
+
+    /// Says that everything that was made outside is gone again; a failure then strikes it from the books.
+    func markUndone() { state.withLock { $0.isUndone = true } }
+
+    var isUndone: Bool { state.withLock { $0.isUndone } }
+
+    /// Fails when a later request has taken this one's place.
+    func checkInterruption() throws(ComputeFault) {
+        guard token.isInterrupted else { return }
+        throw Self.superseded(entry.instance)
+    }
+
+    static func superseded(_ instance: InstanceID?) -> ComputeFault {
+        ComputeFault(
+            .superseded, "\(Operation.name) was given up because the instance is to be terminated.", instance: instance,
+            arguments: ["reason": "superseded by terminate_instance"])
+    }
+
+    /// The first commit: refreshes the row with what the request brings, writes the task that nova's API would have
+    /// written, then what `body` asks for.
+    ///
+    /// - Parameter tasks: the tasks in which the operation may begin; nil for any.
+    @discardableResult
+    func begin(
+        _ arriving: Instance, _ step: Operation.Step, accept rule: AcceptanceRule, missing: MissingRow = .adopt,
+        expecting tasks: [TaskState?]? = nil, _ body: (inout InstanceChange) throws(ComputeFault) -> Void
+    ) async throws -> StoredInstance {
+        let known = try await known(arriving, missing)
+        return try await commit(known, .checkpoint(try Self.encode(step)), replies: []) { change throws(ComputeFault) in
+            change.amend { row in
+                switch rule {
+                case .always(let task): row.instance.taskState = task
+                case .ifIdle(let task) where row.instance.taskState == nil: row.instance.taskState = task
+                case .ifIdle, .none: break
+                }
+            }
+            if let tasks { try change.expect(tasks) }
+            try body(&change)
+        }
+    }
+
+    /// A later commit.
+    @discardableResult
+    func commit(
+        _ step: Operation.Step, _ body: (inout InstanceChange) throws(ComputeFault) -> Void
+    ) async throws -> StoredInstance {
+        try await commit(try current(), .checkpoint(try Self.encode(step)), replies: [], body)
+    }
+
+    /// The last commit: with it the journal row is finished and the reply is in the outbox.
+    func finish(
+        _ output: Operation.Output, error: String? = nil,
+        _ body: (inout InstanceChange) throws(ComputeFault) -> Void
+    ) async throws -> Finished<Operation.Output> {
+        let replies = services.encoder.replies(Operation.json(output), to: entry.reply, instance: entry.instance)
+        try await commit(
+            try current(), .finish(error == nil ? .succeeded : .failed, error: error), replies: replies, body)
+        return Finished(output: output)
+    }
+
+    private func current() throws(ComputeFault) -> StoredInstance {
+        guard let row else {
+            throw ComputeFault(.internalError, "\(Operation.name) went on without having begun.", instance: entry.instance)
+        }
+        return row
+    }
+
+    private func known(_ arriving: Instance, _ missing: MissingRow) async throws -> StoredInstance {
+        let now = services.events.clock.now()
+        if let row, missing != .renew {
+            return StoredInstance(
+                instance: try arriving.completed(by: row.instance).refreshed(keepingStatesOf: row.instance),
+                networkInfo: row.networkInfo, details: row.details, updatedAt: now)
+        }
+        switch missing {
+        case .believe, .renew: return StoredInstance(instance: arriving, updatedAt: now)
+        case .adopt:
+            guard let info = try await driver.info(arriving.id) else { throw ComputeFault.instanceNotFound(arriving.id) }
+            services.logger.notice(
+                "adopted a guest that was here before the worker",
+                metadata: [LogKey.instance: .string(arriving.id.description)])
+            return StoredInstance(
+                instance: arriving.adopted(by: services.configuration.host, powerState: info.powerState), updatedAt: now)
+        }
+    }
+
+    @discardableResult
+    private func commit(
+        _ row: StoredInstance, _ journal: CommitPlan.Journal, replies: [OutboxMessage],
+        _ body: (inout InstanceChange) throws(ComputeFault) -> Void
+    ) async throws -> StoredInstance {
+        var change = InstanceChange(row: row, context: request.context, events: services.events)
+        try body(&change)
+        let plan = CommitPlan(
+            entry: entry.id, journal: journal, change: change,
+            messages: services.encoder.messages(of: change) + replies)
+        try await services.write { try plan.apply(to: $0) }
+        state.withLock { $0.row = change.row }
+        return change.row
+    }
+
+    private static func encode(_ step: Operation.Step) throws -> [UInt8] {
+        // An array around it: a step without values is a bare string, which older JSON readers refuse.
+        Array(try JSONEncoder().encode([step]))
+    }
+
+    /// The step that an earlier attempt came to.
+    static func decode(_ bytes: [UInt8]) throws -> Operation.Step? {
+        try JSONDecoder().decode([Operation.Step].self, from: Data(bytes)).first
+    }
+}
+
+extension Instance {
+    /// The same instance with the fields that a sparse request left out.
+    func completed(by known: Instance) throws(ComputeFault) -> Instance {
+        guard fields.count < known.fields.count else { return self }
+        var all = fields
+        for member in known.fields.members where all[member.key] == nil { all[member.key] = member.value }
+        return try Instance(fields: all)
+    }
+
+    /// The instance as it is when this worker takes over a guest that is there already.
+    func adopted(by host: String, powerState: PowerState) -> Instance {
+        var instance = self
+        instance.host = host
+        if instance.launchedOn == nil { instance.launchedOn = host }
+        instance.powerState = powerState
+        if instance.vmState == nil || instance.vmState == .building {
+            instance.vmState = powerState == .running || powerState == .paused ? .active : .stopped
+            instance.taskState = nil
+        }
+        return instance
+    }
+}
