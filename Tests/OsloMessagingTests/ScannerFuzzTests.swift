@@ -71,6 +71,42 @@ struct ScannerFuzzTests {
         }
     }
 
+    @Test("whatever sequence of bytes outside of ASCII stands in a string")
+    func sequences() throws {
+        let edges: [UInt8] = [0x22, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0]
+        for lead in UInt8(0x80)...0xFF {
+            for second in edges {
+                for rest in [[], [0x80], [0x80, 0x80], [0xBF, 0xBF], [0x80, 0x41], [0xC0], [0x80, 0x80, 0x80]] as [[UInt8]] {
+                    let bytes = [lead, second] + rest
+                    for template in ["{\"method\":\"?\"}", "{\"?\":1,\"method\":\"m\"}"] {
+                        let parts = template.split(separator: "?").map { Array($0.utf8) }
+                        _ = try agree(parts[0] + bytes + parts[1], "sequence \(bytes)")
+                    }
+                    let envelope = "{\"oslo.version\":\"2.0\",\"oslo.message\":\"{\\\"method\\\":\\\"?\\\"}\"}"
+                    let parts = envelope.split(separator: "?").map { Array($0.utf8) }
+                    _ = try agree(parts[0] + bytes + parts[1], "sequence \(bytes) in an envelope")
+                }
+            }
+        }
+    }
+
+    @Test("whatever halves of surrogates stand beside each other")
+    func surrogates() throws {
+        let halves = ["d7ff", "D800", "dbff", "dc00", "DFFF", "e000", "0041", "d8", "zzzz"]
+        for first in halves {
+            for second in halves + ["", "x", "\\\\n"] {
+                for mark in ["\\u", "\\", ""] {
+                    let text = "{\"method\":\"\\u\(first)\(mark)\(second)\"}"
+                    _ = try agree(Array(text.utf8), text)
+                    let envelope = "{\"oslo.version\":\"2.0\",\"oslo.message\":\(JSONWriter.text(.string(text)))}"
+                    _ = try agree(Array(envelope.utf8), envelope)
+                    let outer = "{\"oslo.version\":\"2.0\",\"oslo.message\":\"{\\\"method\\\":\\\"\\u\(first)\(mark)\(second)\\\"}\"}"
+                    _ = try agree(Array(outer.utf8), outer)
+                }
+            }
+        }
+    }
+
     /// Whether both read the message; an issue if one does and the other does not, or if they read different things.
     private func agree(_ bytes: [UInt8], _ comment: String) throws -> Bool {
         let scanned = MessageScanner().scan(bytes)
