@@ -38,6 +38,9 @@ final class CommitPump: Sendable {
         if isAccepted { monitor.signal() } else { job.settle(StoreError(.closed, "the store is closed")) }
     }
 
+    /// Jobs that wait for the next commit.
+    var queuedJobs: Int { monitor.withLock { $0.jobs.count } }
+
     /// Queues the removal of delivered messages; it goes with the next commit, or after a short while.
     func strike(_ ids: [OutboxID]) {
         let wakes = monitor.withLock { state in
@@ -60,12 +63,9 @@ final class CommitPump: Sendable {
                 if left <= .zero || state.strikes.count >= Self.strikesAtOnce { return .ready(true) }
                 return .sleepFor(left)
             }
-            let isSettled = commitPending()
-            if !mayGoOn {
-                // A strike that can't be written is a message that is sent once more: no reason to hang.
-                _ = isSettled
-                break
-            }
+            commitPending()
+            // A strike that could not be written now is a message that is sent once more: no reason to stay.
+            if !mayGoOn { break }
         }
         finish()
     }

@@ -53,6 +53,9 @@ final class StateDirectory: Sendable {
 
     deinit { close(lock) }
 
+    /// Lets another process have the directory; for when the database is closed.
+    func unlock() { flock(lock, LOCK_UN) }
+
     /// Makes the database's file private before SQLite writes its first byte; the log beside it inherits the mode.
     ///
     /// - Returns: whether the file was there before.

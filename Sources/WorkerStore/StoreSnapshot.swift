@@ -38,7 +38,8 @@ public struct StoreSnapshot: ~Copyable {
     public func body(of id: JournalID) throws -> [UInt8]? {
         try storeErrors {
             let statement = try database.cachedStatement(sql: "SELECT body FROM pending WHERE id = ?")
-            return try Row.fetchCursor(statement, arguments: [id.value]).next()?.bytes(0)
+            // Not a cursor's row: that one lives only as long as the cursor.
+            return try Row.fetchOne(statement, arguments: [id.value])?.bytes(0)
         }
     }
 
@@ -50,7 +51,7 @@ public struct StoreSnapshot: ~Copyable {
                     SELECT operation, instance, request_id, outcome, finished_at, last_error
                     FROM journal WHERE id = ? AND finished_at IS NOT NULL
                     """)
-            guard let row = try Row.fetchCursor(statement, arguments: [id.value]).next() else { return nil }
+            guard let row = try Row.fetchOne(statement, arguments: [id.value]) else { return nil }
             return FinishedEntry(
                 id: id, operation: row[0], instance: try row.instanceID(1), requestID: row[2],
                 outcome: JournalOutcome(rawValue: row[3]) ?? .failed, finishedAt: row.timestamp(4), lastError: row[5])

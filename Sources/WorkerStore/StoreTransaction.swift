@@ -142,9 +142,9 @@ extension StoreTransaction {
 
     /// Removes messages from the outbox; ids that are not there are passed over.
     public func strike(_ ids: [OutboxID]) throws {
-        for id in ids {
-            writer.memory.counters.outbox -= try execute("DELETE FROM outbox WHERE id = ?", [id.value])
-        }
+        var gone = 0
+        for id in ids { gone += try execute("DELETE FROM outbox WHERE id = ?", [id.value]) }
+        writer.memory.counters.outbox -= gone
     }
 
     public func outbox(

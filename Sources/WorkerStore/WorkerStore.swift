@@ -80,9 +80,10 @@ public final class WorkerStore: Sendable {
         await watch.wait(until: condition)
     }
 
-    /// Writes what is queued, closes the database and unlocks the directory when the store is released.
+    /// Writes what is queued, closes the database and unlocks the directory.
     public func close() async {
         await readers.close()
         await pump.close()
+        directory.unlock()
     }
 }
