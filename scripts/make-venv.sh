@@ -31,7 +31,7 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$identity" ]; then
     rm -rf "$venv"
     "$python" -m venv "$venv" >&2
     "$venv/bin/pip" install --quiet --disable-pip-version-check --no-input --retries 5 --requirement "$requirements" >&2
-    "$venv/bin/python" -c 'import oslo_messaging, kombu, jsonschema' >&2
+    "$venv/bin/python" -W ignore -c 'import oslo_messaging, kombu, jsonschema' >&2
     printf '%s' "$identity" >"$stamp"
 fi
 echo "$venv/bin/python"
