@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ComputeModel
+import ComputeManager
 import Testing
 
 @testable import ComputeService
@@ -77,7 +78,7 @@ struct ConfigurationBrokerTests {
         #expect(!messaging.queues.isDurable && !messaging.queues.isAutoDelete && messaging.queues.fanout == .exclusive)
         #expect(messaging.queues.transientTTL == .seconds(1800) && messaging.queues.quorumDeliveryLimit == nil)
         #expect(worker.notifications.topics == ["notifications"] && worker.notifications.stateChanges == nil)
-        #expect(worker.notifications.auditPeriod == AuditPeriod(unit: .month))
+        #expect(worker.notifications.auditPeriod == UsageAuditPeriod(.month))
         #expect(worker.manager.laneSlots == 64 && worker.manager.buildSlots == 10)
         #expect(worker.manager.gracefulShutdownTimeout == .seconds(180) && !worker.manager.lanesClosed)
         #expect(worker.libvirt.softRebootWait == .seconds(120) && worker.libvirt.virtType == nil)

@@ -59,7 +59,7 @@ struct ConfigurationFaultTests {
             ),
             (
                 "[compute_worker]\nignore_unsupported_arguments = swap, swop",
-                "[compute_worker] ignore_unsupported_arguments (a.conf:2): 'swop' is not allowed; allowed: some of requested_networks, block_device_mapping, injected_files, admin_password, config_drive, user_data, ephemeral, swap, separated by commas. Did you mean 'swap'?"
+                "[compute_worker] ignore_unsupported_arguments (a.conf:2): 'swop' is not allowed; allowed: some of requested_networks, block_device_mapping, injected_files, admin_password, config_drive, user_data, ephemeral_gb, swap, separated by commas. Did you mean 'swap'?"
             ),
             (
                 "[DEFAULT]\nrabbit_hosts = a:5672,b:x",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import ComputeDriver
 import Testing
 
 @testable import ComputeService
@@ -34,7 +35,7 @@ struct ConfigurationLayersTests {
         let worker = try Fixtures.worker("")
         #expect(worker.host == "node1")
         #expect(worker.address == "192.0.2.7")
-        #expect(worker.images.referencePrefix == "http://192.0.2.7:9292/images/")
+        #expect(worker.images.glanceURL == "http://192.0.2.7:9292")
         #expect(worker.store.instancesPath == "/var/lib/nova/instances")
         let current = HostFacts.current()
         #expect(!current.hostName.isEmpty && !current.address.isEmpty)
@@ -102,8 +103,8 @@ struct ConfigurationLayersTests {
 
     @Test("Lists are divided by commas, blanks around their elements do not count")
     func lists() throws {
-        let text = "[compute_worker]\nignore_unsupported_arguments = swap,\n  user_data ,, ephemeral\n"
-        #expect(try Fixtures.worker(text).manager.ignoredArguments == [.swap, .userData, .ephemeral])
+        let text = "[compute_worker]\nignore_unsupported_arguments = swap,\n  user_data ,, ephemeral_gb\n"
+        #expect(try Fixtures.worker(text).manager.ignoredArguments == [.swapDisk, .userData, .ephemeralDisk])
     }
 
     @Test("An optional option that is set to nothing is not set")

@@ -1,26 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The period over which usage is told, as nova's `instance_usage_audit_period` writes it: `month`, `day@6`, …
-public struct AuditPeriod: Sendable, Hashable {
-    public enum Unit: String, Sendable, Hashable {
-        case hour, day, month, year
-    }
+internal import ComputeManager
 
-    public let unit: Unit
-    /// Where the period begins: the minute of an hour, the hour of a day, the day of a month, the month of a year.
-    public let offset: Int
-
-    public init(unit: Unit, offset: Int = 0) {
-        self.unit = unit
-        self.offset = offset
-    }
-
-    /// Nil where the text is no period, or its offset lies outside the unit.
-    public init?(_ text: String) {
+extension UsageAuditPeriod {
+    /// The period as nova's `instance_usage_audit_period` writes it: `month`, `day@6`, …; nil where the text is no
+    /// period, or its offset lies outside the unit.
+    init?(_ text: String) {
         let parts = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
         guard let first = parts.first, let unit = Unit(rawValue: String(first)) else { return nil }
         guard parts.count == 2 else {
-            self.init(unit: unit)
+            self.init(unit)
             return
         }
         guard parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) }), let offset = Int(parts[1]) else { return nil }
@@ -32,6 +21,6 @@ public struct AuditPeriod: Sendable, Hashable {
             case .year: 1...12
             }
         guard allowed.contains(offset) else { return nil }
-        self.init(unit: unit, offset: offset)
+        self.init(unit, offset: offset)
     }
 }

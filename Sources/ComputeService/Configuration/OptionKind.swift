@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ComputeManager
 internal import Configuration
 
 /// What values an option takes.
@@ -113,7 +114,7 @@ extension OptionKind {
             }
             return .stringArray(result)
         case .auditPeriod:
-            guard AuditPeriod(value) != nil else { throw Refusal(value: value) }
+            guard UsageAuditPeriod(value) != nil else { throw Refusal(value: value) }
             return .string(value)
         }
     }

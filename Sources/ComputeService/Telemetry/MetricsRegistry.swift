@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ComputeModel
 public import CoreMetrics
 internal import Synchronization
 
@@ -9,16 +8,16 @@ internal import Synchronization
 /// The rooms count through swift-metrics and know nothing of this; a process that wants another backend puts it in its
 /// place.
 public final class MetricsRegistry: MetricsFactory {
-    private let series = Mutex<[String: Series]>([:])
+    private let series = Mutex<[SeriesKey: Series]>([:])
 
     public init() {}
 
-    /// All series in the order of their names.
-    public func snapshot() -> JSONValueText {
-        var object = JSONObject()
+    /// All series in the order of their names, in the text format that Prometheus' collectors read.
+    public var text: String {
         let all = series.withLock { $0 }
-        for (name, series) in all.sorted(by: { $0.key < $1.key }) { object[name] = series.json }
-        return JSONValueText(text: JSONWriter.text(.object(object)))
+        return all.sorted { $0.key < $1.key }.flatMap { key, series in
+            series.values.map { suffix, value in "\(key.name)\(suffix)\(key.labels) \(value)\n" }
+        }.joined()
     }
 
     public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
@@ -52,21 +51,28 @@ public final class MetricsRegistry: MetricsFactory {
     public func destroyTimer(_ handler: any TimerHandler) {}
 
     private func find(_ label: String, _ dimensions: [(String, String)], isGauge: Bool = false) -> Series {
-        let suffix = dimensions.sorted { $0.0 < $1.0 }.map { "\($0.0)=\($0.1)" }.joined(separator: ",")
-        let name = suffix.isEmpty ? label : "\(label){\(suffix)}"
+        let labels = dimensions.sorted { $0.0 < $1.0 }.map { name, value in
+            let escaped = value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+            return "\(name)=\"\(escaped)\""
+        }
+        let key = SeriesKey(name: label, labels: labels.isEmpty ? "" : "{\(labels.joined(separator: ","))}")
         return series.withLock { all in
-            if let known = all[name] { return known }
+            if let known = all[key] { return known }
             let made = Series(isGauge: isGauge)
-            all[name] = made
+            all[key] = made
             return made
         }
     }
 }
 
-/// A JSON document as text.
-public struct JSONValueText: Sendable, CustomStringConvertible {
-    let text: String
-    public var description: String { text }
+/// What tells one series from another.
+private struct SeriesKey: Hashable, Comparable {
+    let name: String
+    let labels: String
+
+    static func < (left: SeriesKey, right: SeriesKey) -> Bool {
+        (left.name, left.labels) < (right.name, right.labels)
+    }
 }
 
 /// One metric: a sum for counters, the last value for meters, count, sum and maximum for what is recorded.
@@ -121,16 +127,14 @@ private final class Series: CounterHandler, FloatingPointCounterHandler, MeterHa
 
     func recordNanoseconds(_ duration: Int64) { record(Double(duration) / 1e9) }
 
-    var json: JSONValue {
-        func number(_ value: Double) -> JSONValue {
-            if let whole = Int(exactly: value) { return .number(JSONNumber(whole)) }
-            return JSONNumber(value).map { .number($0) } ?? .null
-        }
+    /// The values with what their names end in.
+    var values: [(suffix: String, value: String)] {
+        func number(_ value: Double) -> String { Int(exactly: value).map { String($0) } ?? String(value) }
         switch value.withLock({ $0 }) {
-        case .unset: return .null
-        case .sum(let value), .level(let value): return number(value)
+        case .unset: return []
+        case .sum(let value), .level(let value): return [("", number(value))]
         case .recorded(let count, let sum, let maximum):
-            return ["count": .number(JSONNumber(count)), "sum": number(sum), "maximum": number(maximum)]
+            return [("_count", String(count)), ("_max", number(maximum)), ("_sum", number(sum))]
         }
     }
 }

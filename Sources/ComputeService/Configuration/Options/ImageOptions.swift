@@ -6,8 +6,8 @@ internal import Configuration
 public struct ImageOptions: Sendable, Equatable {
     /// `[compute_worker] image_directory`.
     public var directory: String
-    /// What the `image_ref_url` of an event begins with: `http://host:9292/images/`; the image's id follows.
-    public var referencePrefix: String
+    /// What the `image_ref_url` of an event begins with: `http://host:9292`.
+    public var glanceURL: String
 
     init(config: ConfigReader) throws {
         directory = try config.requiredString(forKey: ["compute_worker", "image_directory"])
@@ -17,6 +17,6 @@ public struct ImageOptions: Sendable, Equatable {
         var server = config.stringArray(forKey: ["glance", "api_servers"], default: []).first ?? own
         if !server.hasPrefix("http://"), !server.hasPrefix("https://") { server = "http://" + server }
         while server.hasSuffix("/") { server.removeLast() }
-        referencePrefix = "\(server)/images/"
+        glanceURL = server
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import ComputeDriver
 internal import Configuration
 
 /// How much is done at once, and what of a request may be left out.
@@ -17,11 +18,7 @@ public struct ManagerOptions: Sendable, Equatable {
     /// `[DEFAULT] graceful_shutdown_timeout`; nil for ever.
     public var gracefulShutdownTimeout: Duration?
     /// `[compute_worker] ignore_unsupported_arguments`.
-    public var ignoredArguments: Set<UnsupportedArgument>
-    /// `[compute_worker] network`.
-    public var network: NetworkService
-    /// `[compute_worker] volume`.
-    public var volume: VolumeService
+    public var ignoredArguments: Set<SpawnArgument>
 
     init(config: ConfigReader) throws {
         laneSlots = try config.requiredInt(forKey: "executor_thread_pool_size")
@@ -34,8 +31,6 @@ public struct ManagerOptions: Sendable, Equatable {
         driverThreads = try worker.requiredInt(forKey: "driver_threads")
         lanesClosed = try worker.requiredBool(forKey: "lanes_closed")
         ignoredArguments = Set(
-            try worker.requiredStringArray(forKey: "ignore_unsupported_arguments", as: UnsupportedArgument.self))
-        network = try worker.requiredString(forKey: "network", as: NetworkService.self)
-        volume = try worker.requiredString(forKey: "volume", as: VolumeService.self)
+            try worker.requiredStringArray(forKey: "ignore_unsupported_arguments", as: SpawnArgument.self))
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import ComputeManager
 public import ComputeModel
 internal import Configuration
 
@@ -12,11 +13,11 @@ public struct NotificationOptions: Sendable, Equatable {
     /// `[oslo_messaging_notifications] transport_url`; nil where the events go to the brokers of the casts.
     public var transportURL: Secret<String>?
     /// `[notifications] notify_on_state_change`; nil for never.
-    public var stateChanges: StateChangeEvents?
+    public var stateChanges: UpdateNotifications.StateChange?
     /// `[DEFAULT] notify_on_any_change`.
     public var everyChange: Bool
     /// `[DEFAULT] instance_usage_audit_period`.
-    public var auditPeriod: AuditPeriod
+    public var auditPeriod: UsageAuditPeriod
 
     init(config: ConfigReader) throws {
         let messaging = config.scoped(to: "oslo_messaging_notifications")
@@ -27,9 +28,9 @@ public struct NotificationOptions: Sendable, Equatable {
         }
         topics = try messaging.requiredStringArray(forKey: "topics")
         transportURL = messaging.string(forKey: "transport_url", isSecret: true).map { Secret($0) }
-        stateChanges = config.string(forKey: ["notifications", "notify_on_state_change"], as: StateChangeEvents.self)
+        stateChanges = config.string(forKey: ["notifications", "notify_on_state_change"], as: UpdateNotifications.StateChange.self)
         everyChange = try config.requiredBool(forKey: "notify_on_any_change")
         let period = try config.requiredString(forKey: "instance_usage_audit_period")
-        auditPeriod = AuditPeriod(period) ?? AuditPeriod(unit: .month)
+        auditPeriod = UsageAuditPeriod(period) ?? UsageAuditPeriod(.month)
     }
 }

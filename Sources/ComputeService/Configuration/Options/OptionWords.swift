@@ -12,25 +12,9 @@ public enum NotificationDriver: String, Sendable, Hashable, CaseIterable {
     case rabbitNotifier = "rabbit_notifier"
 }
 
-/// Which changes of an instance are told by `compute.instance.update`.
-public enum StateChangeEvents: String, Sendable, Hashable, CaseIterable {
-    case vmState = "vm_state"
-    case vmAndTaskState = "vm_and_task_state"
-}
-
 /// A kind of domain that this build's libvirt driver serves.
 public enum VirtType: String, Sendable, Hashable, CaseIterable {
     case kvm, qemu
-}
-
-/// Who wires an instance.
-public enum NetworkService: String, Sendable, Hashable, CaseIterable {
-    case none, local
-}
-
-/// Who gives an instance its volumes.
-public enum VolumeService: String, Sendable, Hashable, CaseIterable {
-    case none, local
 }
 
 /// The form of the fanout queue.
@@ -39,18 +23,6 @@ public enum FanoutQueueForm: String, Sendable, Hashable, CaseIterable {
     case exclusive
     /// Today's: neither, but with `x-expires`.
     case expiring
-}
-
-/// An argument of `run_instance` that a driver may be unable to honour.
-public enum UnsupportedArgument: String, Sendable, Hashable, CaseIterable {
-    case requestedNetworks = "requested_networks"
-    case blockDeviceMapping = "block_device_mapping"
-    case injectedFiles = "injected_files"
-    case adminPassword = "admin_password"
-    case configDrive = "config_drive"
-    case userData = "user_data"
-    case ephemeral
-    case swap
 }
 
 /// How the worker logs in to the broker.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ComputeManager
+
 extension OptionTable {
     static let notificationOptions: [ConfigurationOption] = [
         ConfigurationOption(
@@ -30,7 +32,7 @@ extension OptionTable {
             standing: .ignored(because: "an event is sent until the broker has confirmed it"),
             "Attempts to send an event; -1: for ever."),
         ConfigurationOption(
-            "notifications", "notify_on_state_change", .choice(StateChangeEvents.allCases.map(\.rawValue)),
+            "notifications", "notify_on_state_change", .choice(UpdateNotifications.StateChange.allCases.map(\.rawValue)),
             aliases: [OptionName("DEFAULT", "notify_on_state_change")],
             "Send compute.instance.update when the vm_state, or the vm_state or task_state, changes; unset: never."),
         ConfigurationOption(

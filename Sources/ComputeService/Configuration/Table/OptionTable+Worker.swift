@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ComputeDriver
+
 extension OptionTable {
     /// Options that nova does not have.
     static let workerOptions: [ConfigurationOption] = [
@@ -7,13 +9,7 @@ extension OptionTable {
             "image_directory", .path, default: "$state_path/images",
             "Directory of the images: <id> is the disk, <id>.json its metadata with Glance v2's keys."),
         worker(
-            "network", .choice(NetworkService.allCases.map(\.rawValue)), default: "none",
-            "Who wires an instance: none, or local (the hypervisor's own network)."),
-        worker(
-            "volume", .choice(VolumeService.allCases.map(\.rawValue)), default: "none",
-            "Who gives an instance its volumes: none, or local (files beside the instances)."),
-        worker(
-            "ignore_unsupported_arguments", .list(of: UnsupportedArgument.allCases.map(\.rawValue)), default: "",
+            "ignore_unsupported_arguments", .list(of: SpawnArgument.allCases.map(\.rawValue)), default: "",
             "Arguments of run_instance that are dropped with a warning, where the driver cannot honour them."),
         worker("driver_threads", .integer(1...256), default: "16", "Threads for blocking calls to the hypervisor."),
         worker("call_slots", .integer(1...1024), default: "16", "Read-only calls that are answered at once."),

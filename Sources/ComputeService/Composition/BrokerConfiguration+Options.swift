@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import AMQP
+internal import ComputeModel
+internal import OsloMessaging
+
+extension BrokerConfiguration {
+    /// A connection as nova.conf describes it.
+    ///
+    /// - Parameter purpose: follows the program's name in the broker's list of connections.
+    /// - Throws: `TransportURLError`, without the URL's secrets.
+    init(_ url: Secret<String>, _ options: ConnectionOptions, purpose: String) throws(TransportURLError) {
+        let tls = options.tls.map {
+            TLSConfiguration(
+                authorityFile: $0.caFile, certificateFile: $0.certificateFile, keyFile: $0.keyFile,
+                verifiesPeer: $0.verifiesHostName)
+        }
+        try self.init(transportURL: url.reveal(), tls: tls)
+        // AMQPLAIN carries the same user and password as PLAIN, which every RabbitMQ takes.
+        if options.loginMethod == .external { loginMethod = .external }
+        heartbeat = options.heartbeat ?? .zero
+        reconnect = ReconnectPolicy(
+            initial: options.retryInterval, step: options.retryBackoff, maximum: options.retryMaximum)
+        connectionName = "compute-worker:\(purpose)"
+    }
+}
+
+extension TopologyOptions {
+    /// Exchanges and queues as nova.conf describes them.
+    init(_ messaging: MessagingOptions) {
+        self.init()
+        let queues = messaging.queues
+        controlExchange = messaging.controlExchange
+        isDurable = queues.isDurable
+        isAutoDelete = queues.isAutoDelete
+        isMirrored = queues.isMirrored
+        isQuorum = queues.isQuorum
+        quorumLimits.deliveryLimit = queues.quorumDeliveryLimit ?? 0
+        quorumLimits.maximumMemoryLength = queues.quorumMaxMemoryLength ?? 0
+        quorumLimits.maximumMemoryBytes = queues.quorumMaxMemoryBytes ?? 0
+        isTransientQuorum = queues.isTransientQuorum
+        transientQueueExpiry = queues.transientTTL.map { Int($0.components.seconds) } ?? 0
+        fanoutForm = queues.fanout == .exclusive ? .folsom : .expiring
+        deadLetterCount = messaging.deadLetterMaxLength
+        deadLetterAge = Int(messaging.deadLetterTTL.components.seconds)
+    }
+}
+
+extension NotificationOptions {
+    /// The forms in which notifications are written.
+    var forms: [NotificationForm] {
+        drivers.compactMap { driver in
+            switch driver {
+            case .noop: nil
+            case .messaging: .messaging
+            case .messagingv2: .messagingV2
+            case .rabbitNotifier: .flat
+            }
+        }
+    }
+}

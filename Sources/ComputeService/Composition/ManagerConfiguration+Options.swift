@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeManager
+
+extension ManagerConfiguration {
+    /// What nova.conf decides about the manager.
+    init(_ configuration: WorkerConfiguration) {
+        let options = configuration.manager
+        let notifications = configuration.notifications
+        self.init(
+            host: configuration.host, glanceURL: configuration.images.glanceURL,
+            updates: UpdateNotifications(
+                onStateChange: notifications.stateChanges, onAnyChange: notifications.everyChange),
+            auditPeriod: notifications.auditPeriod, ignorableSpawnArguments: options.ignoredArguments,
+            buildSlots: options.buildSlots, operationSlots: options.laneSlots, readSlots: options.callSlots,
+            lanesClosed: options.lanesClosed)
+        // A soft reboot waits for the guest before it falls back; the deadline lies beyond that.
+        deadlines.reboot = configuration.libvirt.softRebootWait + deadlines.change
+    }
+}

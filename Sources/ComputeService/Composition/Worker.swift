@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import AMQP
+internal import ComputeDriver
+internal import ComputeManager
+internal import ComputeModel
+internal import ImageService
+internal import Logging
+internal import OsloMessaging
+internal import ServiceLifecycle
+internal import WorkerStore
+
+/// A whole worker, put together from its configuration: what runs, and in which order it stops.
+///
+/// Everything is a child task of ``run()``. A graceful stop goes with the stream: first the server takes nothing more,
+/// then the intake journals what it has, then the operations that run come to their end, then their events go out. What
+/// does not end in time stays in the journal for the next start.
+final class Worker: Service {
+    private enum Part: Sendable {
+        case stopRequested, server, intake, manager, flushed
+        /// Ends with the server that it tells of.
+        case readiness
+        /// What the others stand on; ends only by cancellation.
+        case foundation(String)
+    }
+
+    private let configuration: WorkerConfiguration
+    private let store: WorkerStore
+    private let driver: any ComputeDriver
+    private let server: RPCServer
+    private let publisher: WirePublisher
+    private let notifier: WirePublisher
+    private let manager: ComputeManager
+    private let intake: Intake
+    private let relay: OutboxRelay
+    private let readiness: Readiness
+    private let logger: Logger
+
+    /// How long the stop waits for the acknowledgements of what was handed out.
+    private static let settling = Duration.seconds(10)
+    /// How long the stop waits for the events of the last operations; what is left goes out after the next start.
+    private static let flushing = Duration.seconds(5)
+
+    /// Opens the store and makes the parts; nothing is connected before ``run()``.
+    ///
+    /// - Throws: `StoreError`, `TransportURLError`: the worker can't be what its configuration says.
+    init(
+        _ configuration: WorkerConfiguration, driver: any ComputeDriver, makeLogger: (String) -> Logger
+    ) throws {
+        self.configuration = configuration
+        self.driver = driver
+        logger = makeLogger("compute.service")
+        let messaging = configuration.messaging
+        let notifications = configuration.notifications
+        let topology = RPCTopology(
+            options: TopologyOptions(messaging), notificationTopics: notifications.topics)
+        func broker(_ url: Secret<String>, _ purpose: String) throws -> BrokerConfiguration {
+            try BrokerConfiguration(url, messaging.connection, purpose: "\(configuration.host):\(purpose)")
+        }
+        var retry = ReplyRetry()
+        retry.patience = messaging.replyRetryTimeout
+        func makePublisher(_ url: Secret<String>, _ purpose: String) throws -> WirePublisher {
+            WirePublisher(
+                configuration: try broker(url, purpose), topology: topology, window: messaging.confirmWindow,
+                retry: retry, logger: makeLogger("amqp.\(purpose)"))
+        }
+        publisher = try makePublisher(messaging.transportURL, "publish")
+        notifier = try notifications.transportURL.map { try makePublisher($0, "notify") } ?? publisher
+        server = RPCServer(
+            configuration: try broker(messaging.transportURL, "consume"), topology: topology, topic: messaging.topic,
+            server: configuration.host, prefetch: UInt16(clamping: messaging.connection.prefetch),
+            maximumBodySize: messaging.maximumMessageSize, logger: makeLogger("amqp.consume"))
+        let store = try WorkerStore(StoreConfiguration(directory: "\(configuration.store.statePath)/journal"))
+        self.store = store
+        let encoder = WireMessageEncoder(
+            notifications: NotificationEncoder(
+                exchange: messaging.controlExchange, topics: notifications.topics, forms: notifications.forms),
+            replies: ReplyEncoder(), requests: RequestEncoder(form: .enveloped),
+            controlExchange: messaging.controlExchange,
+            deadLetterQueue: RPCTopology.deadLetterQueue(messaging.topic, server: configuration.host))
+        let sink = BrokerSink(requests: publisher, notifications: notifier)
+        manager = ComputeManager(
+            configuration: ManagerConfiguration(configuration), store: store, driver: driver,
+            images: LocalImageDirectory(path: configuration.images.directory), encoder: encoder,
+            decoder: WireRequestDecoder(), sink: sink, logger: makeLogger("compute.manager"))
+        intake = Intake(
+            source: BrokerSource(server: server), sink: sink, encoder: encoder, router: manager.router,
+            work: manager.work, store: store,
+            configuration: IntakeConfiguration(
+                highWater: configuration.store.intakeHighWater, lowWater: configuration.store.intakeLowWater),
+            logger: makeLogger("compute.intake"))
+        relay = OutboxRelay(
+            store: store, sink: sink, observer: manager.castObserver,
+            configuration: RelayConfiguration(window: messaging.confirmWindow), logger: makeLogger("compute.relay"))
+        readiness = Readiness(host: configuration.host, logger: logger)
+    }
+
+    /// Serves until a graceful shutdown is through or the task is cancelled.
+    func run() async throws {
+        do {
+            try await withThrowingTaskGroup(of: Part.self) { group in
+                defer { group.cancelAll() }
+                start(in: &group)
+                try await supervise(&group)
+            }
+        } catch {
+            await store.close()
+            throw error
+        }
+        await store.close()
+        logger.notice("stopped")
+    }
+
+    private func start(in group: inout ThrowingTaskGroup<Part, any Error>) {
+        func foundation(_ name: String, _ work: @escaping @Sendable () async throws -> Void) {
+            group.addTask {
+                try await work()
+                return .foundation(name)
+            }
+        }
+        foundation("publisher") { try await self.publisher.run() }
+        if notifier !== publisher { foundation("notifier") { try await self.notifier.run() } }
+        foundation("driver") {
+            try await self.driver.start()
+            let summary = await self.driver.summary()
+            self.logger.notice("driver", metadata: ["driver": .string(summary)])
+            try await self.driver.run()
+        }
+        foundation("relay") { try await self.relay.run() }
+        group.addTask {
+            await self.readiness.follow(self.server.states)
+            return .readiness
+        }
+        group.addTask {
+            try await self.manager.run()
+            return .manager
+        }
+        group.addTask {
+            try await self.intake.run()
+            return .intake
+        }
+        group.addTask {
+            try await self.server.run()
+            return .server
+        }
+        group.addTask {
+            try await gracefulShutdown()
+            return .stopRequested
+        }
+    }
+
+    /// Waits for parts to end, and lets each one's end bring about the next one's.
+    private func supervise(_ group: inout ThrowingTaskGroup<Part, any Error>) async throws {
+        var isStopping = false
+        var intakeParts = 2
+        func intakePartEnded(_ name: String) throws {
+            guard isStopping else { throw WorkerFailure.partEnded(name) }
+            intakeParts -= 1
+            if intakeParts == 0 { manager.drain() }
+        }
+        while let part = try await group.next() {
+            switch part {
+            case .stopRequested:
+                isStopping = true
+                let load = manager.load
+                logger.notice(
+                    "stopping: taking nothing more",
+                    metadata: ["running": "\(load.running)", "waiting": "\(load.waiting)"])
+                server.shutDown(within: Self.settling)
+            case .server: try intakePartEnded("server")
+            case .intake: try intakePartEnded("intake")
+            case .manager:
+                guard isStopping else { throw WorkerFailure.partEnded("manager") }
+                group.addTask {
+                    await self.flush()
+                    return .flushed
+                }
+            case .readiness: break
+            case .flushed: return
+            case .foundation(let name): throw WorkerFailure.partEnded(name)
+            }
+        }
+    }
+
+    /// Waits until the outbox is empty, but no longer than ``flushing``.
+    private func flush() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.store.wait(until: { $0.outbox == 0 }) }
+            // Cancelled when the outbox is empty first: there is nothing to tell then.
+            group.addTask { try? await ContinuousClock().sleep(for: Self.flushing) }
+            await group.next()
+            group.cancelAll()
+        }
+        let left = store.levels.outbox
+        if left > 0 { logger.notice("events left for the next start", metadata: ["outbox": "\(left)"]) }
+    }
+}
+
+/// Why a worker ended that nobody had stopped.
+enum WorkerFailure: Error, CustomStringConvertible {
+    case partEnded(String)
+
+    var description: String {
+        switch self {
+        case .partEnded(let name): "the \(name) ended by itself, which is a fault of the worker; start it again"
+        }
+    }
+}

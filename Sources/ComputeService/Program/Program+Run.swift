@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import AMQP
+internal import ComputeModel
+internal import CoreMetrics
+internal import Glibc
+internal import Logging
+internal import ServiceLifecycle
+internal import UnixSignals
+internal import WorkerStore
+
+extension Program {
+    /// Serves until the process is told to stop.
+    ///
+    /// - Throws: ``ProgramFailure`` where the worker can't be what its configuration says.
+    public static func run(_ configuration: LoadedConfiguration) async throws {
+        let worker = configuration.worker
+        let output: LogOutput
+        do throws(LogOutputError) {
+            output = try worker.logging.file.map { path throws(LogOutputError) in try LogOutput(path: path) } ?? LogOutput()
+        } catch {
+            throw ProgramFailure(.configuration, "\(error)")
+        }
+        let makeLogger: @Sendable (String) -> Logger = { label in
+            Logger(label: label) { label in
+                WorkerLogHandler(
+                    label: label, level: worker.logging.isDebug ? .debug : .info, usesJSON: worker.logging.isJSON,
+                    output: output, clock: SystemWallClock())
+            }
+        }
+        let registry = MetricsRegistry()
+        MetricsSystem.bootstrap(registry)
+        let logger = makeLogger("compute.service")
+        for note in configuration.notes { logger.warning("configuration: \(note)") }
+        for setting in configuration.ignored { logger.notice("configuration, ignored: \(setting)") }
+
+        let service: Worker
+        do {
+            service = try Worker(worker, driver: DriverFactory.make(worker, makeLogger), makeLogger: makeLogger)
+        } catch let error as StoreError {
+            throw ProgramFailure(error.isRetriable ? .unavailable : .configuration, "\(error)")
+        } catch let error as TransportURLError {
+            throw ProgramFailure(.configuration, "\(error)")
+        }
+        var group = ServiceGroupConfiguration(
+            services: [.init(service: service)], gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: makeLogger("service.group"))
+        group.maximumGracefulShutdownDuration = worker.manager.gracefulShutdownTimeout
+        let services = ServiceGroup(configuration: group)
+        let counters = Counters(registry: registry, options: worker.logging, logger: logger)
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await counters.run() }
+                group.addTask { await stopAtOnceOnSecondSignal() }
+                // Neither of the two ends before the services do, whose end is the program's.
+                defer { group.cancelAll() }
+                try await services.run()
+            }
+        } catch is CancellationError {
+            return
+        } catch let error as StoreError {
+            throw ProgramFailure(.unavailable, "\(error)")
+        } catch let error as WorkerFailure {
+            throw ProgramFailure(.failed, "\(error)")
+        }
+    }
+
+    /// Ends the process on the second signal: the first asked for a graceful stop, and the journal makes any moment safe.
+    private static func stopAtOnceOnSecondSignal() async {
+        var isStopping = false
+        for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
+            if isStopping {
+                tell("compute-worker: stopped at once by the second signal; the journal has what is unfinished")
+                _exit(128 + signal.rawValue)
+            }
+            isStopping = true
+        }
+    }
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Why a command of the program did not do what was asked, and with which status it ends.
+public struct ProgramFailure: Error, Sendable, CustomStringConvertible {
+    /// The sorts of failure, with the statuses of sysexits.h.
+    public enum Kind: Sendable, Hashable {
+        /// The other side did what was asked and failed.
+        case failed
+        /// An argument of the command is wrong.
+        case usage
+        /// A peer can't be reached.
+        case unavailable
+        /// No answer came in time.
+        case timeout
+        /// The configuration is wrong.
+        case configuration
+
+        /// The exit status.
+        public var status: Int32 {
+            switch self {
+            case .failed: 1
+            case .usage: 64
+            case .unavailable: 69
+            case .timeout: 75
+            case .configuration: 78
+            }
+        }
+    }
+
+    public let kind: Kind
+    public let description: String
+
+    public init(_ kind: Kind, _ description: String) {
+        self.kind = kind
+        self.description = description
+    }
+
+    public var status: Int32 { kind.status }
+}

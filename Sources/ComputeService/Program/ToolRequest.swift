@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+internal import FoundationEssentials
+
+/// A request that somebody makes by hand, checked before anything is connected.
+public struct ToolRequest: Sendable {
+    let method: String
+    let arguments: JSONObject
+    let version: String
+    let topic: String?
+    let server: String?
+    let isFanout: Bool
+    let context: RequestContext
+    let form: WireForm
+
+    /// - Throws: ``ProgramFailure`` of kind `usage`, naming the option that is wrong.
+    public init(
+        method: String, arguments: String?, argumentsFile: String?, version: String, topic: String?, server: String?,
+        isFanout: Bool, context: String?, isFlat: Bool
+    ) throws {
+        self.method = method
+        self.version = version
+        self.topic = topic
+        self.server = server
+        self.isFanout = isFanout
+        form = isFlat ? .flat : .enveloped
+        if let argumentsFile {
+            self.arguments = try Self.object(try Self.read(argumentsFile), option: "--args-file")
+        } else {
+            self.arguments = try arguments.map { try Self.object($0, option: "--args") } ?? JSONObject()
+        }
+        var fields = RequestContext.admin(requestID: "req-\(RandomIdentifiers().next().dashed)").fields
+        for member in try context.map({ try Self.object($0, option: "--context") })?.members ?? [] {
+            fields[member.key] = member.value
+        }
+        self.context = RequestContext(fields: fields)
+    }
+
+    private static func read(_ path: String) throws -> String {
+        do {
+            let data = try Data(contentsOf: URL(filePath: path == "-" ? "/dev/stdin" : path))
+            return String(decoding: data, as: UTF8.self)
+        } catch {
+            throw ProgramFailure(.usage, "--args-file: \(path) can't be read; give the path of a JSON file, or -")
+        }
+    }
+
+    private static func object(_ text: String, option: String) throws -> JSONObject {
+        do {
+            guard let object = try JSONParser.parse(text).object else {
+                throw ProgramFailure(.usage, "\(option) must be a JSON object, such as {\"instance_uuid\": \"…\"}")
+            }
+            return object
+        } catch let error as JSONError {
+            throw ProgramFailure(.usage, "\(option) is not JSON: \(error)")
+        }
+    }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FoundationEssentials
+internal import Logging
+internal import UnixSignals
+
+/// Shows the counters to an operator: in a file at an interval, and in the log on SIGUSR2.
+struct Counters: Sendable {
+    let registry: MetricsRegistry
+    let options: LoggingOptions
+    let logger: Logger
+
+    init(registry: MetricsRegistry, options: LoggingOptions, logger: Logger) {
+        self.registry = registry
+        self.options = options
+        self.logger = logger
+    }
+
+    /// Runs until the task is cancelled; the file then holds the last values.
+    func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await reportOnSignal() }
+            group.addTask { await writeAtInterval() }
+        }
+        write()
+    }
+
+    private func reportOnSignal() async {
+        for await _ in await UnixSignalsSequence(trapping: .sigusr2) {
+            for line in registry.text.split(separator: "\n") { logger.notice("counter \(line)") }
+        }
+    }
+
+    private func writeAtInterval() async {
+        guard options.countersFile != nil else { return }
+        while !Task.isCancelled {
+            write()
+            do { try await ContinuousClock().sleep(for: options.countersInterval) } catch { return }
+        }
+    }
+
+    /// Writes a new file and renames it over the old one, so that a reader never sees half of it.
+    private func write() {
+        guard let path = options.countersFile else { return }
+        do {
+            try Data(registry.text.utf8).write(to: URL(filePath: path), options: .atomic)
+        } catch {
+            logger.warning("the counters can't be written", metadata: ["path": "\(path)", "error": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import ComputeService
+
+/// The program: one subcommand a file.
+@main
+struct ComputeWorkerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "compute-worker",
+        abstract: "The compute agent of a hypervisor host: casts in, machines up, events out.",
+        discussion: """
+            Example:
+              compute-worker run --config-file /etc/nova/nova.conf
+
+            Exit status: 0 done, 1 the request failed, 64 wrong usage, 69 the broker or another peer can't be reached,
+            75 no answer in time, 78 the configuration is wrong.
+            """,
+        version: Program.version,
+        subcommands: [
+            RunCommand.self, CastCommand.self, CallCommand.self, EventsCommand.self, DriversCommand.self,
+            MethodsCommand.self, ConfigCommand.self,
+        ])
+}

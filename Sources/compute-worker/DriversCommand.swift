@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import ComputeService
+
+struct DriversCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "drivers",
+        abstract: "List the drivers and what each can do.",
+        discussion: """
+            The matrix is read off the drivers' types, without connecting to anything.
+
+            Example:
+              compute-worker drivers --format json
+            """)
+
+    @Option(name: .long, help: "table for people, json for programs.")
+    var format: OutputFormat = .table
+
+    func run() { print(format == .json ? Program.drivers.json : Program.drivers.text) }
+}
