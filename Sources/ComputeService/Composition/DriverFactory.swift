@@ -2,6 +2,7 @@
 
 internal import ComputeDriver
 internal import FakeDriver
+internal import LibvirtDriver
 internal import Logging
 
 /// Makes the driver that the configuration names; the one place that knows all families.
@@ -10,7 +11,21 @@ enum DriverFactory {
         _ configuration: WorkerConfiguration, _ makeLogger: (String) -> Logger
     ) -> any ComputeDriver {
         switch configuration.driver {
-        default: FakeDriver(hostname: configuration.host)
+        case FakeDriver.name.rawValue: FakeDriver(hostname: configuration.host)
+        default:
+            LibvirtDriver(
+                configuration: LibvirtDriverConfiguration(configuration), logger: makeLogger("compute.driver.libvirt"))
         }
+    }
+}
+
+extension LibvirtDriverConfiguration {
+    /// What nova.conf decides about libvirt.
+    init(_ configuration: WorkerConfiguration) {
+        let options = configuration.libvirt
+        self.init(
+            uri: options.connectionURI ?? "qemu:///system", isReadOnly: options.isReadOnly, userName: options.userName,
+            password: options.password, virtType: options.virtType,
+            instancesPath: configuration.store.instancesPath, softRebootWait: options.softRebootWait)
     }
 }

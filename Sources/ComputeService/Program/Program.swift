@@ -7,7 +7,7 @@ internal import ComputeModel
 internal import FakeDriver
 internal import FoundationEssentials
 internal import Glibc
-//LV internal import LibvirtDriver
+internal import LibvirtDriver
 
 /// What the command line can ask for; every command of the program is one call here.
 public enum Program {
@@ -15,7 +15,7 @@ public enum Program {
     public static let version = "0.1.0"
 
     /// The drivers of this build.
-    static let driverTypes: [any ComputeDriver.Type] = [FakeDriver.self]
+    static let driverTypes: [any ComputeDriver.Type] = [LibvirtDriver.self, FakeDriver.self]
 
     /// Reads and checks the configuration.
     ///

@@ -2,6 +2,7 @@
 
 public import ComputeModel
 internal import Configuration
+public import LibvirtDriver
 
 /// How libvirt is reached and what domains are made: `[libvirt]`.
 public struct LibvirtOptions: Sendable, Equatable {

@@ -11,8 +11,6 @@ public struct ManagerOptions: Sendable, Equatable {
     public var buildSlots: Int
     /// `[compute_worker] call_slots`: read-only calls that are answered at once.
     public var callSlots: Int
-    /// `[compute_worker] driver_threads`.
-    public var driverThreads: Int
     /// `[compute_worker] lanes_closed`: casts are journaled and acknowledged, and nothing more.
     public var lanesClosed: Bool
     /// `[DEFAULT] graceful_shutdown_timeout`; nil for ever.
@@ -28,7 +26,6 @@ public struct ManagerOptions: Sendable, Equatable {
         gracefulShutdownTimeout = seconds == 0 ? nil : .seconds(seconds)
         let worker = config.scoped(to: "compute_worker")
         callSlots = try worker.requiredInt(forKey: "call_slots")
-        driverThreads = try worker.requiredInt(forKey: "driver_threads")
         lanesClosed = try worker.requiredBool(forKey: "lanes_closed")
         ignoredArguments = Set(
             try worker.requiredStringArray(forKey: "ignore_unsupported_arguments", as: SpawnArgument.self))

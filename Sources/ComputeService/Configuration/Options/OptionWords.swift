@@ -12,11 +12,6 @@ public enum NotificationDriver: String, Sendable, Hashable, CaseIterable {
     case rabbitNotifier = "rabbit_notifier"
 }
 
-/// A kind of domain that this build's libvirt driver serves.
-public enum VirtType: String, Sendable, Hashable, CaseIterable {
-    case kvm, qemu
-}
-
 /// The form of the fanout queue.
 public enum FanoutQueueForm: String, Sendable, Hashable, CaseIterable {
     /// Folsom's: exclusive and auto-delete.

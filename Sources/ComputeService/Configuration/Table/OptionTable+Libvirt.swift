@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import LibvirtDriver
+
 extension OptionTable {
     static let libvirtOptions: [ConfigurationOption] = [
         ConfigurationOption(

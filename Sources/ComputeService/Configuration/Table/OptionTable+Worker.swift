@@ -11,7 +11,6 @@ extension OptionTable {
         worker(
             "ignore_unsupported_arguments", .list(of: SpawnArgument.allCases.map(\.rawValue)), default: "",
             "Arguments of run_instance that are dropped with a warning, where the driver cannot honour them."),
-        worker("driver_threads", .integer(1...256), default: "16", "Threads for blocking calls to the hypervisor."),
         worker("call_slots", .integer(1...1024), default: "16", "Read-only calls that are answered at once."),
         worker(
             "intake_high_water", .integer(1 ... .max), default: "8192",
