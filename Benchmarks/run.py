@@ -14,7 +14,7 @@ ROWS = {
     "events": (throughput.events, 7),
     "cpu": (processes.cpu, 5),
     "cpu-events": (lambda lab: processes.cpu(lab, events=True), 5),
-    "spawn": (libvirt.spawn, 10),
+    "spawn": (libvirt.spawn, 15),
     "startup": (processes.startup, 11),
     "memory": (processes.memory, 3),
     "raw": (throughput.raw, 5),
@@ -59,7 +59,7 @@ def main():
                 measured = measure(lab)
             except (Failure, subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
                 failed.append(name)
-                print(f"{name}: not measured: {error}", flush=True)
+                print(f"{name}: not measured: {error}; the worker's directories are in {lab.directory}/workers", flush=True)
                 lab.end_processes()
                 continue
             for result in measured if isinstance(measured, list) else [measured]:

@@ -66,6 +66,8 @@ def worker_intake(lab, body, count):
                                            "intake_low_water": count * 5})
     worker.start()
     stretch = watched(lab, worker.process, QUEUE, drained(count), count)
+    # The last prefetch window is on its way into the journal; what is not acknowledged returns when the worker stops.
+    wait_until_quiet(worker.pid, lull=0.5)
     worker.stop()
     left = lab.ready_count(QUEUE)
     if left:

@@ -42,6 +42,7 @@ class Worker:
             options["oslo_messaging_notifications"]["transport_url"] = events_url
         for section, more in (sections or {}).items():
             options.setdefault(section, {}).update(more)
+        self.configuration.touch(mode=0o600)  # it holds the broker's password
         self.configuration.write_text("".join(
             f"[{section}]\n" + "".join(f"{key} = {value}\n" for key, value in values.items()) + "\n"
             for section, values in options.items()))

@@ -2,19 +2,23 @@
 //
 // Sees from outside how far a queue is: the same eye for both sides of a comparison.
 //
-//   watch --url URL --queue Q [--pid P] [--interval-ms 5] [--seconds 600] [--declare]
+//   watch --url URL --queue Q [--pid P] [--interval-ms 5] [--patience 60] [--declare]
 //         (--at-most N | --at-least N | --consumers N)...
 //
 // Asks the broker for the queue (queue.declare, passive) over a connection of its own until the first condition holds,
 // then the second, and so on: at most or at least N messages are ready, at least N consumers are there. Prints a line
 // of JSON for each as it comes true: the monotonic clock, both counts, and with --pid the CPU seconds that the process
-// has used. The first line says {"watching": true}. A queue that does not exist is a failure; --declare makes it
-// (durable) first. --pid 0 and no condition at all prints the counts once.
+// has used. The first line says {"watching": true}. Fails when nothing has changed for --patience seconds, when the
+// process ends before its time, and for a queue that does not exist; --declare makes it (durable) first. Without a
+// condition the counts are printed once.
+#define _GNU_SOURCE
 #include "common.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 typedef struct {
     enum { AT_MOST, AT_LEAST, CONSUMERS } kind;
@@ -31,7 +35,7 @@ static void report(const amqp_queue_declare_ok_t *counts, long pid) {
 
 int main(int argc, char **argv) {
     const char *url = NULL, *queue = NULL;
-    long pid = 0, interval = 5, seconds = 600, make = 0;
+    long pid = 0, interval = 5, patience = 60, make = 0;
     Condition conditions[16];
     size_t condition_count = 0;
     for (int i = 1; i < argc; i++) {
@@ -39,7 +43,7 @@ int main(int argc, char **argv) {
         else if (!strcmp(argv[i], "--queue")) queue = option_value(argc, argv, &i);
         else if (!strcmp(argv[i], "--pid")) pid = option_number(argc, argv, &i);
         else if (!strcmp(argv[i], "--interval-ms")) interval = option_number(argc, argv, &i);
-        else if (!strcmp(argv[i], "--seconds")) seconds = option_number(argc, argv, &i);
+        else if (!strcmp(argv[i], "--patience")) patience = option_number(argc, argv, &i);
         else if (!strcmp(argv[i], "--declare")) make = 1;
         else if (condition_count == 16) fail("too many conditions");
         else if (!strcmp(argv[i], "--at-most"))
@@ -55,25 +59,33 @@ int main(int argc, char **argv) {
     if (make) declare_queue(connection, queue, 1, 0);
     if (condition_count == 0) report(declare_queue(connection, queue, 0, 1), pid);
     else printf("{\"watching\": true}\n"), fflush(stdout);
-    double deadline = monotonic_seconds() + (double)seconds;
+    // Becomes readable when the process ends, reaped or not.
+    struct pollfd process = {.fd = pid ? (int)syscall(SYS_pidfd_open, (pid_t)pid, 0) : -1, .events = POLLIN};
+    if (pid && process.fd < 0) fail("there is no process %ld", pid);
+    int ended = 0;
+    double changed = monotonic_seconds();
+    long last_count = -1;
     for (size_t next = 0; next < condition_count;) {
         amqp_queue_declare_ok_t *counts = declare_queue(connection, queue, 0, 1);
-        long number = conditions[next].number;
-        int holds = conditions[next].kind == AT_MOST    ? (long)counts->message_count <= number
-                    : conditions[next].kind == AT_LEAST ? (long)counts->message_count >= number
+        long ready = (long)counts->message_count, number = conditions[next].number;
+        int holds = conditions[next].kind == AT_MOST    ? ready <= number
+                    : conditions[next].kind == AT_LEAST ? ready >= number
                                                         : (long)counts->consumer_count >= number;
         if (holds) {
             report(counts, pid);
             next++;
             continue;
         }
-        if (pid && cpu_seconds_of(pid) < 0) fail("process %ld has ended; %u messages are ready", pid,
-                                                 counts->message_count);
-        if (monotonic_seconds() > deadline) fail("%u messages are ready and %u consumers there after %ld s",
-                                                 counts->message_count, counts->consumer_count, seconds);
+        if (ended) fail("process %ld has ended; %ld messages are ready", pid, ready);
+        if (ready != last_count) {
+            last_count = ready;
+            changed = monotonic_seconds();
+        }
+        if (monotonic_seconds() - changed > (double)patience)
+            fail("%ld messages are ready and %u consumers there, unchanged for %ld s", ready, counts->consumer_count,
+                 patience);
         amqp_maybe_release_buffers(connection);
-        struct timespec pause = {interval / 1000, interval % 1000 * 1000000};
-        nanosleep(&pause, NULL);
+        ended = poll(&process, 1, (int)interval) > 0;
     }
     close_connection(connection);
     return 0;
