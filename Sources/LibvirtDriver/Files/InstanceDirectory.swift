@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+internal import FoundationEssentials
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// The directory of one instance's files; every method belongs on the file lane.
+///
+/// It is named by the instance's uuid, never by a name that somebody chose.
+struct InstanceDirectory: Sendable {
+    /// The largest answer to a question for console output, in bytes, as nova has it.
+    static let consoleLimit = 102_400
+
+    let instance: InstanceID
+    let path: String
+
+    init(_ instance: InstanceID, in instancesPath: String) {
+        self.instance = instance
+        path = (instancesPath.hasSuffix("/") ? String(instancesPath.dropLast()) : instancesPath) + "/\(instance)"
+    }
+
+    var disk: String { path + "/disk" }
+    var consoleLog: String { path + "/console.log" }
+
+    var exists: Bool {
+        var status = stat()
+        return lstat(path, &status) == 0
+    }
+
+    /// Makes the directory anew, with an empty console log in it.
+    ///
+    /// The log is ours from the start, so that it stays readable for us whoever writes it.
+    ///
+    /// - Parameter isEntered: Whether QEMU runs as a user of its own, who must be able to pass through the directory to
+    ///   the disk. It can list nothing: the files in it are 0600.
+    func make(isEntered: Bool) throws(ComputeFault) {
+        if exists { try remove() }
+        let parent = String(path.dropLast(37))
+        if mkdir(parent, 0o755) != 0, errno != EEXIST { throw failure("can't make the directory of the instances") }
+        guard mkdir(path, 0o700) == 0 else { throw failure("can't make the instance's directory") }
+        guard chmod(path, isEntered ? 0o711 : 0o700) == 0 else { throw failure("can't set the directory's mode") }
+        let log = open(consoleLog, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard log >= 0 else { throw failure("can't make the console log") }
+        close(log)
+    }
+
+    /// Removes the directory with all that is in it; success if there is none.
+    func remove() throws(ComputeFault) {
+        do {
+            // Removes symbolic links as such and follows none.
+            try FileManager.default.removeItem(atPath: path)
+        } catch {
+            if exists { throw failure("can't remove the instance's directory") }
+        }
+    }
+
+    /// The last bytes of the console log.
+    ///
+    /// virtlogd begins a new file at 2 MiB; where that one is short, the rest is taken from the one before.
+    func consoleTail() throws(ComputeFault) -> [UInt8] {
+        let newest = try tail(of: consoleLog, limit: Self.consoleLimit)
+        guard newest.count < Self.consoleLimit else { return newest }
+        return try tail(of: consoleLog + ".0", limit: Self.consoleLimit - newest.count) + newest
+    }
+
+    private func tail(of path: String, limit: Int) throws(ComputeFault) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return [] }
+            throw failure("can't read the console log")
+        }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw failure("the console log is no file")
+        }
+        var position = max(0, Int(status.st_size) - limit)
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while bytes.count < limit {
+            let wanted = min(buffer.count, limit - bytes.count)
+            let count = buffer.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, wanted, off_t(position)) }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw failure("can't read the console log") }
+            if count == 0 { break }
+            bytes += buffer[..<count]
+            position += count
+        }
+        return bytes
+    }
+
+    /// Whether files here can be opened past the page cache, which tmpfs and others refuse; asked with a file of its own.
+    func supportsDirectIO() -> Bool {
+        let probe = path + "/.directio"
+        let descriptor = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | directFlag, 0o600)
+        if descriptor >= 0 { close(descriptor) }
+        unlink(probe)
+        return descriptor >= 0
+    }
+
+    private func failure(_ what: String) -> ComputeFault {
+        let why = String(cString: strerror(errno))
+        return ComputeFault(
+            .hypervisorFailure, "The worker \(what): \(why).", instance: instance, isRetriable: true)
+    }
+}
+
+/// `O_DIRECT`, which is missing from the Glibc module because it hides behind _GNU_SOURCE.
+#if arch(x86_64) || arch(i386)
+    private let directFlag: Int32 = 0o40000
+#else
+    private let directFlag: Int32 = 0o200000
+#endif

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// What the kernel of this host tells; every method reads files and belongs on the file lane.
+enum HostFigures {
+    /// What the host shows of kvm.
+    static func virtualization() -> HostVirtualization {
+        let device: HostVirtualization.Device
+        let descriptor = open("/dev/kvm", O_RDWR | O_CLOEXEC)
+        if descriptor >= 0 {
+            close(descriptor)
+            device = .opens
+        } else if errno == ENOENT {
+            device = .missing
+        } else {
+            device = .refuses(String(cString: strerror(errno)))
+        }
+        let flags = (text(of: "/proc/cpuinfo") ?? "").split(separator: "\n").first { $0.hasPrefix("flags") } ?? ""
+        let words = Set(flags.split(whereSeparator: { $0 == " " || $0 == "\t" }))
+        #if arch(x86_64) || arch(i386)
+            let namesFlags = true
+        #else
+            let namesFlags = false
+        #endif
+        return HostVirtualization(
+            device: device, processorFlag: words.contains("vmx") ? "vmx" : words.contains("svm") ? "svm" : nil,
+            namesProcessorFlags: namesFlags)
+    }
+
+    /// MiB of memory in all and in use, as nova counts: what is free, buffered or cached is not in use.
+    static func memory() -> (totalMiB: Int, usedMiB: Int)? {
+        var kibibytes: [Substring: Int] = [:]
+        for line in (text(of: "/proc/meminfo") ?? "").split(separator: "\n") {
+            let words = line.split(whereSeparator: { $0 == " " || $0 == ":" })
+            if words.count >= 2, let value = Int(words[1]) { kibibytes[words[0]] = value }
+        }
+        guard let total = kibibytes["MemTotal"], let free = kibibytes["MemFree"] else { return nil }
+        let available = free + (kibibytes["Buffers"] ?? 0) + (kibibytes["Cached"] ?? 0)
+        return (total / 1024, max(0, total - available) / 1024)
+    }
+
+    /// GiB of the file system that holds a path, in all and in use.
+    static func disk(of path: String) -> (totalGiB: Int, usedGiB: Int)? {
+        var figures = statvfs()
+        guard statvfs(path, &figures) == 0 else { return nil }
+        let block = UInt64(figures.f_frsize)
+        let total = UInt64(figures.f_blocks) * block
+        let used = (UInt64(figures.f_blocks) - UInt64(figures.f_bfree)) * block
+        return (Int(total >> 30), Int(used >> 30))
+    }
+
+    /// The line that `uptime` prints, made of what the kernel tells, for a host without that program.
+    static func uptimeLine() -> String {
+        let seconds = (text(of: "/proc/uptime") ?? "").split(separator: " ").first.flatMap { Double($0) } ?? 0
+        let loads = (text(of: "/proc/loadavg") ?? "").split(separator: " ").prefix(3).joined(separator: ", ")
+        var now = time(nil)
+        var local = tm()
+        localtime_r(&now, &local)
+        return uptimeLine(
+            clock: (Int(local.tm_hour), Int(local.tm_min), Int(local.tm_sec)), upSeconds: Int(seconds), loads: loads)
+    }
+
+    static func uptimeLine(clock: (hour: Int, minute: Int, second: Int), upSeconds: Int, loads: String) -> String {
+        func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        let minutes = upSeconds / 60
+        let (days, hours, rest) = (minutes / 1440, minutes / 60 % 24, minutes % 60)
+        let long = days == 0 ? "" : days == 1 ? "1 day, " : "\(days) days, "
+        let short = hours == 0 ? "\(rest) min" : "\(hours < 10 ? " " : "")\(hours):\(two(rest))"
+        return " \(two(clock.hour)):\(two(clock.minute)):\(two(clock.second)) up \(long)\(short),  0 users,"
+            + "  load average: \(loads)\n"
+    }
+
+    private static func text(of path: String) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 16_384)
+        while bytes.count < 1 << 20 {
+            let count = buffer.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 else { break }
+            bytes += buffer[..<count]
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

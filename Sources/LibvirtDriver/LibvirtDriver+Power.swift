@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ComputeDriver
+public import ComputeModel
+internal import Libvirt
+internal import Logging
+
+extension LibvirtDriver: PoweringDriver {
+    public func powerOff(_ instance: Instance) async throws {
+        try requireWriting(instance.id)
+        try await switchOff(try await domain(instance.id), instance.id)
+    }
+
+    public func powerOn(_ instance: Instance) async throws {
+        try requireWriting(instance.id)
+        let domain = try await domain(instance.id)
+        let state = try await host.withConnection(for: instance.id) { _ throws(LibvirtError) in
+            try await domain.state()
+        }
+        switch state {
+        case .running, .blocked: return
+        case .paused:
+            try await host.withConnection(for: instance.id) { _ throws(LibvirtError) in try await domain.resume() }
+        case .shutoff, .crashed, .noState: try await bringUp(domain, instance.id)
+        case .shutdown, .pmSuspended:
+            // On its way out, or asleep by its own doing: only a fresh start is certain to end in running.
+            try await switchOff(domain, instance.id)
+            try await bringUp(domain, instance.id)
+        }
+    }
+}
+
+extension LibvirtDriver {
+    public func reboot(_ request: RebootRequest) async throws {
+        let id = request.instance.id
+        try requireWriting(id)
+        let domain = try await domain(id)
+        if request.type == .soft, try await shutsDownItself(domain, id) {
+            return try await bringUp(domain, id)
+        }
+        try await switchOff(domain, id)
+        try await bringUp(domain, id)
+    }
+
+    /// Presses the power button and waits for the guest to go; false for one that does not, or does not run.
+    private func shutsDownItself(_ domain: Domain, _ id: InstanceID) async throws -> Bool {
+        let gone = host.events.expect([.stopped, .crashed], of: domain.uuid)
+        do throws(LibvirtError) {
+            guard try await domain.state() == .running else {
+                gone.cancel()
+                return false
+            }
+            try await domain.shutdown()
+            _ = try await gone.event(within: configuration.softRebootWait)
+            return true
+        } catch {
+            gone.cancel()
+            if error.kind == .cancelled { throw CancellationError() }
+            if error.isConnectionLost { throw ComputeFault.libvirt(error, instance: id) }
+            host.logger.notice(
+                "soft reboot becomes a hard one", metadata: ["instance.uuid": "\(id)", "reason": "\(error)"])
+            return false
+        }
+    }
+
+    /// The domain of an instance.
+    func domain(_ id: InstanceID) async throws -> Domain {
+        let domain = try await host.withConnection(for: id) { connection throws(LibvirtError) in
+            try await connection.domain(uuid: id.description)
+        }
+        guard let domain else { throw ComputeFault.instanceNotFound(id) }
+        return domain
+    }
+
+    /// Pulls the plug; success if the domain is off or gone. A QEMU that a slow disk keeps alive is given more time.
+    func switchOff(_ domain: Domain, _ id: InstanceID) async throws {
+        try await host.withConnection(for: id) { _ throws(LibvirtError) in
+            var attempts = 0
+            while true {
+                attempts += 1
+                do throws(LibvirtError) {
+                    return try await domain.destroy()
+                } catch {
+                    switch error.code {
+                    case .operationInvalid, .noDomain: return
+                    case .systemError where attempts < 3: continue
+                    default: throw error
+                    }
+                }
+            }
+        }
+    }
+
+    public func destroy(_ instance: Instance) async throws {
+        try requireWriting(instance.id)
+        try await remove(instance.id)
+    }
+
+    /// Ends and forgets the domain, makes sure that it is gone, then removes the files; success if there is nothing.
+    func remove(_ id: InstanceID) async throws {
+        let lookUp = { [host] () async throws -> Domain? in
+            try await host.withConnection(for: id) { connection throws(LibvirtError) in
+                try await connection.domain(uuid: id.description)
+            }
+        }
+        if let domain = try await lookUp() {
+            try await switchOff(domain, id)
+            try await host.withConnection(for: id) { _ throws(LibvirtError) in
+                do throws(LibvirtError) {
+                    try await domain.undefine()
+                } catch {
+                    // A transient domain went with its guest.
+                    guard error.code == .noDomain else { throw error }
+                }
+            }
+            if try await lookUp() != nil {
+                throw ComputeFault(
+                    .instanceTerminationFailure, "libvirt still knows the guest after it was removed.", instance: id,
+                    isRetriable: true)
+            }
+        }
+        let directory = directory(id)
+        try await host.files.run("remove the instance's files") { () throws(ComputeFault) in try directory.remove() }
+    }
+}

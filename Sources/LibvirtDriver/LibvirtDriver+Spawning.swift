@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ComputeDriver
+internal import ComputeModel
+internal import Libvirt
+internal import Logging
+internal import XML
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+extension LibvirtDriver {
+    public func spawn(_ request: SpawnRequest) async throws {
+        let instance = request.instance
+        try requireWriting(instance.id)
+        guard let image = request.image else {
+            throw ComputeFault.invalid("The libvirt driver boots from an image, and the request has none", instance: instance.id)
+        }
+        let format = try DiskOverlay.Format(of: image.metadata, instance: instance.id)
+        _ = try GuestDescription.domainName(of: instance)
+        try await refuseExisting(instance)
+        do {
+            try await build(instance, image: image, format: format)
+        } catch {
+            await uncancelled { [self] in await undo(instance, because: error) }
+            throw error
+        }
+    }
+
+    /// A domain of this uuid is somebody's guest, and is left alone. Files without a domain are what a build left that
+    /// never came to its end, and make way.
+    private func refuseExisting(_ instance: Instance) async throws {
+        let existing = try await host.withConnection(for: instance.id) { connection throws(LibvirtError) in
+            try await connection.domain(uuid: instance.id.description)
+        }
+        guard existing == nil else {
+            throw ComputeFault(
+                .instanceExists, "Instance \(instance.id) already exists.", instance: instance.id,
+                arguments: ["name": .string(instance.name)])
+        }
+    }
+
+    private func build(_ instance: Instance, image: LocalImage, format: DiskOverlay.Format) async throws {
+        let directory = directory(instance.id)
+        let overlay = DiskOverlay(
+            path: directory.disk, basePath: image.path, baseFormat: format,
+            size: DiskOverlay.size(rootGiB: instance.rootGiB, imageSize: image.virtualSize))
+        let userID = try await host.hypervisorUserID()
+        let configuration = configuration
+        let supportsDirectIO = try await host.files.run(
+            "make the instance's files", within: configuration.imageToolDeadline + .seconds(30)
+        ) { () throws(ComputeFault) in
+            try directory.make(isEntered: userID.map { $0 != 0 && $0 != geteuid() } ?? false)
+            try overlay.make(
+                instance: instance.id, within: configuration.imageToolDeadline,
+                cpuSeconds: configuration.imageToolCPUSeconds, memory: configuration.imageToolMemory)
+            return directory.supportsDirectIO()
+        }
+        let (choice, facts) = await virtualization()
+        let description = try GuestDescription(
+            instance, image: image, directory: directory,
+            on: .init(type: choice.type, hasHardware: facts.hasHardware, supportsDirectIO: supportsDirectIO), at: now())
+        let document: String
+        do throws(XMLError) {
+            document = try description.xml.rendered()
+        } catch {
+            throw ComputeFault.invalid("The guest can't be described to libvirt: \(error)", instance: instance.id)
+        }
+        let domain = try await host.withConnection(for: instance.id) { connection throws(LibvirtError) in
+            try await connection.define(document)
+        }
+        try await bringUp(domain, instance.id)
+    }
+
+    /// Starts a domain and waits until libvirt tells by itself that it runs.
+    func bringUp(_ domain: Domain, _ instance: InstanceID) async throws {
+        let started = host.events.expect([.started], of: domain.uuid)
+        let state: DomainState
+        do {
+            state = try await host.withConnection(for: instance) { _ throws(LibvirtError) in
+                try await domain.create()
+                _ = try await started.event(within: configuration.startWait)
+                return try await domain.state()
+            }
+        } catch {
+            started.cancel()
+            throw error
+        }
+        guard PowerState(state) == .running else {
+            throw ComputeFault(
+                .hypervisorFailure, "The guest was started and is \(PowerState(state)) instead of running.",
+                instance: instance)
+        }
+    }
+
+    /// Takes back what a failed build has made. Files go only when it is certain that no guest has them open.
+    private func undo(_ instance: Instance, because error: any Error) async {
+        let metadata: Logger.Metadata = ["instance.uuid": "\(instance.id)", "error": "\(error)"]
+        host.logger.warning("build failed, taking back what it made", metadata: metadata)
+        await host.awaitConnection(within: configuration.undoWait)
+        do {
+            try await remove(instance.id)
+        } catch let leftover {
+            host.logger.error(
+                "a failed build could not be taken back: its domain or its files may be left",
+                metadata: ["instance.uuid": "\(instance.id)", "error": "\(leftover)"])
+        }
+    }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ComputeDriver
+public import ComputeModel
+internal import Libvirt
+public import Logging
+internal import Synchronization
+
+/// The driver for guests that QEMU runs under libvirt, by kvm or by emulation.
+///
+/// A guest is a persistent domain with the instance's uuid and name; its files are in a directory named by the uuid. The
+/// driver keeps nothing of its own: after a restart of it, or of libvirt, it goes on with what libvirt knows.
+public final class LibvirtDriver: Sendable {
+    public static let name = DriverName(rawValue: "libvirt.LibvirtDriver")
+    public static let caveats: [DriverOperation: String] = [
+        .spawn: "raw and qcow2 images of this host; no networks, volumes, config drive or further disks"
+    ]
+    public static let acceptedSpawnArguments: Set<SpawnArgument> = []
+    public static let needsImage = true
+
+    let configuration: LibvirtDriverConfiguration
+    let host: LibvirtHost
+    let now: @Sendable () -> Timestamp
+    private let choice = Mutex<(VirtTypeChoice, HostVirtualization)?>(nil)
+
+    /// - Parameter now: The time that is written into a domain's metadata.
+    public init(
+        configuration: LibvirtDriverConfiguration, logger: Logger,
+        now: @escaping @Sendable () -> Timestamp = LibvirtDriver.systemTime
+    ) {
+        self.configuration = configuration
+        self.now = now
+        host = LibvirtHost(configuration, logger: logger)
+    }
+
+    /// Which kind of domain the driver makes, and why; known from the first time that somebody asks.
+    public func virtTypeChoice() async -> VirtTypeChoice { await virtualization().choice }
+
+    /// The choice and what it rests on, looked up once.
+    func virtualization() async -> (choice: VirtTypeChoice, host: HostVirtualization) {
+        if let known = choice.withLock({ $0 }) { return (known.0, known.1) }
+        let facts =
+            (try? await host.files.run("look at /dev/kvm") { () throws(ComputeFault) in HostFigures.virtualization() })
+            ?? HostVirtualization(device: .refuses("it could not be looked at"), processorFlag: nil)
+        let made = VirtTypeChoice.choose(configured: configuration.virtType, host: facts)
+        choice.withLock { $0 = (made, facts) }
+        return (made, facts)
+    }
+
+    func directory(_ instance: InstanceID) -> InstanceDirectory {
+        InstanceDirectory(instance, in: configuration.instancesPath)
+    }
+
+    /// Refuses what changes a guest over a connection that may not.
+    func requireWriting(_ instance: InstanceID) throws(ComputeFault) {
+        guard configuration.isReadOnly else { return }
+        throw ComputeFault(
+            .hypervisorFailure, "The worker is connected to libvirt read-only (connection_read_only) and changes no guest.",
+            instance: instance, isRetriable: false)
+    }
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ComputeModel
+
+/// What a libvirt driver has to know before it starts.
+public struct LibvirtDriverConfiguration: Sendable {
+    /// libvirt's name of the hypervisor.
+    public var uri: String
+    /// Connects read-only: whatever would change a guest is then refused before any side effect.
+    public var isReadOnly: Bool
+    /// Answers for a libvirt that asks who we are.
+    public var userName: String?
+    public var password: Secret<String>?
+    /// The kind of domain; nil chooses kvm where it can work, else qemu.
+    public var virtType: VirtType?
+    /// The absolute path of the directory that holds one directory per instance, named by its uuid.
+    public var instancesPath: String
+    /// How long a guest may take to shut down before a soft reboot becomes a hard one.
+    public var softRebootWait: Duration
+    /// How long a started guest may take until libvirt tells that it runs.
+    public var startWait: Duration
+    /// How long the undoing of a failed build waits for a libvirt that is away.
+    public var undoWait: Duration
+    /// How long a short call to libvirt may take, and a long one (opening, starting a guest).
+    public var callDeadline: Duration
+    public var longCallDeadline: Duration
+    /// How long qemu-img may take, and the processor seconds and bytes of memory that it may use.
+    public var imageToolDeadline: Duration
+    public var imageToolCPUSeconds: Int
+    public var imageToolMemory: Int
+
+    public init(
+        uri: String = "qemu:///system", isReadOnly: Bool = false, userName: String? = nil,
+        password: Secret<String>? = nil, virtType: VirtType? = nil, instancesPath: String,
+        softRebootWait: Duration = .seconds(120), startWait: Duration = .seconds(60),
+        undoWait: Duration = .seconds(30), callDeadline: Duration = .seconds(60),
+        longCallDeadline: Duration = .seconds(300), imageToolDeadline: Duration = .seconds(120),
+        imageToolCPUSeconds: Int = 30, imageToolMemory: Int = 1 << 30
+    ) {
+        self.uri = uri
+        self.isReadOnly = isReadOnly
+        self.userName = userName
+        self.password = password
+        self.virtType = virtType
+        self.instancesPath = instancesPath
+        self.softRebootWait = softRebootWait
+        self.startWait = startWait
+        self.undoWait = undoWait
+        self.callDeadline = callDeadline
+        self.longCallDeadline = longCallDeadline
+        self.imageToolDeadline = imageToolDeadline
+        self.imageToolCPUSeconds = imageToolCPUSeconds
+        self.imageToolMemory = imageToolMemory
+    }
+}
