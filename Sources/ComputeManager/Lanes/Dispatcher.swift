@@ -17,6 +17,15 @@ final class Dispatcher: AcceptedWork {
     private struct State {
         var table: LaneTable
         var phase = Phase.loading(early: [])
+        /// The last request that was read from the journal at start; what is handed over up to it is in a lane already.
+        var lastLoaded: JournalID?
+
+        mutating func add(_ entries: [JournalEntry]) -> [InterruptionToken] {
+            entries.compactMap { entry in
+                if let lastLoaded, entry.id <= lastLoaded { return nil }
+                return table.add(Dispatcher.item(entry, isResumed: false))
+            }
+        }
     }
 
     private let services: ManagerServices
@@ -54,7 +63,7 @@ final class Dispatcher: AcceptedWork {
                 state.phase = .loading(early: early + entries)
                 return []
             case .open, .draining:
-                return entries.compactMap { state.table.add(Self.item($0, isResumed: false)) }
+                return state.add(entries)
             }
         }
         for entry in entries { heartbeats.begin(entry.reply) }
@@ -129,22 +138,23 @@ final class Dispatcher: AcceptedWork {
             state.withLock { state in
                 for entry in page { _ = state.table.add(Self.item(entry, isResumed: true)) }
             }
+            for entry in page { heartbeats.begin(entry.reply) }
         }
         if count > 0 {
             services.logger.notice("unfinished requests are taken up again", metadata: ["count": .stringConvertible(count)])
         }
         state.withLock { state in
             guard case .loading(let early) = state.phase else { return }
-            for entry in early where last.map({ entry.id > $0 }) ?? true {
-                _ = state.table.add(Self.item(entry, isResumed: false))
-            }
+            state.lastLoaded = last
+            // Nothing runs yet, so that nothing is to be interrupted.
+            _ = state.add(early)
             state.phase = .open
         }
         wakeUp.yield()
     }
 
     /// A request whose operation is not known here is treated as a change, and refused in its turn.
-    private static func item(_ entry: JournalEntry, isResumed: Bool) -> LaneTable.Item {
+    fileprivate static func item(_ entry: JournalEntry, isResumed: Bool) -> LaneTable.Item {
         let operation = OperationTable.operation(OperationName(rawValue: entry.operation))
         let supersedes = (operation as? any InstanceOperation.Type)?.supersedesEarlier ?? false
         return LaneTable.Item(
