@@ -12,7 +12,7 @@ from .lab import ROOT, Failure, wait_until
 
 HOST = "bench"
 QUEUE = f"compute.{HOST}"
-_READY = re.compile(r"\bready\b", re.IGNORECASE)
+_READY = re.compile(r"(?<!not )\bready\b")
 
 
 class Worker:
@@ -61,7 +61,7 @@ class Worker:
                 self.process = self.lab.start([binary, "run", "--config-file", self.configuration],
                                               stdin=subprocess.DEVNULL, stdout=log, stderr=log)
             except OSError as error:
-                raise Failure(f"{binary}: {error.strerror}; build it with `swift build -c release`") from error
+                raise Failure(f"{binary}: {error.strerror}; `make release` builds it") from error
         return began
 
     def wait_until_ready(self, seconds=60):
