@@ -219,7 +219,7 @@ final class BrokerSession {
 
     private static func refusedDeclaration(_ error: BrokerError) -> BrokerError {
         guard error.code == .channelClosed else { return error }
-        // A locked queue (405) is unlocked, and what is missing (404) may be made, without anybody's changing a setting.
+        // A locked queue (405) is unlocked one day, and what is missing (404) made, without a change of settings.
         let code: BrokerError.Code =
             switch error.replyCode {
             case 403: .accessRefused

@@ -53,8 +53,8 @@ public final class Consumer: Sendable {
 
     /// Consumes until `shutDown` is through, or until the task is cancelled. Can be called once.
     ///
-    /// Cancellation writes the acknowledgements that were given before it, and closes. Throws only if no thread could be
-    /// made, or on a second call.
+    /// Cancellation writes the acknowledgements that were given before it, and closes. Throws only if no thread could
+    /// be made, or on a second call.
     public func run() async throws(BrokerError) {
         let isFirst = mailbox.update { contents in
             defer { contents.hasRun = true }
@@ -72,8 +72,8 @@ public final class Consumer: Sendable {
         guard hasRun else { throw BrokerError(.unreachable, "no thread could be made for the connection") }
     }
 
-    /// Everything that has arrived since the last call, in order; waits for the first. Nil when nothing follows, and when
-    /// the task is cancelled.
+    /// Everything that has arrived since the last call, in order; waits for the first. Nil when nothing follows, and
+    /// when the task is cancelled.
     public func nextBatch() async -> [Delivery]? {
         let id = mailbox.update { contents in
             contents.nextWaiter += 1
@@ -81,9 +81,9 @@ public final class Consumer: Sendable {
         }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let isCancelled = Task.isCancelled
                 mailbox.update { contents in
-                    if isCancelled {
+                    // Read under the lock that the handler below takes after the flag is set: one sees the other.
+                    if Task.isCancelled {
                         continuation.resume(returning: nil)
                     } else if !contents.ready.isEmpty {
                         var batch: [Delivery] = []
@@ -117,8 +117,8 @@ public final class Consumer: Sendable {
 
     /// Stops consuming and requeues what was not handed out.
     ///
-    /// What was handed out stays with its taker, who acknowledges it or rejects it with `requeue`: only he knows what is
-    /// journaled. Queues that go when nobody consumes (auto-delete, exclusive) stay consumed.
+    /// What was handed out stays with its taker, who acknowledges it or rejects it with `requeue`: only he knows what
+    /// is journaled. Queues that go when nobody consumes (auto-delete, exclusive) stay consumed.
     public func pause() { mailbox.post { $0.isPaused = true } }
 
     /// Consumes again after `pause`.

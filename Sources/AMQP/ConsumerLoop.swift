@@ -172,7 +172,8 @@ final class ConsumerLoop: SessionOwner {
     var readyState: ConnectionState { .ready(queues: subscriptions.map(\.queue)) }
 
     func work(_ session: BrokerSession) throws(BrokerError) {
-        let nap = min(.seconds(1), session.connection.heartbeat > .zero ? session.connection.heartbeat / 2 : .seconds(1))
+        let heartbeat = session.connection.heartbeat
+        let nap: Duration = heartbeat > .zero ? min(.seconds(1), heartbeat / 2) : .seconds(1)
         while true {
             let mayHaveMore = try session.drain()
             handOver()
@@ -192,7 +193,10 @@ final class ConsumerLoop: SessionOwner {
                 try followPause(session, isPaused)
                 try consumeCancelled(session, isPaused)
             }
-            guard !mayHaveMore, !session.connection.hasBufferedFrames else { continue }
+            // Cancelling and consuming read frames too.
+            guard !mayHaveMore, batch.isEmpty, overflowed.isEmpty, !session.connection.hasBufferedFrames else {
+                continue
+            }
             consumer.mailbox.sleep(
                 socket: session.connection.descriptor, atMost: nap,
                 unless: { $0.hasCommands || $0.stop != stop || $0.isPaused != isPaused })

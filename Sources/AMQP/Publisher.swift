@@ -39,8 +39,8 @@ public final class Publisher: Sendable {
 
     /// Connects and publishes until the task is cancelled. Can be called once.
     ///
-    /// On cancellation new and unsent messages end as `.closed`, confirms are waited for (at most `closeGrace`), and the
-    /// connection is closed. Throws only if no thread could be made, or on a second call.
+    /// On cancellation new and unsent messages end as `.closed`, confirms are waited for (at most `closeGrace`), and
+    /// the connection is closed. Throws only if no thread could be made, or on a second call.
     public func run() async throws(BrokerError) {
         let isFirst = mailbox.update { contents in
             defer { contents.hasRun = true }
@@ -78,8 +78,8 @@ public final class Publisher: Sendable {
             guard let deadline else { return await submission.result() }
             return await withTaskGroup(of: Void.self) { group in
                 group.addTask {
-                    try? await ContinuousClock().sleep(until: deadline)
-                    // Cancelled when the result is there: then this says nothing new.
+                    // Cancelled when there is a result.
+                    guard (try? await ContinuousClock().sleep(until: deadline)) != nil else { return }
                     submission.end(.failure(.deadlineExceeded(mayHaveBeenDelivered: submission.isSent)))
                 }
                 let result = await submission.result()
@@ -88,6 +88,10 @@ public final class Publisher: Sendable {
             }
         } onCancel: {
             submission.end(.failure(.cancelled(mayHaveBeenDelivered: submission.isSent)))
+        }
+        if case .failure = result, !submission.isSent {
+            // Where nothing can be sent, what was given up must not pile up.
+            mailbox.update { contents in contents.submitted.removeAll { $0 === submission } }
         }
         try result.get()
     }

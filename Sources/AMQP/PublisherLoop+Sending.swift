@@ -30,7 +30,7 @@ extension PublisherLoop {
             let mayHaveMore = try session.drain()
             countConfirmed()
             if let error = closedChannel { try reopenChannel(session, error) }
-            takeSubmissions()
+            takeSubmissions(session)
             if stopBy == nil, isStopping { stopBy = .now + publisher.closeGrace }
             if let stopBy, unconfirmed.count == 0 || .now >= stopBy { return }
             let canSendMore = stopBy == nil ? try send(session) : false
@@ -38,9 +38,10 @@ extension PublisherLoop {
                 continue
             }
             let isStopping = stopBy != nil
+            let wantsMore = wantsMore(session)
             publisher.mailbox.sleep(
                 socket: session.connection.descriptor, wantsToWrite: mustAwaitSocket, atMost: nap,
-                unless: { !$0.submitted.isEmpty || $0.isStopping != isStopping })
+                unless: { (wantsMore && !$0.submitted.isEmpty) || $0.isStopping != isStopping })
         }
     }
 
@@ -73,7 +74,8 @@ extension PublisherLoop {
         logger.notice("broker closed the publishing channel; opening it again", metadata: ["error": "\(error)"])
         for submission in unconfirmed.reset() {
             // "no exchange 'x' in vhost '/'", "access to exchange 'x' in vhost '/' refused"
-            if let code = error.replyCode, error.message.contains("exchange '\(submission.message.exchange)' in vhost") {
+            let subject = "exchange '\(submission.message.exchange)' in vhost"
+            if let code = error.replyCode, error.message.contains(subject) {
                 submission.end(.failure(.refused(code: code, text: error.message)))
             } else {
                 submission.end(.failure(.connectionLost(error)))
@@ -86,17 +88,19 @@ extension PublisherLoop {
 
     // MARK: Sending
 
-    private func takeSubmissions() {
-        if nextQueued == queued.count {
-            queued.removeAll(keepingCapacity: true)
-            nextQueued = 0
-        }
-        let taken = publisher.mailbox.update { contents in
+    /// Whether more submissions are of use; otherwise they stay where their submitters can take them back.
+    private func wantsMore(_ session: BrokerSession) -> Bool {
+        nextQueued == queued.count && session.blockedReason == nil && stopBy == nil
+    }
+
+    private func takeSubmissions(_ session: BrokerSession) {
+        guard wantsMore(session) else { return }
+        nextQueued = 0
+        queued = publisher.mailbox.update { contents in
             var taken: [Submission] = []
             swap(&taken, &contents.submitted)
             return taken
         }
-        if queued.isEmpty { queued = taken } else { queued.append(contentsOf: taken) }
     }
 
     /// Sends what window and socket allow; true if there is more that may go at once.

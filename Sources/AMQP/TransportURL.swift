@@ -106,7 +106,8 @@ public struct TransportURL: Sendable, Hashable {
         var iterator = Array(text.utf8)[...]
         while let byte = iterator.popFirst() {
             if byte == UInt8(ascii: "%"), iterator.count >= 2,
-                let high = hexDigit(iterator[iterator.startIndex]), let low = hexDigit(iterator[iterator.startIndex + 1])
+                let high = hexDigit(iterator[iterator.startIndex]),
+                let low = hexDigit(iterator[iterator.startIndex + 1])
             {
                 bytes.append(high << 4 | low)
                 iterator = iterator.dropFirst(2)
@@ -132,7 +133,8 @@ public struct TransportURL: Sendable, Hashable {
 
     /// A URL without its scheme can put a password where a host is looked for: nothing long or odd is repeated.
     private static func safe(_ text: String) -> String {
-        text.utf8.count <= 64 && text.utf8.allSatisfy { $0 < 0x80 && $0 > 0x20 && $0 != UInt8(ascii: "@") } ? text : "…"
+        let isPlain = text.utf8.allSatisfy { $0 < 0x80 && $0 > 0x20 && $0 != UInt8(ascii: "@") }
+        return isPlain && text.utf8.count <= 64 ? text : "…"
     }
 }
 

@@ -43,7 +43,8 @@ extension RabbitMQServer {
 
     /// Messages that are ready and unacknowledged, by queue.
     public func queues() async throws -> [String: (ready: Int, unacknowledged: Int)] {
-        let table = try await control("list_queues", "--no-table-headers", "name", "messages_ready", "messages_unacknowledged")
+        let table = try await control(
+            "list_queues", "--no-table-headers", "name", "messages_ready", "messages_unacknowledged")
         var result: [String: (ready: Int, unacknowledged: Int)] = [:]
         for line in table.split(separator: "\n") {
             let fields = line.split(separator: "\t")

@@ -6,8 +6,8 @@ internal import Synchronization
 
 /// A private RabbitMQ on free loopback ports, with a home, a cookie, an epmd and a database of its own.
 ///
-/// It ends with `shutDown`, and also when the process that made it dies in whatever way: a shell between the two reads a
-/// pipe and kills the broker when the other end closes.
+/// It ends with `shutDown`, and also when the process that made it dies in whatever way: a shell between the two reads
+/// a pipe and kills the broker when the other end closes.
 public final class RabbitMQServer: Sendable {
     public struct Failure: Error, CustomStringConvertible {
         public let description: String
@@ -59,7 +59,9 @@ public final class RabbitMQServer: Sendable {
     /// - Parameters:
     ///   - certificate: makes a TLS listener with such a certificate, signed by `authorityFile`.
     ///   - settings: further lines of rabbitmq.conf.
-    public static func start(certificate: CertificateNames? = nil, settings: [String] = []) async throws -> RabbitMQServer {
+    public static func start(
+        certificate: CertificateNames? = nil, settings: [String] = []
+    ) async throws -> RabbitMQServer {
         // A write to a broker's pipe whose shell is gone must be an error, not the end of the tests.
         signal(SIGPIPE, SIG_IGN)
         let directory = URL(fileURLWithPath: NSTemporaryDirectory())

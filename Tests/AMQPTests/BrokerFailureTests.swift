@@ -20,7 +20,10 @@ struct BrokerFailureTests {
                 try await server.setMemoryAlarm(true)
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for number in 0..<300 {
-                        group.addTask { try await publisher.send([UInt8](repeating: UInt8(number % 250), count: 9000), to: queue.name) }
+                        group.addTask {
+                            let body = [UInt8](repeating: UInt8(number % 250), count: 9000)
+                            try await publisher.send(body, to: queue.name)
+                        }
                     }
                     let blocked = await states.first(\.isBlocked)
                     #expect(blocked == .blocked("low on memory"))

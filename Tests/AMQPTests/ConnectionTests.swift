@@ -38,7 +38,8 @@ struct ConnectionTests {
 
     @Test("A certificate for another name, or for another address, is refused")
     func tlsOtherName() async throws {
-        let server = try await RabbitMQServer.start(certificate: .init(hosts: ["broker.example"], addresses: ["192.0.2.1"]))
+        let server = try await RabbitMQServer.start(
+            certificate: .init(hosts: ["broker.example"], addresses: ["192.0.2.1"]))
         let byName = try await outcome(try tls("localhost", server))?.lostError
         #expect(byName?.code == .hostNameRefused)
         #expect(byName?.needsConfiguration == true)
@@ -129,7 +130,9 @@ struct ConnectionTests {
         }
     }
 
-    @Test("An exchange and a queue that exist with the other value of durable are taken as they are, either way round", arguments: [true, false])
+    @Test(
+        "An exchange and a queue that exist with the other value of durable are taken as they are, either way round",
+        arguments: [true, false])
     func durableMismatch(existing: Bool) async throws {
         let configuration = try await SharedBroker.server.configuration()
         let exchange = Exchange(name: name("ex"), kind: .topic, durable: existing)
@@ -138,7 +141,8 @@ struct ConnectionTests {
         let otherExchange = Exchange(name: exchange.name, kind: .topic, durable: !existing)
         let otherQueue = Queue(name: queue.name, durable: !existing)
         let wanted = Subscription(
-            exchanges: [otherExchange], queue: otherQueue, bindings: [Binding(exchange: exchange.name, routingKey: "k")])
+            exchanges: [otherExchange], queue: otherQueue,
+            bindings: [Binding(exchange: exchange.name, routingKey: "k")])
         try await withPublisher(configuration) { publisher in
             let message = OutboundMessage(
                 exchange: exchange.name, routingKey: "k", mandatory: true, body: bytes("1"),
@@ -187,12 +191,17 @@ struct ConnectionTests {
         ]
         try await withConsumer(configuration, subscriptions) { consumer in
             _ = await consumer.states.first(\.isReady)
-            try await server.deleteQueue(doomed.name)
             try await withPublisher(configuration) { publisher in
+                try await publisher.send(bytes("held"), to: doomed.name)
+                let held = try await consumer.take(1)[0]
+                try await server.deleteQueue(doomed.name)
+                // Its queue is gone; the broker still knows the tag.
+                consumer.acknowledge([held.tag])
                 try await eventually("the queue is there again") {
                     do {
                         try await publisher.publish(
-                            OutboundMessage(exchange: exchange.name, routingKey: "k", mandatory: true, body: bytes("a")))
+                            OutboundMessage(
+                                exchange: exchange.name, routingKey: "k", mandatory: true, body: bytes("a")))
                         return true
                     } catch PublishError.returned {
                         return false

@@ -17,7 +17,8 @@ struct ConsumerTests {
             contentType: "application/json", contentEncoding: "utf-8",
             headers: [
                 "x-reason": "größe", "n": 5_000_000_000, "small": -7, "yes": true, "no": .null,
-                "list": .array([1, "two", .double(2.5)]), "inner": .table(["k": .bytes([0, 255])]), "t": .timestamp(1_700_000_000),
+                "list": .array([1, "two", .double(2.5)]), "inner": .table(["k": .bytes([0, 255])]),
+                "t": .timestamp(1_700_000_000),
             ],
             deliveryMode: 2, priority: 3, correlationID: "c", replyTo: "r", expiration: "60000", messageID: "m",
             timestamp: 1_700_000_001, type: "t", userID: "guest", appID: "a")
@@ -39,7 +40,9 @@ struct ConsumerTests {
         }
     }
 
-    @Test("Bodies around the edges of a frame arrive whole", arguments: [0, 1, 131_063, 131_064, 131_065, 262_128, 262_129, 1_000_000])
+    @Test(
+        "Bodies around the edges of a frame arrive whole",
+        arguments: [0, 1, 131_063, 131_064, 131_065, 262_128, 262_129, 1_000_000])
     func frameBoundaries(size: Int) async throws {
         let configuration = try await SharedBroker.server.configuration()
         let queue = Queue(name: name("q"), exclusive: false, autoDelete: true)
@@ -220,11 +223,12 @@ struct ConsumerTests {
         let server = try await SharedBroker.server
         let configuration = try server.configuration()
         let queue = Queue(name: name("q"), arguments: ["x-expires": 60_000])
-        try await withConsumer(configuration, [Subscription(queue: queue, prefetch: 4)], maximumOutstandingBytes: 250_000) {
-            consumer in
+        let subscription = Subscription(queue: queue, prefetch: 4)
+        try await withConsumer(configuration, [subscription], maximumOutstandingBytes: 250_000) { consumer in
             _ = await consumer.states.first(\.isReady)
             try await withPublisher(configuration) { publisher in
-                try await publisher.send((0..<12).map { [UInt8](repeating: UInt8($0), count: 100_000) }, to: queue.name)
+                let bodies = (0..<12).map { [UInt8](repeating: UInt8($0), count: 100_000) }
+                try await publisher.send(bodies, to: queue.name)
             }
             var bodies: Set<UInt8> = []
             while bodies.count < 12 {

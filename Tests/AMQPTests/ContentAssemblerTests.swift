@@ -20,7 +20,8 @@ struct ContentAssemblerTests {
     @Test("Fragments of any size make the whole body")
     func whole() throws {
         let body = (0..<1000).map { UInt8(truncatingIfNeeded: $0) }
-        let content = try assemble([Array(body[..<1]), Array(body[1..<700]), Array(body[700...])], size: 1000, cap: 1000)
+        let fragments = [Array(body[..<1]), Array(body[1..<700]), Array(body[700...])]
+        let content = try assemble(fragments, size: 1000, cap: 1000)
         #expect(content?.body == body)
         #expect(try assemble([], size: 0, cap: 10)?.body == [])
     }

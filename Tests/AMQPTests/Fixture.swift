@@ -23,7 +23,8 @@ func name(_ prefix: String) -> String { "\(prefix).\(UInt64.random(in: 0 ... .ma
 extension RabbitMQServer {
     func configuration(_ change: (inout BrokerConfiguration) -> Void = { _ in }) throws -> BrokerConfiguration {
         var configuration = try BrokerConfiguration(transportURL: url())
-        configuration.reconnect = ReconnectPolicy(initial: .milliseconds(100), step: .milliseconds(100), maximum: .seconds(1))
+        configuration.reconnect = ReconnectPolicy(
+            initial: .milliseconds(100), step: .milliseconds(100), maximum: .seconds(1))
         change(&configuration)
         return configuration
     }

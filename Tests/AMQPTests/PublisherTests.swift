@@ -17,9 +17,11 @@ struct PublisherTests {
                 for number in 0..<30 {
                     group.addTask {
                         // Of three one is unroutable; equal bodies and an empty one must not be mixed up.
-                        let body = number % 3 == 2 ? [UInt8](repeating: 7, count: number / 9 * 100_000) : [UInt8(number)]
+                        let unroutable = [UInt8](repeating: 7, count: number / 9 * 100_000)
+                        let body = number % 3 == 2 ? unroutable : [UInt8(number)]
                         let message = OutboundMessage(
-                            exchange: "", routingKey: number % 3 == 2 ? missing : queue.name, mandatory: true, body: body,
+                            exchange: "", routingKey: number % 3 == 2 ? missing : queue.name, mandatory: true,
+                            body: body,
                             declarations: declarations)
                         do throws(PublishError) {
                             try await publisher.publish(message)
@@ -58,7 +60,7 @@ struct PublisherTests {
         }
     }
 
-    @Test("An exchange that does not exist fails its message alone; what was with it is in doubt, what comes after goes on")
+    @Test("An exchange that does not exist fails its message, and what comes after goes on")
     func noExchange() async throws {
         let configuration = try await SharedBroker.server.configuration()
         let queue = Queue(name: name("q"), arguments: ["x-expires": 60_000])

@@ -13,7 +13,9 @@ struct TransportURLTests {
         #expect(url.virtualHost == "nova")
     }
 
-    @Test("What is left out takes the defaults: guest, 5672, /", arguments: ["rabbit://", "rabbit:///", "rabbit://localhost"])
+    @Test(
+        "What is left out takes the defaults: guest, 5672, /",
+        arguments: ["rabbit://", "rabbit:///", "rabbit://localhost"])
     func defaults(_ text: String) throws {
         let url = try TransportURL(text)
         #expect(url.endpoints == [BrokerEndpoint(host: "localhost", port: 5672, user: "guest", password: "guest")])
@@ -98,7 +100,8 @@ struct TransportURLTests {
     @Test("Options of the query stand over the parameters")
     func queryOptions() throws {
         let configuration = try BrokerConfiguration(
-            transportURL: "rabbit://h/?ssl=True&ssl_ca_file=/ca.pem&heartbeat_timeout_threshold=7&rabbit_login_method=EXTERNAL",
+            transportURL: "rabbit://h/?ssl=True&ssl_ca_file=/ca.pem"
+                + "&heartbeat_timeout_threshold=7&rabbit_login_method=EXTERNAL",
             tls: nil)
         #expect(configuration.tls == TLSConfiguration(authorityFile: "/ca.pem"))
         #expect(configuration.heartbeat == .seconds(7))
