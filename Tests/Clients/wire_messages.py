@@ -64,8 +64,13 @@ def instance_of(arguments, host, vm_state="active", task_state=None, power_state
 
 
 def prepared_arguments(prepared):
-    """Arguments from a short description: {"method", "uuid", "host", "image_id", "name", "extra": {argument: value}}."""
-    run = run_instance_arguments(prepared["uuid"], prepared.get("image_id"), prepared.get("name"))
+    """Arguments from a short description: {"method", "uuid", "host", "image_id", "name", "extra": {argument: value},
+    "instance": {field: value}}."""
+    fields = prepared.get("instance", {})
+    run = run_instance_arguments(prepared["uuid"], prepared.get("image_id"),
+                                 prepared.get("name"), **{k: v for k, v in fields.items() if k != "name"})
+    if "name" in fields:
+        run["instance"]["name"] = fields["name"]
     method = prepared["method"]
     if method == "run_instance":
         arguments = run

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ComputeModel
+import Foundation
+import TestSupport
+import Testing
+
+extension Program {
+    /// The program's own client commands, against the program.
+    @Suite struct CommandTests {
+        @Test("cast, call and events work together, and their statuses say what happened", .timeLimit(.minutes(5)))
+        func commands() async throws {
+            try await Bench.with { bench in
+                let worker = try await bench.worker()
+                let events = try ChildProcess(
+                    WorkerProcess.binary, ["events", "--config-file", worker.configurationFile.path])
+                try #require(await events.errors.first(within: .seconds(30)) { $0.contains("listening") } != nil)
+                let arguments = try JSONParser.parse(try Golden.body("f02-run_instance"))["args"] ?? .null
+                let instance = try #require(arguments["instance"]?["uuid"]?.string)
+                let file = bench.directory.appending(path: "arguments.json")
+                try Data(JSONWriter.text(arguments).utf8).write(to: file)
+
+                let cast = try await worker.command(["cast", "run_instance", "--server", "one", "--args-file", file.path])
+                #expect(cast.end == .exited(0), "\(cast)")
+                #expect(cast.output == "run_instance sent to compute.one")
+                let end = await events.output.first(within: .seconds(60)) { $0.contains("compute.instance.create.end") }
+                #expect(end?.contains(instance) == true && end?.contains("active") == true, "\(end ?? "none")")
+
+                let call = try await worker.command(["call", "get_host_uptime", "--server", "one"])
+                #expect(call.end == .exited(0) && !call.output.isEmpty, "\(call)")
+                let json = try await worker.command(["call", "get_host_uptime", "--format", "json", "--flat"])
+                #expect(try JSONParser.parse(json.output)["result"]?.string == call.output, "\(json)")
+                let console = try await worker.command(
+                    ["call", "get_console_output", "--server", "one", "--args-file", file.path])
+                #expect(console.end == .exited(0) && !console.output.isEmpty, "\(console)")
+
+                let failing = try await worker.command(["call", "no_such_method", "--server", "one"])
+                #expect(failing.end == .exited(1) && failing.output.isEmpty)
+                #expect(failing.errors.contains("NoSuchMethod") || failing.errors.contains("no_such_method"), "\(failing.errors)")
+                let missing = try await worker.command(
+                    ["call", "get_console_output", "--server", "one", "--args", "{\"instance\": {\"uuid\": \"\(newInstance())\"}}"])
+                #expect(missing.end == .exited(1), "\(missing)")
+
+                let nobody = try await worker.command(["call", "get_host_uptime", "--server", "nobody", "--timeout", "2"])
+                #expect(nobody.end == .exited(69) || nobody.end == .exited(75), "\(nobody)")
+                let nowhere = try await worker.command(["cast", "reboot_instance", "--server", "nobody"])
+                #expect(nowhere.end == .exited(69) && nowhere.errors.contains("compute.nobody"), "\(nowhere)")
+                let wrong = try await worker.command(["cast", "reboot_instance", "--args", "[]"])
+                #expect(wrong.end == .exited(64) && wrong.errors.contains("--args"), "\(wrong)")
+                let both = try await worker.command(["cast", "reboot_instance", "--args", "{}", "--args-file", "x"])
+                #expect(both.end == .exited(64))
+
+                let filtered = try ChildProcess(
+                    WorkerProcess.binary,
+                    ["events", "--type", "compute.instance.power_off", "--instance", instance, "--count", "2", "--format",
+                     "json", "--config-file", worker.configurationFile.path])
+                try #require(await filtered.errors.first(within: .seconds(30)) { $0.contains("listening") } != nil)
+                for method in ["reboot_instance", "stop_instance"] {
+                    #expect(try await worker.command(["cast", method, "--server", "one", "--args-file", file.path]).end == .exited(0))
+                }
+                #expect(try await filtered.wait() == .exited(0))
+                let types = try filtered.output.lines.map { try JSONParser.parse($0)["event_type"]?.string }
+                #expect(types == ["compute.instance.power_off.start", "compute.instance.power_off.end"])
+                events.kill(15)
+                let ended = try await events.wait()
+                #expect(ended == .exited(0) || ended == .killed(signal: 15), "\(ended)")
+            }
+        }
+
+        @Test("A broker that is not there is told with 69", .timeLimit(.minutes(2)))
+        func noBroker() async throws {
+            try await Bench.with { bench in
+                var settings = bench.settings()
+                settings.transportURL = "rabbit://guest:guest@127.0.0.1:1/"
+                let file = try Self.configuration(settings, bench)
+                let call = try await ChildProcess.run(
+                    WorkerProcess.binary, ["call", "get_host_uptime", "--timeout", "3", "--config-file", file])
+                #expect(call.end == .exited(69) || call.end == .exited(75), "\(call)")
+                #expect(!call.errors.isEmpty)
+            }
+        }
+
+        private static func configuration(_ settings: WorkerProcess.Settings, _ bench: Bench) throws -> String {
+            try WorkerProcess.writeConfiguration(settings, in: bench.directory).path
+        }
+    }
+}
