@@ -19,7 +19,8 @@ struct IdentityTests {
         arguments: [
             "", "f53be0a8-2c05-413b-b16b-7b044ffa646", "f53be0a82c05413bb16b7b044ffa6469",
             "f53be0a8-2c05-413b-b16b-7b044ffa646g", "{f53be0a8-2c05-413b-b16b-7b044ffa64}",
-            "f53be0a8_2c05-413b-b16b-7b044ffa6469", "../../../../../../../../../../etc/pass", "f53be0a8-2c05-413b-b16b-7b044ffa6469 ",
+            "f53be0a8_2c05-413b-b16b-7b044ffa6469", "../../../../../../../../../../etc/pass",
+            "f53be0a8-2c05-413b-b16b-7b044ffa6469 ",
         ])
     func refuses(text: String) {
         #expect(InstanceID(text) == nil)

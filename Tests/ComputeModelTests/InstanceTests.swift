@@ -76,7 +76,8 @@ struct InstanceTests {
         "a field of the wrong type is refused by its name, and its value is not repeated",
         arguments: [
             ("memory_mb", "hunter2"), ("vcpus", [1]), ("root_gb", -1), ("power_state", 2), ("vm_state", "hunter2"),
-            ("task_state", 5), ("instance_type", "hunter2"), ("display_name", 7), ("id", "hunter2"), ("metadata", "hunter2"),
+            ("task_state", 5), ("instance_type", "hunter2"), ("display_name", 7), ("id", "hunter2"),
+            ("metadata", "hunter2"),
         ] as [(String, JSONValue)])
     func wrongType(key: String, value: JSONValue) throws {
         var fields = try recorded()

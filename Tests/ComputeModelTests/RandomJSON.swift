@@ -7,7 +7,8 @@ struct RandomJSON {
     var generator: SeededGenerator
 
     private static let scalars: [Unicode.Scalar] = [
-        "a", "z", "\"", "\\", "/", "\u{0}", "\u{1F}", "\u{7F}", "\n", "\t", "\u{80}", "é", "\u{301}", "e", "K", "\u{212A}",
+        "a", "z", "\"", "\\", "/", "\u{0}", "\u{1F}", "\u{7F}", "\n", "\t", "\u{80}", "é", "\u{301}", "e", "K",
+        "\u{212A}",
         "\u{7FF}", "\u{800}", "\u{D7FF}", "\u{E000}", "\u{FFFD}", "\u{FFFF}", "\u{10000}", "😀", "\u{10FFFF}", "日",
     ]
     private static let numbers = [

@@ -28,8 +28,9 @@ struct GoldenRequestTests {
         #expect(request.context.fields.keys.map { "_context_" + $0 } == contextKeys)
 
         #expect(summary == MessageSummary(of: request))
-        #expect(summary.instance?.description == content["args"]?["instance"]?["uuid"]?.string
-            ?? content["args"]?["instance_uuid"]?.string)
+        #expect(
+            summary.instance?.description == content["args"]?["instance"]?["uuid"]?.string
+                ?? content["args"]?["instance_uuid"]?.string)
         switch summary.reply {
         case nil: #expect(content["_msg_id"] == nil)
         case .messageID(let id)?:

@@ -19,7 +19,8 @@ struct MessageScannerTests {
         arguments: [
             ("", .notJSON), ("{", .notJSON), ("{}x", .notJSON), ("{\"method\":\"a\",}", .notJSON), ("[]", .notAnObject),
             ("null", .notAnObject), ("\"text\"", .notAnObject), ("{}", .noMethod), ("{\"args\":{}}", .noMethod),
-            ("{\"method\":null}", .noMethod), ("{\"method\":7}", .badField), ("{\"method\":\"a\",\"args\":null}", .badField),
+            ("{\"method\":null}", .noMethod), ("{\"method\":7}", .badField),
+            ("{\"method\":\"a\",\"args\":null}", .badField),
             ("{\"method\":\"a\",\"args\":[]}", .badField), ("{\"method\":\"a\",\"version\":2}", .badField),
             ("{\"method\":\"a\",\"namespace\":{}}", .badField), ("{\"method\":\"a\",\"_unique_id\":5}", .badField),
             ("{\"method\":\"a\",\"method\":\"b\"}", .notJSON), ("{\"method\":\"a\",\"m\\u0065thod\":\"b\"}", .notJSON),
@@ -87,7 +88,8 @@ struct MessageScannerTests {
     @Test(
         "a heartbeat is promised for a whole number of seconds above 0 only",
         arguments: [
-            ("null", nil), ("30", 30), ("30.0", 30), ("3e1", 30), ("30.5", nil), ("0", nil), ("-4", nil), ("\"30\"", nil),
+            ("null", nil), ("30", 30), ("30.0", 30), ("3e1", 30), ("30.5", nil), ("0", nil), ("-4", nil),
+            ("\"30\"", nil),
             ("true", nil), ("1e400", nil),
         ] as [(String, Int?)])
     func heartbeats(text: String, seconds: Int?) throws {

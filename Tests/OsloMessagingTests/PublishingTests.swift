@@ -69,7 +69,8 @@ struct PublishingTests {
         let topic = place.topology.notificationTopics[0]
         let notifications = NotificationPriority.allCases.map { priority in
             Notification(
-                messageID: RandomIdentifiers().next(), publisherID: "compute.a", eventType: "compute.instance.reboot.end",
+                messageID: RandomIdentifiers().next(), publisherID: "compute.a",
+                eventType: "compute.instance.reboot.end",
                 priority: priority, timestamp: Timestamp(microseconds: 1), payload: ["uuid": "x"], context: .test)
         }
         let encoder = NotificationEncoder(
@@ -82,7 +83,9 @@ struct PublishingTests {
             try await two.states.ready()
             for message in notifications.flatMap(encoder.encode) { try await publisher.publish(message) }
             let expected = notifications.flatMap { notification in
-                NotificationForm.allCases.map { "\(notification.messageID.dashed) \($0) \(notification.priority.rawValue)" }
+                NotificationForm.allCases.map {
+                    "\(notification.messageID.dashed) \($0) \(notification.priority.rawValue)"
+                }
             }
             for listener in [one, two] {
                 var heard: [String] = []
@@ -114,7 +117,8 @@ struct PublishingTests {
         let raw = Publisher(configuration: place.configuration, logger: quiet)
         try await with(listener, raw) {
             try await listener.states.ready()
-            let good = "{\"event_type\":\"e\",\"message_id\":\"m\",\"publisher_id\":\"p\",\"priority\":\"SAMPLE\","
+            let good =
+                "{\"event_type\":\"e\",\"message_id\":\"m\",\"publisher_id\":\"p\",\"priority\":\"SAMPLE\","
                 + "\"timestamp\":\"t\",\"payload\":null}"
             for body in ["garbage", good] {
                 try await raw.publish(

@@ -7,7 +7,8 @@ import Testing
 
 @Suite("Casts and calls cross a real broker", .timeLimit(.minutes(2)))
 struct RPCTransportTests {
-    @Test("a cast reaches the topic, one server or all of them, in either form", arguments: [WireForm.flat, .enveloped])
+    @Test(
+        "a cast reaches the topic, one server or all of them, in either form", arguments: [WireForm.flat, .enveloped])
     func casts(form: WireForm) async throws {
         let place = try await Place { $0.fanoutForm = form == .flat ? .folsom : .expiring }
         let (one, two, client) = (place.server("one"), place.server("two"), place.client(form))

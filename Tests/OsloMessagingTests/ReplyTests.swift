@@ -34,7 +34,9 @@ struct ReplyTests {
         }
     }
 
-    @Test("a success is what oslo.messaging's server sends: one enveloped frame", arguments: ["hello", nil] as [JSONValue])
+    @Test(
+        "a success is what oslo.messaging's server sends: one enveloped frame",
+        arguments: ["hello", nil] as [JSONValue])
     func todaysSuccess(result: JSONValue) throws {
         let golden = try #require(
             try Golden.messages("m08-server-reply-success-and-none").first {
@@ -99,7 +101,9 @@ struct ReplyTests {
         }
     }
 
-    @Test("every kind of fault is an exception of its era, and is read back as itself", arguments: ComputeFault.Kind.allCases)
+    @Test(
+        "every kind of fault is an exception of its era, and is read back as itself",
+        arguments: ComputeFault.Kind.allCases)
     func bothWays(kind: ComputeFault.Kind) throws {
         let id = try #require(InstanceID("f53be0a8-2c05-413b-b16b-7b044ffa6469"))
         for form in [WireForm.flat, .enveloped] {
@@ -131,10 +135,18 @@ struct ReplyTests {
         "a version that is no version is Python's complaint about it",
         arguments: [
             ("abc", "ValueError", "invalid literal for int() with base 10: 'abc'"),
-            ("2", "IndexError", "list index out of range"), ("2.x", "ValueError", "invalid literal for int() with base 10: 'x'"),
+            ("2", "IndexError", "list index out of range"),
+            ("2.x", "ValueError", "invalid literal for int() with base 10: 'x'"),
         ])
     func unparsableVersion(version: String, name: String, message: String) throws {
-        let fault = try #require(RPCVersion(2, 2).fault(for: version, method: "m"))
+        let noted = try #require(RPCVersion(2, 2).fault(for: version, method: "m"))
+        let bare = ComputeFault(.unsupportedVersion, "?", arguments: ["version": .string(version)])
+        for fault in [noted, bare] { try check(fault, name, message) }
+        let other = ComputeFault(.unsupportedVersion, "?", arguments: ["version": "3.0"])
+        #expect(RemoteException(other, for: .flat).name == "UnsupportedRpcVersion")
+    }
+
+    private func check(_ fault: ComputeFault, _ name: String, _ message: String) throws {
         for (form, module) in [(WireForm.flat, "exceptions"), (.enveloped, "builtins")] {
             let exception = RemoteException(fault, for: form)
             #expect(exception.name == name)
@@ -175,7 +187,9 @@ struct ReplyTests {
             JSONWriter.text([
                 "result": nil,
                 "failure": .string(
-                    JSONWriter.text(["class": "Timeout", "module": "nova.rpc", "message": "late", "tb": [], "kwargs": [:]])),
+                    JSONWriter.text([
+                        "class": "Timeout", "module": "nova.rpc", "message": "late", "tb": [], "kwargs": [:],
+                    ])),
             ]).utf8)
         let failure = try #require(try ReplyFrame(body).failure)
         #expect(failure.fault.kind == .internalError)

@@ -7,8 +7,10 @@ import Testing
 @Suite("The scanner and the parser never disagree")
 struct ScannerFuzzTests {
     private static let snippets = [
-        "{", "}", "[", "]", ",", ":", "\"", "\\", "null", "true", "-1.5e3", "01", " ", "\\u0041", "\\ud83d\\ude00", "\\ud800",
-        "\"method\":\"x\"", "\"_msg_id\":\"dc696ddd207a4124aceb43b534cff51a\"", "\"args\":{}", "\"uuid\":1", "\"version\":null",
+        "{", "}", "[", "]", ",", ":", "\"", "\\", "null", "true", "-1.5e3", "01", " ", "\\u0041", "\\ud83d\\ude00",
+        "\\ud800",
+        "\"method\":\"x\"", "\"_msg_id\":\"dc696ddd207a4124aceb43b534cff51a\"", "\"args\":{}", "\"uuid\":1",
+        "\"version\":null",
         "\\\"", "\u{0}", "é", "\u{FFFF}", "\"_timeout\":7", "\"instance\":{}",
     ]
 
@@ -31,8 +33,15 @@ struct ScannerFuzzTests {
 
     /// Small messages whose every byte matters.
     private static let small = [
-        "{\"method\": \"reboot_instance\", \"version\": \"2.0\", \"args\": {\"instance\": {\"uuid\": \"f53be0a8-2c05-413b-b16b-7b044ffa6469\", \"x\": [1, {\"y\": null}]}, \"reboot_type\": \"SOFT\"}, \"_msg_id\": \"dc696ddd207a4124aceb43b534cff51a\"}",
-        "{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\\\"method\\\": \\\"m\\\", \\\"_unique_id\\\": \\\"\\\\u00e9\\\", \\\"_timeout\\\": 2, \\\"args\\\": {\\\"instance_uuid\\\": \\\"f53be0a8-2c05-413b-b16b-7b044ffa6469\\\"}}\"}",
+        """
+        {"method": "reboot_instance", "version": "2.0", "args": {"instance": {"uuid": \
+        "f53be0a8-2c05-413b-b16b-7b044ffa6469", "x": [1, {"y": null}]}, "reboot_type": "SOFT"}, \
+        "_msg_id": "dc696ddd207a4124aceb43b534cff51a"}
+        """,
+        #"""
+        {"oslo.version": "2.0", "oslo.message": "{\"method\": \"m\", \"_unique_id\": \"\\u00e9\", \"_timeout\": 2, \#
+        \"args\": {\"instance_uuid\": \"f53be0a8-2c05-413b-b16b-7b044ffa6469\"}}"}
+        """#,
         "[1.5e3, \"é😀\\ud83d\\ude00\", {\"a\": {}}]",
     ]
 
@@ -42,7 +51,8 @@ struct ScannerFuzzTests {
         let recorded = try Golden.messages().map(\.body).filter { $0.count < 3000 } + Self.small.map { Array($0.utf8) }
         var accepted = 0
         for round in 0..<300 {
-            let source = round % 2 == 0 ? Array(Self.small[round / 2 % 3].utf8) : recorded.randomElement(using: &generator)
+            let source =
+                round % 2 == 0 ? Array(Self.small[round / 2 % 3].utf8) : recorded.randomElement(using: &generator)
             var bytes = try #require(source)
             Self.damage(&bytes, &generator)
             if try agree(bytes, "seed \(seed), round \(round)") { accepted += 1 }
@@ -76,7 +86,9 @@ struct ScannerFuzzTests {
         let edges: [UInt8] = [0x22, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0]
         for lead in UInt8(0x80)...0xFF {
             for second in edges {
-                for rest in [[], [0x80], [0x80, 0x80], [0xBF, 0xBF], [0x80, 0x41], [0xC0], [0x80, 0x80, 0x80]] as [[UInt8]] {
+                for rest in [[], [0x80], [0x80, 0x80], [0xBF, 0xBF], [0x80, 0x41], [0xC0], [0x80, 0x80, 0x80]]
+                    as [[UInt8]]
+                {
                     let bytes = [lead, second] + rest
                     for template in ["{\"method\":\"?\"}", "{\"?\":1,\"method\":\"m\"}"] {
                         let parts = template.split(separator: "?").map { Array($0.utf8) }
@@ -100,7 +112,8 @@ struct ScannerFuzzTests {
                     _ = try agree(Array(text.utf8), text)
                     let envelope = "{\"oslo.version\":\"2.0\",\"oslo.message\":\(JSONWriter.text(.string(text)))}"
                     _ = try agree(Array(envelope.utf8), envelope)
-                    let outer = "{\"oslo.version\":\"2.0\",\"oslo.message\":\"{\\\"method\\\":\\\"\\u\(first)\(mark)\(second)\\\"}\"}"
+                    let escape = "\\u\(first)\(mark)\(second)"
+                    let outer = #"{"oslo.version":"2.0","oslo.message":"{\"method\":\"\#(escape)\"}"}"#
                     _ = try agree(Array(outer.utf8), outer)
                 }
             }

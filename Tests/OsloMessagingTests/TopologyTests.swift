@@ -88,7 +88,9 @@ struct TopologyTests {
 
     @Test("a client's reply queue is oslo.messaging's")
     func replyQueue() throws {
-        let recorded = try recorded("m02-topology-rpc-client").filter { $0.name == "reply_*" && $0.method == "queue.declare" }
+        let recorded = try recorded("m02-topology-rpc-client").filter {
+            $0.name == "reply_*" && $0.method == "queue.declare"
+        }
         let planned = RPCTopology().replySubscription(queue: "reply_\(RandomIdentifiers().next().hex)")
         #expect([step(planned.queue)] == Array(recorded.prefix(1)))
         #expect(planned.bindings.isEmpty && planned.exchanges.isEmpty)

@@ -41,7 +41,9 @@ public struct Timestamp: Hashable, Sendable, Comparable {
         var rest = bytes[19...]
         if rest.last == 0x5A { rest.removeLast() }
         if let point = rest.first {
-            guard point == 0x2E, (2...7).contains(rest.count), let digits = number(20..<rest.endIndex) else { return nil }
+            guard point == 0x2E, (2...7).contains(rest.count), let digits = number(20..<rest.endIndex) else {
+                return nil
+            }
             fraction = digits
             for _ in rest.count..<7 { fraction *= 10 }
         }

@@ -27,7 +27,7 @@ public struct JSONObject: Sendable {
     /// An object of members whose keys the caller knows to be distinct.
     init(distinctMembers: [Member]) { members = distinctMembers }
 
-    /// The value of `key`. Setting appends a new key at the end, keeps the place of an existing one, and nil removes it.
+    /// The value of `key`. Setting appends a new key at the end and keeps the place of an existing one; nil removes it.
     public subscript(key: String) -> JSONValue? {
         get {
             for member in members where member.key.hasSameBytes(as: key) { return member.value }

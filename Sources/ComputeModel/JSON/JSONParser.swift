@@ -133,7 +133,9 @@ public struct JSONParser {
                 }
             } else {
                 if seen == nil { seen = Set(members.map { Spelling(text: $0.key) }) }
-                guard seen?.insert(Spelling(text: key)).inserted == true else { throw failure("the same key twice in an object") }
+                guard seen?.insert(Spelling(text: key)).inserted == true else {
+                    throw failure("the same key twice in an object")
+                }
             }
             skipSpace()
             guard index < bytes.count, bytes[index] == UInt8(ascii: ":") else { throw failure("a colon is missing") }
@@ -186,7 +188,9 @@ public struct JSONParser {
         }
         if index < bytes.count, bytes[index] | 0x20 == UInt8(ascii: "e") {
             index += 1
-            if index < bytes.count, bytes[index] == UInt8(ascii: "+") || bytes[index] == UInt8(ascii: "-") { index += 1 }
+            if index < bytes.count, bytes[index] == UInt8(ascii: "+") || bytes[index] == UInt8(ascii: "-") {
+                index += 1
+            }
             guard digit(index) else { throw failure("a digit should stand in the exponent") }
             while digit(index) { index += 1 }
         }
@@ -200,44 +204,54 @@ public struct JSONParser {
     private mutating func string() throws(JSONError) -> String {
         index += 1
         let start = index
-        while index < bytes.count {
-            let byte = bytes[index]
-            if byte == UInt8(ascii: "\"") {
-                let text = String(validating: UnsafeBufferPointer(rebasing: bytes[start..<index]), as: UTF8.self)
-                guard let text else { throw failure("a string that is not UTF-8") }
+        var isASCII = true
+        while true {
+            index = PlainText.end(in: bytes, from: index)
+            guard index < bytes.count else { throw failure("the text ends inside a string") }
+            switch bytes[index] {
+            case UInt8(ascii: "\""):
+                let text = UnsafeBufferPointer(rebasing: bytes[start..<index])
+                if isASCII {
+                    index += 1
+                    return String(decoding: text, as: UTF8.self)
+                }
+                guard let text = String(validating: text, as: UTF8.self) else {
+                    throw failure("a string that is not UTF-8")
+                }
                 index += 1
                 return text
+            case UInt8(ascii: "\\"): return try escapedString(from: start)
+            case 0..<0x20: throw failure("a bare control character in a string")
+            case let byte:
+                if byte >= 0x80 { isASCII = false }
+                index += 1
             }
-            if byte == UInt8(ascii: "\\") { return try escapedString(from: start) }
-            guard byte >= 0x20 else { throw failure("a bare control character in a string") }
-            index += 1
         }
-        throw failure("the text ends inside a string")
     }
 
     private mutating func escapedString(from start: Int) throws(JSONError) -> String {
         var buffer: [UInt8] = []
         buffer.reserveCapacity(bytes.count - start < 4096 ? bytes.count - start : index - start + 256)
         buffer.append(contentsOf: bytes[start..<index])
-        while index < bytes.count {
-            let byte = bytes[index]
-            switch byte {
+        while true {
+            let plain = index
+            index = PlainText.end(in: bytes, from: index)
+            buffer.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[plain..<index]))
+            guard index < bytes.count else { throw failure("the text ends inside a string") }
+            switch bytes[index] {
             case UInt8(ascii: "\""):
                 guard let text = String(validating: buffer, as: UTF8.self) else {
                     throw failure("a string that is not UTF-8")
                 }
                 index += 1
                 return text
-            case UInt8(ascii: "\\"):
-                try escape(into: &buffer)
-            case 0..<0x20:
-                throw failure("a bare control character in a string")
-            default:
+            case UInt8(ascii: "\\"): try escape(into: &buffer)
+            case 0..<0x20: throw failure("a bare control character in a string")
+            case let byte:
                 buffer.append(byte)
                 index += 1
             }
         }
-        throw failure("the text ends inside a string")
     }
 
     private mutating func escape(into buffer: inout [UInt8]) throws(JSONError) {

@@ -59,13 +59,11 @@ public enum JSONWriter {
         output.append(UInt8(ascii: "\""))
         var plainStart = 0
         var index = 0
-        while index < utf8.count {
+        while true {
+            index = PlainText.end(in: utf8, from: index, stoppingAtDelete: true)
+            output.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[plainStart..<index]))
+            guard index < utf8.count else { break }
             let byte = utf8[index]
-            if byte >= 0x20, byte < 0x7F, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
-                index += 1
-                continue
-            }
-            output.append(contentsOf: utf8[plainStart..<index])
             switch byte {
             case UInt8(ascii: "\""): appendWord("\\\"", to: &output)
             case UInt8(ascii: "\\"): appendWord("\\\\", to: &output)
@@ -84,7 +82,6 @@ public enum JSONWriter {
             index += 1
             plainStart = index
         }
-        output.append(contentsOf: utf8[plainStart..<utf8.count])
         output.append(UInt8(ascii: "\""))
     }
 

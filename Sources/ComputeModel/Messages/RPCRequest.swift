@@ -14,7 +14,8 @@ public enum ReplyAddress: Sendable, Hashable {
     case messageID(String)
     /// oslo.messaging's form: one enveloped frame to a reply queue of the caller's.
     ///
-    /// - Parameter heartbeat: the caller's call-monitor time-out in seconds; while the call runs, a frame every half of it.
+    /// - Parameter heartbeat: the caller's call-monitor time-out in seconds; while the call runs, a frame every half of
+    ///   it.
     case replyQueue(name: String, messageID: String, heartbeat: Int?)
 }
 

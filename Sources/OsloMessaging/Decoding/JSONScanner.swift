@@ -254,6 +254,13 @@ struct JSONScanner {
                 index = at &+ 1
                 return written
             case UInt8(ascii: "\\"):
+                // All but a few escapes of a document inside a document are its quotes.
+                if at &+ 1 < count, base[at &+ 1] == UInt8(ascii: "\"") {
+                    output[written] = UInt8(ascii: "\"")
+                    written &+= 1
+                    at &+= 2
+                    continue
+                }
                 let scalar = try escape()
                 at = index
                 if scalar < 0x80 {

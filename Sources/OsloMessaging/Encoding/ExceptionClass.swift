@@ -95,12 +95,16 @@ struct ExceptionClass {
     }
 
     private static func unsupportedVersion(_ fault: ComputeFault, _ form: WireForm) -> ExceptionClass {
-        let version = fault.arguments["version"]?.string ?? ""
+        guard let version = fault.arguments["version"]?.string else {
+            return form == .flat
+                ? ExceptionClass(folsomRPC, "UnsupportedRpcVersion", ["version": ""])
+                : ExceptionClass(dispatcher, "UnsupportedVersion")
+        }
         // Nova's servers let Python's own complaint about a version that is none through to the caller.
-        switch RPCVersion(fault)?.verdict(on: version) {
-        case .notANumber(let part)?:
+        switch RPCVersion(fault).verdict(on: version) {
+        case .notANumber(let part):
             return builtin("ValueError", form, message: "invalid literal for int() with base 10: '\(part)'")
-        case .noMinor?: return builtin("IndexError", form, message: "list index out of range")
+        case .noMinor: return builtin("IndexError", form, message: "list index out of range")
         default: break
         }
         switch form {
@@ -153,11 +157,17 @@ struct ExceptionClass {
 }
 
 extension RPCVersion {
-    /// The server's version that refused a request, as ``RPCVersion/fault(for:method:)`` noted it.
-    fileprivate init?(_ fault: ComputeFault) {
-        guard let parts = fault.arguments["supported"]?.string?.split(separator: "."), parts.count == 2,
-            let major = Int(parts[0]), let minor = Int(parts[1])
-        else { return nil }
-        self.init(major, minor)
+    /// The server's version that refused a request, as ``RPCVersion/fault(for:method:)`` noted it; where nobody noted
+    /// one, a version that refuses only what can't be read.
+    fileprivate init(_ fault: ComputeFault) {
+        func parts(_ key: String) -> [Int?] {
+            (fault.arguments[key]?.string ?? "").split(separator: ".").map { Int($0) }
+        }
+        let supported = parts("supported").compactMap { $0 }
+        if supported.count == 2 {
+            self.init(supported[0], supported[1])
+        } else {
+            self.init((parts("version").first ?? nil) ?? 0, .max)
+        }
     }
 }

@@ -33,8 +33,8 @@ public struct ReplyEncoder: Sendable {
         return [message(frame, to: address)]
     }
 
-    /// A frame that tells a waiting caller that the call is still running; nil where its form knows none or it asked for
-    /// none. One is due every ``ReplyAddress/heartbeatInterval``.
+    /// A frame that tells a waiting caller that the call is still running; nil where its form knows none or it asked
+    /// for none. One is due every ``ReplyAddress/heartbeatInterval``.
     public func heartbeat(to address: ReplyAddress) -> EncodedMessage? {
         guard address.heartbeatInterval != nil else { return nil }
         return message(["result": nil, "failure": nil, "ending": false], to: address)

@@ -80,8 +80,8 @@ public final class RPCClient: Sendable {
     ///
     /// - Parameters:
     ///   - timeout: for the whole call.
-    ///   - monitorTimeout: seconds without a heartbeat after which a call is given up before that; only for servers that
-    ///     read oslo.messaging's form.
+    ///   - monitorTimeout: seconds without a heartbeat after which a call is given up before that; only for servers
+    ///     that read oslo.messaging's form.
     public func call(
         _ request: OutgoingRequest, to target: RPCTarget, timeout: Duration = .seconds(60),
         monitorTimeout: Int? = nil, isMandatory: Bool = false

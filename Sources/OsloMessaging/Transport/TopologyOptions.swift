@@ -21,8 +21,8 @@ public struct TopologyOptions: Sendable, Hashable {
 
     /// `control_exchange`.
     public var controlExchange = "nova"
-    /// `amqp_durable_queues`, in Folsom `rabbit_durable_queues`: topic and notification exchanges and queues outlive the
-    /// broker's restart. Fanout and replies never do.
+    /// `amqp_durable_queues`, in Folsom `rabbit_durable_queues`: topic and notification exchanges and queues outlive
+    /// the broker's restart. Fanout and replies never do.
     public var isDurable = false
     /// `amqp_auto_delete`: topic and notification exchanges and queues go with their last user.
     public var isAutoDelete = false

@@ -33,8 +33,8 @@ public final class WirePublisher: Sendable {
 
     /// Publishes a message and waits for the broker's confirm, and for a connection if there is none.
     ///
-    /// - Throws: `PublishError.returned` for a reply whose queue stayed missing, and for any other mandatory message that
-    ///   no queue takes.
+    /// - Throws: `PublishError.returned` for a reply whose queue stayed missing, and for any other mandatory message
+    ///   that no queue takes.
     public func publish(
         _ message: EncodedMessage, deadline: ContinuousClock.Instant? = nil
     ) async throws(PublishError) {
