@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ComputeDriver
 import ComputeManager
 import ComputeModel
 import FakeDriver
@@ -38,16 +39,20 @@ final class ManagerFixture: Sendable {
         self.configuration = configuration
     }
 
-    func makeManager() -> ComputeManager {
+    /// - Parameter plain: whether the driver is one without facets that honours no wishes.
+    func makeManager(plain: Bool = false) -> ComputeManager {
         ComputeManager(
-            configuration: configuration, store: store, driver: driver,
+            configuration: configuration, store: store,
+            driver: plain ? PlainDriver(fake: driver) : driver,
             images: LocalImageDirectory(path: directory + "/images"), encoder: wire, decoder: wire, sink: sink,
             clock: clock, logger: Logger(label: "test") { [logs] _ in logs.handler })
     }
 
     /// Runs a manager around `body` and stops it, whatever the outcome.
-    func run<Output: Sendable>(_ body: @escaping @Sendable (ComputeManager) async throws -> Output) async throws -> Output {
-        let manager = makeManager()
+    func run<Output: Sendable>(
+        plain: Bool = false, _ body: @escaping @Sendable (ComputeManager) async throws -> Output
+    ) async throws -> Output {
+        let manager = makeManager(plain: plain)
         return try await withThrowingTaskGroup(of: Output?.self) { group in
             group.addTask {
                 try await manager.run()

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+@testable import ComputeManager
+import ComputeDriver
+import ComputeModel
+import FakeDriver
+import Testing
+import WorkerStore
+
+@Suite("Read-only calls", .timeLimit(.minutes(1)))
+struct ReadOnlyCallsTests {
+    private let id = InstanceID(bits: Requests.instanceID)
+
+    private func message(_ fixture: ManagerFixture, _ body: [UInt8], reply: ReplyAddress? = .messageID("m1")) throws -> IncomingMessage {
+        let request = try fixture.wire.decode(body)
+        let summary = MessageSummary(form: .flat, method: request.method, version: request.version, reply: reply)
+        return IncomingMessage(
+            token: AcknowledgementToken(generation: 1, number: 1), body: body, size: body.count, isRedelivered: false,
+            scan: .success(summary))
+    }
+
+    private func answer(_ fixture: ManagerFixture, _ body: [UInt8]) async throws -> JSONValue {
+        let manager = fixture.makeManager()
+        await manager.work.serve(try message(fixture, body), operation: GetConsoleOutput.name)
+        let frame = try #require(fixture.sink.published.last)
+        return try JSONParser.parse(frame.body)
+    }
+
+    private func spawn(_ fixture: ManagerFixture) async throws {
+        try await fixture.driver.spawn(SpawnRequest(instance: try Instance(fields: Requests.instance), image: nil))
+    }
+
+    @Test("The recorded console call gets the recorded answer, past the journal")
+    func recorded() async throws {
+        let fixture = try ManagerFixture()
+        try await spawn(fixture)
+        let golden = try GoldenSequence("f08-get_console_output-call-and-reply")
+        #expect(try await answer(fixture, golden.body()) == [
+            "result": "FAKE CONSOLE OUTPUT\nANOTHER\nLAST LINE", "failure": nil,
+        ])
+        #expect(fixture.store.levels.unfinished == 0)
+        #expect(try await fixture.outbox().isEmpty)
+        await fixture.close()
+    }
+
+    @Test("The length of the tail is null, a number or a numeric string, as nova reads it", arguments: [
+        (JSONValue.null, "FAKE CONSOLE OUTPUT\nANOTHER\nLAST LINE"), (1, "LAST LINE"), ("2", "ANOTHER\nLAST LINE"),
+        (" 1 ", "LAST LINE"), (0, ""), ("zero", ""), ("", ""), (99, "FAKE CONSOLE OUTPUT\nANOTHER\nLAST LINE"),
+        (-1, "ANOTHER\nLAST LINE"), (-3, ""), (.number(JSONNumber(1.9) ?? JSONNumber(1)), "LAST LINE"),
+    ])
+    func tail(_ length: JSONValue, _ text: String) async throws {
+        let fixture = try ManagerFixture()
+        try await spawn(fixture)
+        let body = Requests.of(Requests.id, "get_console_output", ["tail_length": length])
+        #expect(try await answer(fixture, body)["result"] == .string(text))
+        await fixture.close()
+    }
+
+    @Test("What is not ASCII becomes a question mark, what is not UTF-8 too", arguments: [
+        ([UInt8]("größe".utf8), "gr??e"), ([0x61, 0xFF, 0x62], "a?b"), ([0xF0, 0x9F, 0x98, 0x80], "?"), ([], ""),
+        ([0x00, 0x1B, 0x5B], "\u{0}\u{1B}["),
+    ])
+    func conversion(_ bytes: [UInt8], _ text: String) {
+        #expect(GetConsoleOutput.text(of: bytes, tail: .all) == text)
+    }
+
+    @Test("Lines are cut before bytes are read as text", arguments: [
+        ("a\nb\n", 1, ""), ("a\nb\n", 2, "b\n"), ("\n\n\n", 2, "\n"), ("one", 1, "one"), ("", 5, ""), ("a\nb\nc", -2, "c"),
+        ("a\nb\nc", -9, ""),
+    ])
+    func lines(_ text: String, _ count: Int, _ expected: String) {
+        #expect(GetConsoleOutput.text(of: Array(text.utf8), tail: .lines(count)) == expected)
+    }
+
+    @Test("The host's uptime is told, with a host named or without", arguments: [JSONObject(), ["host": "compute1"]])
+    func uptime(_ arguments: JSONObject) async throws {
+        let fixture = try ManagerFixture()
+        let body = JSONWriter.bytes(["method": "get_host_uptime", "version": "2.0", "args": .object(arguments)])
+        #expect(try await answer(fixture, body)["result"]?.string?.contains("up 1 day") == true)
+        await fixture.close()
+    }
+
+    @Test("A failed call is answered and told", arguments: [
+        (Requests.of(Requests.id, "get_console_output"), "instanceNotFound"),
+        (Requests.of(Requests.id, "get_console_output", ["tail_length": []]), "badArguments"),
+        (JSONWriter.bytes(["method": "get_console_output", "version": "2.0", "args": [:]]), "badArguments"),
+        (Requests.of(Requests.id, "get_console_output", ["surplus": 1]), "badArguments"),
+    ])
+    func failure(_ body: [UInt8], _ kind: String) async throws {
+        let fixture = try ManagerFixture()
+        #expect(try await answer(fixture, body)["failure"] == .string(kind))
+        #expect(try await fixture.eventTypes() == ["get_console_output"])
+        await fixture.close()
+    }
+
+    @Test("Calls beyond the slots wait for one")
+    func slots() async throws {
+        let fixture = try ManagerFixture { $0.readSlots = 1 }
+        try await spawn(fixture)
+        let point = fixture.driver.faults.hang(.consoleOutput)
+        let manager = fixture.makeManager()
+        let call = try message(fixture, Requests.of(Requests.id, "get_console_output"))
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<3 { group.addTask { await manager.work.serve(call, operation: GetConsoleOutput.name) } }
+            await point.reached()
+            #expect(fixture.driver.faults.calls(of: .consoleOutput) == 1)
+            point.release()
+        }
+        #expect(fixture.sink.published.count == 3)
+        await fixture.close()
+    }
+
+    @Test("A caller that watches its call hears that it still runs, and nothing after the answer")
+    func heartbeats() async throws {
+        let fixture = try ManagerFixture()
+        let point = fixture.driver.faults.hang(.consoleOutput)
+        let address = ReplyAddress.replyQueue(name: "reply_1", messageID: "m", heartbeat: 10)
+        let call = try message(fixture, Requests.of(Requests.id, "get_console_output"), reply: address)
+        try await spawn(fixture)
+        try await fixture.run { manager in
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await manager.work.serve(call, operation: GetConsoleOutput.name) }
+                await point.reached()
+                for _ in 0..<2 {
+                    await fixture.clock.sleeper(for: .seconds(5))
+                    fixture.clock.advance(by: .seconds(5))
+                    let beat = await fixture.sink.next()
+                    #expect(beat.flatMap { try? JSONParser.parse($0.body) } == ["heartbeat": true])
+                }
+                point.release()
+            }
+        }
+        let frames = try fixture.sink.published.map { try JSONParser.parse($0.body) }
+        #expect(frames.map { $0["heartbeat"] == true } == [true, true, false])
+        await fixture.close()
+    }
+}
