@@ -157,10 +157,26 @@ struct BrokerFailureTests {
             _ = await publisher.states.first(\.isReady)
             let states = publisher.states
             try server.freeze()
-            let error = await states.first { $0.lostError != nil }?.lostError
-            #expect(error?.code == .heartbeatLost)
-            try server.freeze(false)
-            #expect(await publisher.states.first(\.isReady) != nil)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                // More than any socket's buffer holds: writing must not hang where nobody reads.
+                for _ in 0..<60 {
+                    group.addTask {
+                        let body = [UInt8](repeating: 1, count: 500_000)
+                        do throws(PublishError) {
+                            try await publisher.publish(OutboundMessage(exchange: "", routingKey: "none", body: body))
+                        } catch {
+                            guard case .connectionLost = error, error.isRetriable, error.mayHaveBeenDelivered else {
+                                throw error
+                            }
+                        }
+                    }
+                }
+                let error = await states.first { $0.lostError != nil }?.lostError
+                #expect(error?.code == .heartbeatLost)
+                try server.freeze(false)
+                #expect(await publisher.states.first(\.isReady) != nil)
+                try await group.waitForAll()
+            }
         }
         await server.shutDown()
     }

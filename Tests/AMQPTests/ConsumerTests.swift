@@ -195,6 +195,34 @@ struct ConsumerTests {
         }
     }
 
+    @Test("A graceful end gives back what was not handed out and waits for what was")
+    func gracefulEnd() async throws {
+        let server = try await SharedBroker.server
+        let configuration = try server.configuration()
+        let queue = Queue(name: name("q"), arguments: ["x-expires": 60_000])
+        let consumer = Consumer(configuration: configuration, prefetch: 10, logger: quiet) {
+            [Subscription(queue: queue)]
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await consumer.run() }
+            _ = await consumer.states.first(\.isReady)
+            try await withPublisher(configuration) { publisher in
+                try await publisher.send(bytes("first"), to: queue.name)
+                let first = try await consumer.take(1)
+                try await publisher.send((0..<20).map { [UInt8($0)] }, to: queue.name)
+                consumer.shutDown(within: .seconds(30))
+                try await eventually("the rest is back") { try await server.queues()[queue.name]?.ready == 20 }
+                #expect(await consumer.nextBatch() == nil)
+                #expect(consumer.state.isReady, "it waits for the one that was handed out")
+                consumer.acknowledge(first.map(\.tag))
+            }
+            try await group.waitForAll()
+        }
+        #expect(consumer.state == .closed)
+        let left = try #require(try await server.queues()[queue.name])
+        #expect(left.ready == 20 && left.unacknowledged == 0)
+    }
+
     @Test("An exclusive queue with a name from the broker is told, and stays consumed during a pause")
     func serverNamed() async throws {
         let configuration = try await SharedBroker.server.configuration()
