@@ -57,6 +57,9 @@ public final class OutboxRelay: Sendable {
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for flow in flows { group.addTask { try await flow.run() } }
+                // Both use the same sink and the same store: what ended one ends the other.
+                try await group.next()
+                group.cancelAll()
                 try await group.waitForAll()
             }
         } catch let error as StoreError where error.code == .closed {
