@@ -9,7 +9,7 @@ public final class LineLog: Sendable {
         var lines: [String] = []
         var partial: [UInt8] = []
         var isClosed = false
-        var readers: [Int: AsyncStream<String>.Continuation] = [:]
+        var readers: [Int: (first: Int, lines: AsyncStream<String>.Continuation)] = [:]
         var readersMade = 0
     }
 
@@ -37,12 +37,14 @@ public final class LineLog: Sendable {
 
     /// Nothing more follows.
     func close() {
-        state.withLock { state in
+        let readers = state.withLock { state in
             if !state.partial.isEmpty { state.finishLine() }
             state.isClosed = true
-            for reader in state.readers.values { reader.finish() }
-            state.readers = [:]
+            defer { state.readers = [:] }
+            return Array(state.readers.values)
         }
+        // Outside of the lock: each tells of its end at once, which takes the lock.
+        for reader in readers { reader.lines.finish() }
     }
 
     /// The lines from one on, also those that are still to come; it ends with the process.
@@ -55,7 +57,7 @@ public final class LineLog: Sendable {
                 return nil
             }
             state.readersMade += 1
-            state.readers[state.readersMade] = continuation
+            state.readers[state.readersMade] = (first, continuation)
             return state.readersMade
         }
         if let number {
@@ -96,6 +98,6 @@ extension LineLog.State {
         let line = String(decoding: partial, as: UTF8.self)
         partial = []
         lines.append(line)
-        for reader in readers.values { reader.yield(line) }
+        for reader in readers.values where lines.count > reader.first { reader.lines.yield(line) }
     }
 }

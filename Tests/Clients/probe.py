@@ -60,10 +60,18 @@ class Probe:
         return {}
 
     def do_collect(self, command):
+        if not command.get("declare", True):
+            self.await_queue(command["queue"])
         self.collections[command["queue"]] = command
         self.collected.setdefault(command["queue"], [])
         self.consume(command)
         return {}
+
+    def await_queue(self, queue, patience=30):
+        """Others make some queues only when they need them, and nothing tells of it."""
+        deadline = time.monotonic() + patience
+        while self.do_depth({"queue": queue})["depth"] is None and time.monotonic() < deadline:
+            time.sleep(0.05)
 
     def do_forget(self, command):
         self.collected[command["queue"]].clear()
@@ -101,7 +109,7 @@ class Probe:
             if isinstance(decoded, dict) and "oslo.message" in decoded:
                 decoded = json.loads(decoded["oslo.message"])
             record["message"] = decoded
-        except (ValueError, RecursionError):
+        except (ValueError, TypeError, RecursionError):
             pass
         return record
 

@@ -26,7 +26,7 @@ final class Bench: Sendable {
             virtualHost = try servers.virtualHost()
         }
         url = (own ?? servers.broker).url() + virtualHost
-        directory = FileManager.default.temporaryDirectory.appending(path: "cw-\(UUID().uuidString.prefix(8))")
+        directory = FileManager.default.temporaryDirectory.appending(path: "worker-tests-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(
             at: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     }

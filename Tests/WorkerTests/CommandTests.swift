@@ -19,6 +19,8 @@ extension Program {
                 let instance = try #require(arguments["instance"]?["uuid"]?.string)
                 let file = bench.directory.appending(path: "arguments.json")
                 try Data(JSONWriter.text(arguments).utf8).write(to: file)
+                let alone = bench.directory.appending(path: "instance.json")
+                try Data(JSONWriter.text(["instance": arguments["instance"] ?? .null]).utf8).write(to: alone)
 
                 let cast = try await worker.command(["cast", "run_instance", "--server", "one", "--args-file", file.path])
                 #expect(cast.end == .exited(0), "\(cast)")
@@ -31,7 +33,7 @@ extension Program {
                 let json = try await worker.command(["call", "get_host_uptime", "--format", "json", "--flat"])
                 #expect(try JSONParser.parse(json.output)["result"]?.string == call.output, "\(json)")
                 let console = try await worker.command(
-                    ["call", "get_console_output", "--server", "one", "--args-file", file.path])
+                    ["call", "get_console_output", "--server", "one", "--args-file", alone.path])
                 #expect(console.end == .exited(0) && !console.output.isEmpty, "\(console)")
 
                 let failing = try await worker.command(["call", "no_such_method", "--server", "one"])
@@ -56,7 +58,8 @@ extension Program {
                      "json", "--config-file", worker.configurationFile.path])
                 try #require(await filtered.errors.first(within: .seconds(30)) { $0.contains("listening") } != nil)
                 for method in ["reboot_instance", "stop_instance"] {
-                    #expect(try await worker.command(["cast", method, "--server", "one", "--args-file", file.path]).end == .exited(0))
+                    let sent = try await worker.command(["cast", method, "--server", "one", "--args-file", alone.path])
+                    #expect(sent.end == .exited(0), "\(sent)")
                 }
                 #expect(try await filtered.wait() == .exited(0))
                 let types = try filtered.output.lines.map { try JSONParser.parse($0)["event_type"]?.string }
