@@ -63,10 +63,11 @@ struct ContentAssembler {
         let missing = kept - body.count
         if missing > 0 {
             if body.isEmpty && bytes.count >= kept {
-                body = Array(bytes.prefix(kept))
+                // Rebased, for a slice of raw memory is copied byte by byte.
+                body = Array(UnsafeRawBufferPointer(rebasing: bytes.prefix(kept)))
             } else {
                 if body.isEmpty { body.reserveCapacity(kept) }
-                body.append(contentsOf: bytes.prefix(missing))
+                body.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes.prefix(missing)))
             }
         }
         return received == size ? finish() : nil

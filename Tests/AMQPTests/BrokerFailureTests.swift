@@ -4,12 +4,14 @@ import AMQP
 import TestSupport
 import Testing
 
-/// Each has a broker of its own, and does something to it.
+/// Each does something to a broker that is theirs alone, one after the other, and leaves it running.
 @Suite("Whatever happens to the broker, nothing is lost that was confirmed", .serialized, .timeLimit(.minutes(3)))
 struct BrokerFailureTests {
+    private static let starting = Task { try await RabbitMQServer.start() }
+
     @Test("A lowered memory watermark blocks publishers, is told, and what waited is confirmed when it is over")
     func blocked() async throws {
-        let server = try await RabbitMQServer.start()
+        let server = try await Self.starting.value
         let configuration = try server.configuration { $0.heartbeat = .seconds(1) }
         let queue = Queue(name: name("q"), durable: true)
         try await withConsumer(configuration, [Subscription(queue: queue)]) { consumer in
@@ -54,20 +56,19 @@ struct BrokerFailureTests {
             }
             #expect(consumer.statistics.deliveries == 301)
         }
-        await server.shutDown()
     }
 
     @Test("A killed broker that comes back: durable messages come again, stale tags are dropped, publishing goes on")
     func killed() async throws {
-        let server = try await RabbitMQServer.start()
+        let server = try await Self.starting.value
         let configuration = try server.configuration()
-        let exchange = Exchange(name: "nova", kind: .topic, durable: true)
-        let queue = Queue(name: "compute.host", durable: true)
+        let exchange = Exchange(name: name("nova"), kind: .topic, durable: true)
+        let queue = Queue(name: name("compute.host"), durable: true)
         let subscription = Subscription(
-            exchanges: [exchange], queue: queue, bindings: [Binding(exchange: "nova", routingKey: "compute.host")])
+            exchanges: [exchange], queue: queue, bindings: [Binding(exchange: exchange.name, routingKey: "compute.host")])
         let message: @Sendable (Int) -> OutboundMessage = { number in
             OutboundMessage(
-                exchange: "nova", routingKey: "compute.host", mandatory: true, body: [UInt8(number)],
+                exchange: exchange.name, routingKey: "compute.host", mandatory: true, body: [UInt8(number)],
                 declarations: [.exchange(exchange)])
         }
         try await withConsumer(configuration, [subscription]) { consumer in
@@ -112,14 +113,12 @@ struct BrokerFailureTests {
                 #expect(consumer.statistics.connections == 2)
             }
         }
-        await server.shutDown()
     }
 
     @Test("When the first broker goes, the second is used, with everything declared there")
     func failover() async throws {
-        async let starting = RabbitMQServer.start()
+        let first = try await Self.starting.value
         let second = try await RabbitMQServer.start()
-        let first = try await starting
         let configuration = try BrokerConfiguration(
             transportURL: "rabbit://guest:guest@127.0.0.1:\(first.port),guest:guest@127.0.0.1:\(second.port)/")
         let subscription = Subscription(
@@ -142,13 +141,13 @@ struct BrokerFailureTests {
                 #expect(try await consumer.take(1)[0].body == bytes("m"))
             }
         }
-        await first.shutDown()
         await second.shutDown()
+        try await first.start()
     }
 
     @Test("A broker that falls silent is given up after two heartbeats, and one that wakes is found again")
     func silent() async throws {
-        let server = try await RabbitMQServer.start()
+        let server = try await Self.starting.value
         let configuration = try server.configuration {
             $0.heartbeat = .seconds(1)
             $0.connectTimeout = .seconds(1)
@@ -178,14 +177,13 @@ struct BrokerFailureTests {
                 try await group.waitForAll()
             }
         }
-        await server.shutDown()
     }
 
     @Test("Connections closed by an operator: unconfirmed messages are told so, and consuming begins anew")
     func closedByOperator() async throws {
-        let server = try await RabbitMQServer.start()
+        let server = try await Self.starting.value
         let configuration = try server.configuration()
-        let queue = Queue(name: "q", durable: true)
+        let queue = Queue(name: name("q"), durable: true)
         try await withConsumer(configuration, [Subscription(queue: queue)]) { consumer in
             _ = await consumer.states.first(\.isReady)
             let states = consumer.states
@@ -197,6 +195,5 @@ struct BrokerFailureTests {
             try await withPublisher(configuration) { try await $0.send(bytes("x"), to: queue.name) }
             #expect(try await consumer.take(1)[0].tag.generation == 2)
         }
-        await server.shutDown()
     }
 }
