@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+@testable import ComputeManager
+import ComputeModel
+import Foundation
+import Testing
+
+@Suite("Operations, their files and the dialects agree")
+struct OperationTableTests {
+    @Test("Each file in Operations/ holds one operation of the table, and none is missing")
+    func files() throws {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("Sources/ComputeManager/Operations")
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".swift") }
+            .map { String($0.dropLast(6)) }.filter { !$0.contains("+") }
+        #expect(files.sorted() == OperationTable.all.map { String(describing: $0) }.sorted())
+    }
+
+    @Test("Names are unique and lead back to their operation")
+    func names() {
+        #expect(Set(OperationTable.all.map { $0.name }).count == OperationTable.all.count)
+        for operation in OperationTable.all {
+            #expect(OperationTable.operation(operation.name).map { ObjectIdentifier($0) } == ObjectIdentifier(operation))
+            #expect(!operation.summary.isEmpty)
+            #expect(operation.isReadOnly == (operation is any ReadOnlyOperation.Type))
+        }
+        #expect(OperationTable.operation(OperationName(rawValue: "rebuild_instance")) == nil)
+    }
+
+    @Test("The stable names are those that journals hold")
+    func stableNames() {
+        #expect(OperationTable.all.map { $0.name.rawValue }.sorted() == [
+            "get_console_output", "get_host_uptime", "power_off_instance", "power_on_instance", "reboot_instance",
+            "run_instance", "start_instance", "stop_instance", "terminate_instance",
+        ])
+    }
+
+    @Test("Folsom's dialect has a method for every operation, each once")
+    func dialect() {
+        let methods = FolsomDialect.table.methods
+        #expect(Set(methods.map(\.method)).count == methods.count)
+        #expect(Set(methods.map(\.operation)) == Set(OperationTable.all.map { $0.name }))
+    }
+
+    private func route(_ method: String, _ version: String, namespace: String? = nil) -> RequestRoute {
+        FolsomDialect.table.route(
+            MessageSummary(form: .flat, method: method, version: version, namespace: namespace))
+    }
+
+    @Test("Versions up to 2.2 are served", arguments: ["2.0", "2.1", "2.2"])
+    func served(_ version: String) {
+        #expect(route("run_instance", version) == .operation(OperationName(rawValue: "run_instance"), isReadOnly: false))
+        #expect(route("get_console_output", version) == .operation(OperationName(rawValue: "get_console_output"), isReadOnly: true))
+    }
+
+    @Test("Other versions are refused before the method is looked at", arguments: [
+        "1.0", "2.3", "3.0", "6.0", "2", "abc", "", "2.0.1", "-2.0", "2.", ".0", "2.99999999999999999999",
+    ])
+    func unserved(_ version: String) throws {
+        for method in ["run_instance", "no_such_method"] {
+            guard case .unsupportedVersion(let fault) = route(method, version) else {
+                Issue.record("\(method) \(version) was routed")
+                return
+            }
+            #expect(fault.kind == .unsupportedVersion)
+            #expect(fault.arguments["version"] == .string(version))
+        }
+    }
+
+    @Test("A method that is not there, or is private, is unknown", arguments: [
+        "no_such_method", "_run_instance", "__class__", "", "RunInstance", "service_config",
+    ])
+    func unknown(_ method: String) {
+        guard case .unknownMethod(let fault) = route(method, "2.0") else {
+            Issue.record("\(method) was routed")
+            return
+        }
+        #expect(fault.kind == .noSuchMethod)
+        #expect(fault.message == "No such RPC function '\(method)'")
+    }
+
+    @Test("A namespace is none of ours")
+    func namespace() {
+        guard case .unsupportedVersion = route("ping", "2.0", namespace: "baseapi") else {
+            Issue.record("a namespace was routed")
+            return
+        }
+    }
+}
