@@ -86,7 +86,7 @@ let package = Package(
         tests(of: "WorkerStore", ["ComputeModel", grdb]),
         tests(of: "ImageService", ["ComputeModel"]),
         tests(of: "ComputeManager", ["ComputeDriver", "ComputeModel", "FakeDriver", "ImageService", "WorkerStore", logging]),
-        tests(of: "ComputeService", ["ComputeModel"]),
+        tests(of: "ComputeService", ["ComputeDriver", "ComputeManager", "ComputeModel", "LibvirtDriver", configuration]),
         .testTarget(name: "WorkerTests", dependencies: ["ComputeModel", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),
     ])

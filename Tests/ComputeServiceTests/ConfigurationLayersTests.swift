@@ -2,6 +2,7 @@
 
 import Foundation
 import ComputeDriver
+import LibvirtDriver
 import Testing
 
 @testable import ComputeService
