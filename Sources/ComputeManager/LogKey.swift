@@ -10,5 +10,6 @@ enum LogKey {
     static let step = "operation.step"
     static let fault = "error.kind"
     static let error = "error"
+    static let outcome = "operation.outcome"
     static let argument = "spawn.argument"
 }

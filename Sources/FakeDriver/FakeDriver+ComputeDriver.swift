@@ -55,7 +55,8 @@ extension FakeDriver: ComputeDriver {
         // What hangs with this guest comes to an end with the guest, as a hypervisor's calls do.
         for point in faults.hangPoints where point.hangingInstance == instance.id {
             point.release(
-                throwing: ComputeFault(.hypervisorFailure, "The guest was destroyed during the call.", instance: instance.id))
+                throwing: ComputeFault(
+                    .hypervisorFailure, "The guest was destroyed during the call.", instance: instance.id))
         }
         try await perform(.destroy, on: instance.id) { state in
             guard let guest = state.guests.removeValue(forKey: instance.id) else { return }

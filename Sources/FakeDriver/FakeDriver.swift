@@ -36,7 +36,8 @@ public final class FakeDriver: Sendable {
 
     /// Runs an operation by plan: delays, hangs and failures first, then the effect.
     func perform<Output>(
-        _ operation: DriverOperation, on instance: InstanceID? = nil, _ effect: (inout State) throws(ComputeFault) -> Output
+        _ operation: DriverOperation, on instance: InstanceID? = nil,
+        _ effect: (inout State) throws(ComputeFault) -> Output
     ) async throws -> Output {
         var afterwards: ComputeFault?
         for misbehaviour in faults.next(operation) {

@@ -22,7 +22,9 @@ struct ImageFile: Sendable {
     /// Opens a regular file, not through a symbolic link, and reads its first bytes.
     static func look(at path: String, bytes wanted: Int) throws(Failure) -> ImageFile {
         let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw errno == ENOENT ? .missing : errno == ELOOP ? .notRegular : .unreadable(errno) }
+        guard descriptor >= 0 else {
+            throw errno == ENOENT ? .missing : errno == ELOOP ? .notRegular : .unreadable(errno)
+        }
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw .unreadable(errno) }

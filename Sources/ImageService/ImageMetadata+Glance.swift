@@ -5,7 +5,7 @@ internal import ComputeModel
 extension ImageMetadata {
     /// Reads Glance's keys: v2 has the kernel at the top level, v1 under `properties`.
     ///
-    /// - Throws: ``ComputeFault`` of kind `imageUnacceptable` when a key has the wrong type, or `disk_format` is missing.
+    /// - Throws: ``ComputeFault`` of kind `imageUnacceptable` when a key has the wrong type or there is no format.
     init(id: String, glance fields: JSONObject) throws(ComputeFault) {
         func refuse(_ reason: String) -> ComputeFault {
             ComputeFault(

@@ -5,7 +5,8 @@ public import ComputeModel
 /// Images in a directory of this host: `<id>` is the file, `<id>.json` its metadata with Glance v2's keys.
 ///
 /// `disk_format` is mandatory and believed, but held against the file: a qcow2 that reaches beyond itself (backing
-/// file, external data file, encryption, unknown features) and a "raw" file that begins like another format are refused.
+/// file, external data file, encryption, unknown features) is refused, and so is a "raw" file that begins like another
+/// format.
 /// Sizes and formats are looked up for every build, so a file may be replaced by renaming a new one over it.
 public struct LocalImageDirectory: ImageService {
     private static let metadataLimit = 1 << 20

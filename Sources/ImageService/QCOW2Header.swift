@@ -73,7 +73,9 @@ struct QCOW2Header: Sendable, Hashable {
         if features & Self.corrupt != 0 { throw .implausible("it is marked as corrupt") }
         guard features & ~known == 0 else { throw .unknownFeatures(features & ~known) }
         let length = Int(big32(100))
-        guard length >= 104, length % 8 == 0, length <= 1 << 16 else { throw .implausible("a header of \(length) bytes") }
+        guard length >= 104, length % 8 == 0, length <= 1 << 16 else {
+            throw .implausible("a header of \(length) bytes")
+        }
         try Self.inspectExtensions(from: length, in: bytes.count, word: big32)
     }
 

@@ -56,7 +56,10 @@ struct SupportMatrixTests {
         let lines = try #require(matrix.json.array)
         #expect(lines.count == matrix.entries.count)
         let reboot = try #require(lines.first { $0["driver"] == "plain.PlainDriver" && $0["operation"] == "reboot" })
-        #expect(reboot == ["driver": "plain.PlainDriver", "operation": "reboot", "support": "partial", "caveat": "hard only"])
+        #expect(
+            reboot == [
+                "driver": "plain.PlainDriver", "operation": "reboot", "support": "partial", "caveat": "hard only",
+            ])
     }
 
     @Test("A refusal names the driver and the operation")

@@ -11,7 +11,9 @@ import WorkerStore
 struct BuildFateTests {
     private let id = InstanceID(bits: Requests.instanceID)
 
-    private func handedBack(_ then: @escaping @Sendable (ComputeManager, ManagerFixture, OutboxMessage) async throws -> Void) async throws -> ManagerFixture {
+    private func handedBack(
+        _ then: @escaping @Sendable (ComputeManager, ManagerFixture, OutboxMessage) async throws -> Void
+    ) async throws -> ManagerFixture {
         let fixture = try ManagerFixture()
         fixture.driver.faults.plan(.fail(ComputeFault(.hypervisorFailure, "no")), for: .spawn, call: 1)
         try await fixture.run { manager in
@@ -51,7 +53,9 @@ struct BuildFateTests {
         await fixture.close()
     }
 
-    @Test("is a new build when it comes back here, and its old cast's fate no longer touches it", arguments: [true, false])
+    @Test(
+        "is a new build when it comes back here, and its old cast's fate no longer touches it",
+        arguments: [true, false])
     func comesBack(_ isTaken: Bool) async throws {
         let fixture = try await handedBack { manager, fixture, cast in
             try await fixture.perform(manager, Requests.run(Requests.id, Requests.retry))

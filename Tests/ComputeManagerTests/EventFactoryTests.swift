@@ -11,7 +11,8 @@ struct EventFactoryTests {
 
     private func factory(_ updates: UpdateNotifications) -> EventFactory {
         EventFactory(
-            host: "compute1", payload: InstancePayload(glanceURL: "http://g:9292", auditPeriod: UsageAuditPeriod(.month)),
+            host: "compute1",
+            payload: InstancePayload(glanceURL: "http://g:9292", auditPeriod: UsageAuditPeriod(.month)),
             updates: updates, clock: SystemWallClock(), identifiers: RandomIdentifiers())
     }
 
@@ -30,10 +31,12 @@ struct EventFactoryTests {
         #expect(try update(UpdateNotifications()) { $0.vmState = .active } == nil)
     }
 
-    @Test("A change of the vm state is told with the old states", arguments: [
-        UpdateNotifications(onStateChange: .vmState), UpdateNotifications(onStateChange: .vmAndTaskState),
-        UpdateNotifications(onAnyChange: true),
-    ])
+    @Test(
+        "A change of the vm state is told with the old states",
+        arguments: [
+            UpdateNotifications(onStateChange: .vmState), UpdateNotifications(onStateChange: .vmAndTaskState),
+            UpdateNotifications(onAnyChange: true),
+        ])
     func vmState(_ updates: UpdateNotifications) throws {
         let event = try #require(try update(updates) { $0.vmState = .active })
         #expect(event.eventType == "compute.instance.update")
@@ -44,11 +47,13 @@ struct EventFactoryTests {
         #expect(event.payload["new_task_state"] == "scheduling")
     }
 
-    @Test("A change of the task is told with the old states only where tasks are watched", arguments: [
-        (UpdateNotifications(onStateChange: .vmState), JSONValue.null),
-        (UpdateNotifications(onStateChange: .vmAndTaskState), JSONValue.string("building")),
-        (UpdateNotifications(onAnyChange: true), JSONValue.null),
-    ])
+    @Test(
+        "A change of the task is told with the old states only where tasks are watched",
+        arguments: [
+            (UpdateNotifications(onStateChange: .vmState), JSONValue.null),
+            (UpdateNotifications(onStateChange: .vmAndTaskState), JSONValue.string("building")),
+            (UpdateNotifications(onAnyChange: true), JSONValue.null),
+        ])
     func task(_ updates: UpdateNotifications, _ old: JSONValue) throws {
         let event = try #require(try update(updates) { $0.taskState = .networking })
         #expect(event.payload["old_state"] == old)

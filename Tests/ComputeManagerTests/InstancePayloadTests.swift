@@ -92,17 +92,19 @@ struct InstancePayloadTests {
         #expect(told["base_image_ref"] == "cirros")
     }
 
-    @Test("Periods begin at the last boundary", arguments: [
-        (UsageAuditPeriod(.hour), "2026-11-23T02:02:31.159946", "2026-11-23T02:00:00.000000"),
-        (UsageAuditPeriod(.hour, offset: 30), "2026-11-23T02:02:31.0", "2026-11-23T01:30:00.000000"),
-        (UsageAuditPeriod(.day), "2026-11-23T00:00:00.0", "2026-11-23T00:00:00.000000"),
-        (UsageAuditPeriod(.day, offset: 6), "2026-11-23T05:59:59.9", "2026-11-22T06:00:00.000000"),
-        (UsageAuditPeriod(.month), "2026-11-01T00:00:00.0", "2026-11-01T00:00:00.000000"),
-        (UsageAuditPeriod(.month, offset: 15), "2026-01-14T23:00:00.0", "2025-12-15T00:00:00.000000"),
-        (UsageAuditPeriod(.month, offset: 31), "2026-03-30T00:00:00.0", "2026-02-28T00:00:00.000000"),
-        (UsageAuditPeriod(.year), "2026-06-01T00:00:00.0", "2026-01-01T00:00:00.000000"),
-        (UsageAuditPeriod(.year, offset: 7), "2026-06-01T00:00:00.0", "2025-07-01T00:00:00.000000"),
-    ])
+    @Test(
+        "Periods begin at the last boundary",
+        arguments: [
+            (UsageAuditPeriod(.hour), "2026-11-23T02:02:31.159946", "2026-11-23T02:00:00.000000"),
+            (UsageAuditPeriod(.hour, offset: 30), "2026-11-23T02:02:31.0", "2026-11-23T01:30:00.000000"),
+            (UsageAuditPeriod(.day), "2026-11-23T00:00:00.0", "2026-11-23T00:00:00.000000"),
+            (UsageAuditPeriod(.day, offset: 6), "2026-11-23T05:59:59.9", "2026-11-22T06:00:00.000000"),
+            (UsageAuditPeriod(.month), "2026-11-01T00:00:00.0", "2026-11-01T00:00:00.000000"),
+            (UsageAuditPeriod(.month, offset: 15), "2026-01-14T23:00:00.0", "2025-12-15T00:00:00.000000"),
+            (UsageAuditPeriod(.month, offset: 31), "2026-03-30T00:00:00.0", "2026-02-28T00:00:00.000000"),
+            (UsageAuditPeriod(.year), "2026-06-01T00:00:00.0", "2026-01-01T00:00:00.000000"),
+            (UsageAuditPeriod(.year, offset: 7), "2026-06-01T00:00:00.0", "2025-07-01T00:00:00.000000"),
+        ])
     func audit(_ period: UsageAuditPeriod, _ moment: String, _ beginning: String) throws {
         #expect(period.beginning(of: try #require(Timestamp(moment))).iso == beginning)
     }

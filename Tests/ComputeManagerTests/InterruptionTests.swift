@@ -27,10 +27,11 @@ struct InterruptionTests {
         #expect(try await fixture.instance(id) == nil)
         #expect(try await fixture.driver.instances().isEmpty)
         #expect(try await fixture.resources(id).isEmpty)
-        #expect(try await fixture.eventTypes() == [
-            "compute.instance.create.start", "run_instance", "compute.instance.delete.start",
-            "compute.instance.shutdown.start", "compute.instance.shutdown.end", "compute.instance.delete.end",
-        ])
+        #expect(
+            try await fixture.eventTypes() == [
+                "compute.instance.create.start", "run_instance", "compute.instance.delete.start",
+                "compute.instance.shutdown.start", "compute.instance.shutdown.end", "compute.instance.delete.end",
+            ])
         #expect(try await !fixture.outbox().contains { $0.kind == .cast })
         await fixture.close()
     }
@@ -71,7 +72,8 @@ struct InterruptionTests {
         #expect(try await fixture.finished(entries[1])?.outcome == .superseded)
         #expect(try await fixture.finished(entries[2])?.outcome == .succeeded)
         let types = try await fixture.eventTypes()
-        #expect(types.filter { ["stop_instance", "reboot_instance"].contains($0) } == ["stop_instance", "reboot_instance"])
+        #expect(
+            types.filter { ["stop_instance", "reboot_instance"].contains($0) } == ["stop_instance", "reboot_instance"])
         let reply = try #require(try await fixture.outbox().first { $0.kind == .reply })
         #expect(try JSONParser.parse(reply.body)["failure"] == "superseded")
         #expect(fixture.driver.faults.calls(of: .powerOff) == 0)

@@ -20,7 +20,8 @@ struct OperationTableTests {
     func names() {
         #expect(Set(OperationTable.all.map { $0.name }).count == OperationTable.all.count)
         for operation in OperationTable.all {
-            #expect(OperationTable.operation(operation.name).map { ObjectIdentifier($0) } == ObjectIdentifier(operation))
+            #expect(
+                OperationTable.operation(operation.name).map { ObjectIdentifier($0) } == ObjectIdentifier(operation))
             #expect(!operation.summary.isEmpty)
             #expect(operation.isReadOnly == (operation is any ReadOnlyOperation.Type))
         }
@@ -29,10 +30,11 @@ struct OperationTableTests {
 
     @Test("The stable names are those that journals hold")
     func stableNames() {
-        #expect(OperationTable.all.map { $0.name.rawValue }.sorted() == [
-            "get_console_output", "get_host_uptime", "power_off_instance", "power_on_instance", "reboot_instance",
-            "run_instance", "start_instance", "stop_instance", "terminate_instance",
-        ])
+        #expect(
+            OperationTable.all.map { $0.name.rawValue }.sorted() == [
+                "get_console_output", "get_host_uptime", "power_off_instance", "power_on_instance", "reboot_instance",
+                "run_instance", "start_instance", "stop_instance", "terminate_instance",
+            ])
     }
 
     @Test("Folsom's dialect has a method for every operation, each once")
@@ -49,13 +51,18 @@ struct OperationTableTests {
 
     @Test("Versions up to 2.2 are served", arguments: ["2.0", "2.1", "2.2"])
     func served(_ version: String) {
-        #expect(route("run_instance", version) == .operation(OperationName(rawValue: "run_instance"), isReadOnly: false))
-        #expect(route("get_console_output", version) == .operation(OperationName(rawValue: "get_console_output"), isReadOnly: true))
+        #expect(
+            route("run_instance", version) == .operation(OperationName(rawValue: "run_instance"), isReadOnly: false))
+        #expect(
+            route("get_console_output", version)
+                == .operation(OperationName(rawValue: "get_console_output"), isReadOnly: true))
     }
 
-    @Test("Other versions are refused before the method is looked at", arguments: [
-        "1.0", "2.3", "3.0", "6.0", "2", "abc", "", "2.0.1", "-2.0", "2.", ".0", "2.99999999999999999999",
-    ])
+    @Test(
+        "Other versions are refused before the method is looked at",
+        arguments: [
+            "1.0", "2.3", "3.0", "6.0", "2", "abc", "", "2.0.1", "-2.0", "2.", ".0", "2.99999999999999999999",
+        ])
     func unserved(_ version: String) throws {
         for method in ["run_instance", "no_such_method"] {
             guard case .unsupportedVersion(let fault) = route(method, version) else {
@@ -67,9 +74,11 @@ struct OperationTableTests {
         }
     }
 
-    @Test("A method that is not there, or is private, is unknown", arguments: [
-        "no_such_method", "_run_instance", "__class__", "", "RunInstance", "service_config",
-    ])
+    @Test(
+        "A method that is not there, or is private, is unknown",
+        arguments: [
+            "no_such_method", "_run_instance", "__class__", "", "RunInstance", "service_config",
+        ])
     func unknown(_ method: String) {
         guard case .unknownMethod(let fault) = route(method, "2.0") else {
             Issue.record("\(method) was routed")

@@ -11,11 +11,13 @@ import WorkerStore
 struct OperationsTests {
     private let id = InstanceID(bits: Requests.instanceID)
 
-    @Test("Each power operation ends in nova's states with nova's events", arguments: [
-        ("stop_instance", "power_off", VMState.stopped, PowerState.shutdown),
-        ("power_off_instance", "power_off", .softDeleted, .shutdown),
-        ("start_instance", "power_on", .active, .running), ("power_on_instance", "power_on", .active, .running),
-    ])
+    @Test(
+        "Each power operation ends in nova's states with nova's events",
+        arguments: [
+            ("stop_instance", "power_off", VMState.stopped, PowerState.shutdown),
+            ("power_off_instance", "power_off", .softDeleted, .shutdown),
+            ("start_instance", "power_on", .active, .running), ("power_on_instance", "power_on", .active, .running),
+        ])
     func power(_ method: String, _ event: String, _ vmState: VMState, _ power: PowerState) async throws {
         let fixture = try ManagerFixture()
         try await fixture.run { manager in
@@ -25,7 +27,10 @@ struct OperationsTests {
         #expect(instance.vmState == vmState)
         #expect(instance.powerState == power)
         #expect(instance.taskState == nil)
-        #expect(try await fixture.eventTypes().suffix(2) == ["compute.instance.\(event).start", "compute.instance.\(event).end"])
+        #expect(
+            try await fixture.eventTypes().suffix(2) == [
+                "compute.instance.\(event).start", "compute.instance.\(event).end",
+            ])
         await fixture.close()
     }
 
@@ -72,7 +77,10 @@ struct OperationsTests {
             await fixture.idle()
             return entries[0]
         }
-        #expect(try await fixture.eventTypes().suffix(2) == ["compute.instance.reboot.start", "compute.instance.reboot.end"])
+        #expect(
+            try await fixture.eventTypes().suffix(2) == [
+                "compute.instance.reboot.start", "compute.instance.reboot.end",
+            ])
         #expect(try await fixture.instance(id)?.taskState == nil)
         #expect(try await fixture.finished(entry)?.outcome == .failed)
         let start = try #require(
@@ -96,11 +104,14 @@ struct OperationsTests {
     @Test("Terminate of what nobody knows succeeds with its events")
     func terminateUnknown() async throws {
         let fixture = try ManagerFixture()
-        try await fixture.run { try await fixture.perform($0, Requests.of(Requests.id, "terminate_instance", message: "m1")) }
-        #expect(try await fixture.eventTypes() == [
-            "compute.instance.delete.start", "compute.instance.shutdown.start", "compute.instance.shutdown.end",
-            "compute.instance.delete.end",
-        ])
+        try await fixture.run {
+            try await fixture.perform($0, Requests.of(Requests.id, "terminate_instance", message: "m1"))
+        }
+        #expect(
+            try await fixture.eventTypes() == [
+                "compute.instance.delete.start", "compute.instance.shutdown.start", "compute.instance.shutdown.end",
+                "compute.instance.delete.end",
+            ])
         #expect(try await fixture.instance(id) == nil)
         let reply = try #require(try await fixture.outbox().first { $0.kind == .reply })
         #expect(try JSONParser.parse(reply.body) == ["result": nil, "failure": nil])
@@ -135,9 +146,11 @@ struct OperationsTests {
         await fixture.close()
     }
 
-    @Test("A request for an instance that nobody knows fails with InstanceNotFound and leaves no row", arguments: [
-        "stop_instance", "start_instance", "power_on_instance", "power_off_instance", "reboot_instance",
-    ])
+    @Test(
+        "A request for an instance that nobody knows fails with InstanceNotFound and leaves no row",
+        arguments: [
+            "stop_instance", "start_instance", "power_on_instance", "power_off_instance", "reboot_instance",
+        ])
     func notFound(_ method: String) async throws {
         let fixture = try ManagerFixture()
         try await fixture.run { try await fixture.perform($0, Requests.of(Requests.id, method, message: "m1")) }
@@ -179,12 +192,14 @@ struct OperationsTests {
         await fixture.close()
     }
 
-    @Test("A request whose arguments can't be right is refused, told and answered", arguments: [
-        #"{"method": "reboot_instance", "version": "2.0", "_msg_id": "m", "args": {"instance": {"uuid": "x"}}}"#,
-        #"{"method": "stop_instance", "version": "2.0", "_msg_id": "m", "args": {}}"#,
-        #"{"method": "stop_instance", "version": "2.0", "_msg_id": "m", "args": {"instance": []}}"#,
-        #"{"method": "run_instance", "version": "2.0", "_msg_id": "m", "args": {"instance": null}}"#,
-    ])
+    @Test(
+        "A request whose arguments can't be right is refused, told and answered",
+        arguments: [
+            #"{"method": "reboot_instance", "version": "2.0", "_msg_id": "m", "args": {"instance": {"uuid": "x"}}}"#,
+            #"{"method": "stop_instance", "version": "2.0", "_msg_id": "m", "args": {}}"#,
+            #"{"method": "stop_instance", "version": "2.0", "_msg_id": "m", "args": {"instance": []}}"#,
+            #"{"method": "run_instance", "version": "2.0", "_msg_id": "m", "args": {"instance": null}}"#,
+        ])
     func badArguments(_ text: String) async throws {
         let fixture = try ManagerFixture()
         let entry = try await fixture.run { manager in

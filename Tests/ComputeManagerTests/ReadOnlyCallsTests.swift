@@ -11,7 +11,9 @@ import WorkerStore
 struct ReadOnlyCallsTests {
     private let id = InstanceID(bits: Requests.instanceID)
 
-    private func message(_ fixture: ManagerFixture, _ body: [UInt8], reply: ReplyAddress? = .messageID("m1")) throws -> IncomingMessage {
+    private func message(_ fixture: ManagerFixture, _ body: [UInt8], reply: ReplyAddress? = .messageID("m1")) throws
+        -> IncomingMessage
+    {
         let request = try fixture.wire.decode(body)
         let summary = MessageSummary(form: .flat, method: request.method, version: request.version, reply: reply)
         return IncomingMessage(
@@ -35,19 +37,22 @@ struct ReadOnlyCallsTests {
         let fixture = try ManagerFixture()
         try await spawn(fixture)
         let golden = try GoldenSequence("f08-get_console_output-call-and-reply")
-        #expect(try await answer(fixture, golden.body()) == [
-            "result": "FAKE CONSOLE OUTPUT\nANOTHER\nLAST LINE", "failure": nil,
-        ])
+        #expect(
+            try await answer(fixture, golden.body()) == [
+                "result": "FAKE CONSOLE OUTPUT\nANOTHER\nLAST LINE", "failure": nil,
+            ])
         #expect(fixture.store.levels.unfinished == 0)
         #expect(try await fixture.outbox().isEmpty)
         await fixture.close()
     }
 
-    @Test("The length of the tail is null, a number or a numeric string, as nova reads it", arguments: [
-        (JSONValue.null, "FAKE CONSOLE OUTPUT\nANOTHER\nLAST LINE"), (1, "LAST LINE"), ("2", "ANOTHER\nLAST LINE"),
-        (" 1 ", "LAST LINE"), (0, ""), ("zero", ""), ("", ""), (99, "FAKE CONSOLE OUTPUT\nANOTHER\nLAST LINE"),
-        (-1, "ANOTHER\nLAST LINE"), (-3, ""), (.number(JSONNumber(1.9) ?? JSONNumber(1)), "LAST LINE"),
-    ])
+    @Test(
+        "The length of the tail is null, a number or a numeric string, as nova reads it",
+        arguments: [
+            (JSONValue.null, "FAKE CONSOLE OUTPUT\nANOTHER\nLAST LINE"), (1, "LAST LINE"), ("2", "ANOTHER\nLAST LINE"),
+            (" 1 ", "LAST LINE"), (0, ""), ("zero", ""), ("", ""), (99, "FAKE CONSOLE OUTPUT\nANOTHER\nLAST LINE"),
+            (-1, "ANOTHER\nLAST LINE"), (-3, ""), (.number(JSONNumber(1.9) ?? JSONNumber(1)), "LAST LINE"),
+        ])
     func tail(_ length: JSONValue, _ text: String) async throws {
         let fixture = try ManagerFixture()
         try await spawn(fixture)
@@ -56,18 +61,23 @@ struct ReadOnlyCallsTests {
         await fixture.close()
     }
 
-    @Test("What is not ASCII becomes a question mark, what is not UTF-8 too", arguments: [
-        ([UInt8]("größe".utf8), "gr??e"), ([0x61, 0xFF, 0x62], "a?b"), ([0xF0, 0x9F, 0x98, 0x80], "?"), ([], ""),
-        ([0x00, 0x1B, 0x5B], "\u{0}\u{1B}["),
-    ])
+    @Test(
+        "What is not ASCII becomes a question mark, what is not UTF-8 too",
+        arguments: [
+            ([UInt8]("größe".utf8), "gr??e"), ([0x61, 0xFF, 0x62], "a?b"), ([0xF0, 0x9F, 0x98, 0x80], "?"), ([], ""),
+            ([0x00, 0x1B, 0x5B], "\u{0}\u{1B}["),
+        ])
     func conversion(_ bytes: [UInt8], _ text: String) {
         #expect(GetConsoleOutput.text(of: bytes, tail: .all) == text)
     }
 
-    @Test("Lines are cut before bytes are read as text", arguments: [
-        ("a\nb\n", 1, ""), ("a\nb\n", 2, "b\n"), ("\n\n\n", 2, "\n"), ("one", 1, "one"), ("", 5, ""), ("a\nb\nc", -2, "c"),
-        ("a\nb\nc", -9, ""),
-    ])
+    @Test(
+        "Lines are cut before bytes are read as text",
+        arguments: [
+            ("a\nb\n", 1, ""), ("a\nb\n", 2, "b\n"), ("\n\n\n", 2, "\n"), ("one", 1, "one"), ("", 5, ""),
+            ("a\nb\nc", -2, "c"),
+            ("a\nb\nc", -9, ""),
+        ])
     func lines(_ text: String, _ count: Int, _ expected: String) {
         #expect(GetConsoleOutput.text(of: Array(text.utf8), tail: .lines(count)) == expected)
     }
@@ -80,12 +90,14 @@ struct ReadOnlyCallsTests {
         await fixture.close()
     }
 
-    @Test("A failed call is answered and told", arguments: [
-        (Requests.of(Requests.id, "get_console_output"), "instanceNotFound"),
-        (Requests.of(Requests.id, "get_console_output", ["tail_length": []]), "badArguments"),
-        (JSONWriter.bytes(["method": "get_console_output", "version": "2.0", "args": [:]]), "badArguments"),
-        (Requests.of(Requests.id, "get_console_output", ["surplus": 1]), "badArguments"),
-    ])
+    @Test(
+        "A failed call is answered and told",
+        arguments: [
+            (Requests.of(Requests.id, "get_console_output"), "instanceNotFound"),
+            (Requests.of(Requests.id, "get_console_output", ["tail_length": []]), "badArguments"),
+            (JSONWriter.bytes(["method": "get_console_output", "version": "2.0", "args": [:]]), "badArguments"),
+            (Requests.of(Requests.id, "get_console_output", ["surplus": 1]), "badArguments"),
+        ])
     func failure(_ body: [UInt8], _ kind: String) async throws {
         let fixture = try ManagerFixture()
         #expect(try await answer(fixture, body)["failure"] == .string(kind))

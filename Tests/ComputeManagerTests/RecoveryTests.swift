@@ -14,7 +14,8 @@ struct RecoveryTests {
     private static let pause = Duration.seconds(3600)
 
     /// Stops a manager while a driver call waits: the request stays unfinished, at its last checkpoint.
-    private func interrupt(_ fixture: ManagerFixture, at operation: DriverOperation, during body: [UInt8]) async throws {
+    private func interrupt(_ fixture: ManagerFixture, at operation: DriverOperation, during body: [UInt8]) async throws
+    {
         let call = fixture.driver.faults.calls(of: operation) + 1
         fixture.driver.faults.plan(.delay(Self.pause), for: operation, call: call)
         try await fixture.run { manager in
@@ -79,7 +80,10 @@ struct RecoveryTests {
         try await restart(fixture)
         #expect((try await fixture.driver.info(id).bootIdentity == boot) == hadEffect)
         #expect(try await fixture.instance(id)?.taskState == nil)
-        #expect(try await fixture.eventTypes().suffix(2) == ["compute.instance.reboot.start", "compute.instance.reboot.end"])
+        #expect(
+            try await fixture.eventTypes().suffix(2) == [
+                "compute.instance.reboot.start", "compute.instance.reboot.end",
+            ])
         await fixture.close()
     }
 
@@ -91,10 +95,11 @@ struct RecoveryTests {
         try await restart(fixture)
         #expect(try await fixture.instance(id) == nil)
         #expect(try await fixture.driver.instances().isEmpty)
-        #expect(try await fixture.eventTypes().suffix(4) == [
-            "compute.instance.delete.start", "compute.instance.shutdown.start", "compute.instance.shutdown.end",
-            "compute.instance.delete.end",
-        ])
+        #expect(
+            try await fixture.eventTypes().suffix(4) == [
+                "compute.instance.delete.start", "compute.instance.shutdown.start", "compute.instance.shutdown.end",
+                "compute.instance.delete.end",
+            ])
         await fixture.close()
     }
 

@@ -64,11 +64,13 @@ struct RunInstanceTests {
         await fixture.close()
     }
 
-    @Test("Without retry, or without a request spec, a failed build ends in ERROR and is told", arguments: [
-        JSONObject(), ["request_spec": ["image": [:]]], ["filter_properties": ["retry": ["num_attempts": 1]]],
-        ["request_spec": ["image": [:]], "filter_properties": ["retry": nil]],
-        ["request_spec": ["image": [:]], "filter_properties": ["retry": [:]]],
-    ])
+    @Test(
+        "Without retry, or without a request spec, a failed build ends in ERROR and is told",
+        arguments: [
+            JSONObject(), ["request_spec": ["image": [:]]], ["filter_properties": ["retry": ["num_attempts": 1]]],
+            ["request_spec": ["image": [:]], "filter_properties": ["retry": nil]],
+            ["request_spec": ["image": [:]], "filter_properties": ["retry": [:]]],
+        ])
     func endsInError(_ arguments: JSONObject) async throws {
         let fixture = try ManagerFixture()
         fixture.driver.faults.plan(.fail(Self.failure), for: .spawn)
@@ -151,7 +153,8 @@ struct RunInstanceTests {
         await fixture.close()
     }
 
-    @Test("An image larger than the root disk, or unacceptable, fails before any side effect", arguments: [true, false])
+    @Test(
+        "An image larger than the root disk, or unacceptable, fails before any side effect", arguments: [true, false])
     func image(_ isTooLarge: Bool) async throws {
         let fixture = try ManagerFixture()
         let path = fixture.directory + "/images/cirros"

@@ -49,7 +49,9 @@ struct WishesTests {
     @Test("There is a request for every wish that can be had")
     func complete() { #expect(Wish.all.map(\.argument) == SpawnArgument.allCases) }
 
-    @Test("A driver that can't honour a wish refuses the build by the wish's name, before any side effect", arguments: Wish.all)
+    @Test(
+        "A driver that can't honour a wish refuses the build by the wish's name, before any side effect",
+        arguments: Wish.all)
     func refused(_ wish: Wish) async throws {
         let fixture = try fixture()
         try await fixture.run(plain: true) { try await fixture.perform($0, wish.request) }

@@ -36,9 +36,10 @@ struct FakeDriverTests {
         #expect(info.memoryKiB == 512 * 1024)
         #expect(info.vcpus == 2)
         #expect(info.bootIdentity != nil)
-        #expect(try await driver.instances() == [
-            InstanceSummary(id: instance.id, name: "instance-00000001", powerState: .running)
-        ])
+        #expect(
+            try await driver.instances() == [
+                InstanceSummary(id: instance.id, name: "instance-00000001", powerState: .running)
+            ])
         let resources = try await driver.hostResources()
         #expect(resources.memoryUsedMiB == 512)
         #expect(resources.vcpusUsed == 2)
@@ -83,7 +84,8 @@ struct FakeDriverTests {
         #expect(await kind { try await driver.powerOff(instance) } == .instanceNotFound)
         #expect(await kind { try await driver.powerOn(instance) } == .instanceNotFound)
         #expect(await kind { _ = try await driver.consoleOutput(instance) } == .instanceNotFound)
-        #expect(await kind { try await driver.reboot(RebootRequest(instance: instance, type: .soft)) } == .instanceNotFound)
+        #expect(
+            await kind { try await driver.reboot(RebootRequest(instance: instance, type: .soft)) } == .instanceNotFound)
         try await driver.destroy(instance)
         try await spawn()
         try await driver.destroy(instance)

@@ -97,22 +97,27 @@ struct LocalImageDirectoryTests {
         #expect(!fault.message.contains(fixture.path))
     }
 
-    @Test("The format is mandatory, known, and never guessed", arguments: [
-        #"{}"#, #"{"disk_format": null}"#, #"{"disk_format": ""}"#, #"{"disk_format": 1}"#, #"{"disk_format": "vmdk"}"#,
-        #"[]"#, #"{"disk_format": "raw""#, #"{"disk_format": "raw", "min_disk": -1}"#,
-        #"{"disk_format": "raw", "id": "another"}"#, #"{"disk_format": "raw", "name": 5}"#,
-    ])
+    @Test(
+        "The format is mandatory, known, and never guessed",
+        arguments: [
+            #"{}"#, #"{"disk_format": null}"#, #"{"disk_format": ""}"#, #"{"disk_format": 1}"#,
+            #"{"disk_format": "vmdk"}"#,
+            #"[]"#, #"{"disk_format": "raw""#, #"{"disk_format": "raw", "min_disk": -1}"#,
+            #"{"disk_format": "raw", "id": "another"}"#, #"{"disk_format": "raw", "name": 5}"#,
+        ])
     func badMetadata(_ json: String) async throws {
         try fixture.put("disk", QCOW2Bytes().bytes)
         try fixture.put("disk.json", json)
         #expect(await fault("disk")?.kind == .imageUnacceptable)
     }
 
-    @Test("A file said to be raw that begins like another format is refused", arguments: [
-        [UInt8](QCOW2Bytes().bytes), Array("KDMV".utf8), Array("# Disk DescriptorFile\n".utf8), Array("COWD".utf8),
-        Array("QED\0".utf8), Array("vhdxfile".utf8), Array("conectix".utf8), [0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE],
-        [UInt8](repeating: 0, count: 0x40) + [0x7F, 0x10, 0xDA, 0xBE],
-    ])
+    @Test(
+        "A file said to be raw that begins like another format is refused",
+        arguments: [
+            [UInt8](QCOW2Bytes().bytes), Array("KDMV".utf8), Array("# Disk DescriptorFile\n".utf8), Array("COWD".utf8),
+            Array("QED\0".utf8), Array("vhdxfile".utf8), Array("conectix".utf8), [0x4C, 0x55, 0x4B, 0x53, 0xBA, 0xBE],
+            [UInt8](repeating: 0, count: 0x40) + [0x7F, 0x10, 0xDA, 0xBE],
+        ])
     func disguised(_ head: [UInt8]) async throws {
         try fixture.put("disk", head + [UInt8](repeating: 0, count: 1024))
         try fixture.put("disk.json", #"{"disk_format": "raw"}"#)
@@ -145,7 +150,9 @@ struct LocalImageDirectoryTests {
     @Test("A qcow2 that is encrypted, corrupt, implausible or of an unknown kind is refused")
     func unknown() async throws {
         #expect(try await refusal(QCOW2Bytes(cryptMethod: 2))?.contains("encrypted") == true)
-        #expect(try await refusal(QCOW2Bytes(extensions: [(0x0537_BE77, [UInt8](repeating: 0, count: 16))]))?.contains("encrypted") == true)
+        #expect(
+            try await refusal(QCOW2Bytes(extensions: [(0x0537_BE77, [UInt8](repeating: 0, count: 16))]))?.contains(
+                "encrypted") == true)
         #expect(try await refusal(QCOW2Bytes(version: 4))?.contains("version 4") == true)
         #expect(try await refusal(QCOW2Bytes(incompatibleFeatures: 1 << 40))?.contains("features") == true)
         #expect(try await refusal(QCOW2Bytes(incompatibleFeatures: 2))?.contains("corrupt") == true)

@@ -67,7 +67,8 @@ public struct DialectTable: RequestRouter {
                     .unsupportedVersion, "Specified RPC version, \(wanted), not supported by this endpoint.",
                     arguments: ["version": .string(wanted), "method": .string(method)]))
         }
-        guard let binding = byMethod[method], binding.since.minor <= wantedVersion.minor || binding.since.minor == 0 else {
+        guard let binding = byMethod[method], binding.since.minor <= wantedVersion.minor || binding.since.minor == 0
+        else {
             return .failure(Self.unknown(method))
         }
         return .success(binding)

@@ -50,7 +50,8 @@ public enum FolsomDialect {
     }
 
     @Sendable
-    private static func rebootInstance(_ reader: inout ArgumentReader) throws(ComputeFault) -> RebootInstance.Arguments {
+    private static func rebootInstance(_ reader: inout ArgumentReader) throws(ComputeFault) -> RebootInstance.Arguments
+    {
         let text = try reader.string("reboot_type") ?? RebootType.soft.rawValue
         guard let type = RebootType(rawValue: text) else {
             throw reader.fault("argument 'reboot_type' must be SOFT or HARD")
@@ -59,11 +60,13 @@ public enum FolsomDialect {
     }
 
     @Sendable
-    private static func consoleOutput(_ reader: inout ArgumentReader) throws(ComputeFault) -> GetConsoleOutput.Arguments {
+    private static func consoleOutput(_ reader: inout ArgumentReader) throws(ComputeFault) -> GetConsoleOutput.Arguments
+    {
         let tail: GetConsoleOutput.Tail
         switch reader.value("tail_length") {
         case nil: tail = .all
-        case .number(let number)?: tail = .lines(number.int ?? number.double.flatMap { Int(exactly: $0.rounded(.towardZero)) } ?? 0)
+        case .number(let number)?:
+            tail = .lines(number.int ?? number.double.flatMap { Int(exactly: $0.rounded(.towardZero)) } ?? 0)
         case .string(let text)?: tail = .lines(Int(text.trimmed) ?? 0)
         case let other?: throw reader.wrong("tail_length", "a whole number, a numeric string or null", other)
         }

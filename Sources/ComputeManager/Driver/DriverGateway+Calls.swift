@@ -39,14 +39,24 @@ extension DriverGateway {
         ) { try await driver.reboot(request) }
     }
 
-    func powerOff(_ instance: Instance) async throws {
-        guard let driver = driver as? any PoweringDriver else { throw driver.unsupported(.powerOff, instance: instance.id) }
-        try await call(.powerOff, on: instance.id) { try await driver.powerOff(instance) }
+    func powerOff(_ instance: Instance, interruptedBy token: InterruptionToken) async throws {
+        guard let driver = driver as? any PoweringDriver else {
+            throw driver.unsupported(.powerOff, instance: instance.id)
+        }
+        try await call(
+            .powerOff, on: instance.id, interruptedBy: token,
+            unblock: { if token.isInterrupted { await unblock(instance) } }
+        ) { try await driver.powerOff(instance) }
     }
 
-    func powerOn(_ instance: Instance) async throws {
-        guard let driver = driver as? any PoweringDriver else { throw driver.unsupported(.powerOn, instance: instance.id) }
-        try await call(.powerOn, on: instance.id) { try await driver.powerOn(instance) }
+    func powerOn(_ instance: Instance, interruptedBy token: InterruptionToken) async throws {
+        guard let driver = driver as? any PoweringDriver else {
+            throw driver.unsupported(.powerOn, instance: instance.id)
+        }
+        try await call(
+            .powerOn, on: instance.id, interruptedBy: token,
+            unblock: { if token.isInterrupted { await unblock(instance) } }
+        ) { try await driver.powerOn(instance) }
     }
 
     func consoleOutput(_ instance: Instance) async throws -> [UInt8] {

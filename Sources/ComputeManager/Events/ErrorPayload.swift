@@ -5,7 +5,9 @@ internal import ComputeModel
 /// What the notification of a failed method says: nova's keys without nova's leaks.
 enum ErrorPayload {
     /// - Parameter arguments: the keyword arguments of the RPC as they came; secrets in them are masked.
-    static func payload(of fault: ComputeFault, arguments: JSONObject, host: String, context: RequestContext) -> JSONValue {
+    static func payload(of fault: ComputeFault, arguments: JSONObject, host: String, context: RequestContext)
+        -> JSONValue
+    {
         var payload = SecretMask.masked(arguments)
         // Nova dumps its manager and the context here, the configuration with its passwords among them.
         payload["args"] = [

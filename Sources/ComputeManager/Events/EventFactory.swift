@@ -30,14 +30,17 @@ struct EventFactory: Sendable {
             old.vmState != new.vmState
             || updates.onStateChange == .vmAndTaskState && old.taskState != new.taskState
         let states = isStateChange ? (vmState: old.vmState, taskState: old.taskState) : nil
-        return make("compute.instance.update", .info, .object(payload.update(row, old: states, at: clock.now())), context)
+        return make(
+            "compute.instance.update", .info, .object(payload.update(row, old: states, at: clock.now())), context)
     }
 
     /// The event of a method that failed; named by the bare method, as nova does.
     func errorEvent(
         _ method: String, _ fault: ComputeFault, arguments: JSONObject, context: RequestContext
     ) -> Notification {
-        make(method, .error, ErrorPayload.payload(of: fault, arguments: arguments, host: host, context: context), context)
+        make(
+            method, .error, ErrorPayload.payload(of: fault, arguments: arguments, host: host, context: context), context
+        )
     }
 
     private func make(

@@ -17,28 +17,45 @@ struct InstancePayload: Sendable {
         let instance = row.instance
         func raw(_ key: String) -> JSONValue { instance.fields[key] ?? .null }
         let reference = instance.imageRef ?? ""
-        return [
-            "tenant_id": raw("project_id"), "user_id": raw("user_id"), "instance_id": .string(instance.id.description),
-            "display_name": raw("display_name"), "reservation_id": raw("reservation_id"),
-            "instance_type": JSONValue(instance.flavorName), "instance_type_id": raw("instance_type_id"),
-            "architecture": raw("architecture"), "memory_mb": JSONValue(instance.memoryMiB),
-            "disk_gb": JSONValue(instance.rootGiB + instance.ephemeralGiB), "vcpus": JSONValue(instance.vcpus),
-            "root_gb": JSONValue(instance.rootGiB), "ephemeral_gb": JSONValue(instance.ephemeralGiB),
-            "host": raw("host"), "availability_zone": raw("availability_zone"),
-            "created_at": date(instance.fields["created_at"]?.string), "deleted_at": date(instance.terminatedAt?.iso),
-            "launched_at": date(instance.launchedAt?.iso), "image_ref_url": .string("\(glanceURL)/images/\(reference)"),
-            "os_type": raw("os_type"), "kernel_id": .string(instance.kernelID ?? ""),
-            "ramdisk_id": .string(instance.ramdiskID ?? ""), "state": JSONValue(instance.vmState?.rawValue),
-            "state_description": .string(instance.taskState?.rawValue ?? ""), "access_ip_v4": raw("access_ip_v4"),
-            "access_ip_v6": raw("access_ip_v6"), "image_meta": row.details[Self.imageMetadataKey] ?? .object([:]),
-            "metadata": instance.fields["metadata"].flatMap { $0.isNull ? nil : $0 } ?? [],
-        ]
+        // The keys are known to be distinct; a build makes nine of these.
+        var payload = JSONObject(minimumCapacity: 34)
+        payload.append(newKey: "tenant_id", raw("project_id"))
+        payload.append(newKey: "user_id", raw("user_id"))
+        payload.append(newKey: "instance_id", .string(instance.id.description))
+        payload.append(newKey: "display_name", raw("display_name"))
+        payload.append(newKey: "reservation_id", raw("reservation_id"))
+        payload.append(newKey: "instance_type", JSONValue(instance.flavorName))
+        payload.append(newKey: "instance_type_id", raw("instance_type_id"))
+        payload.append(newKey: "architecture", raw("architecture"))
+        payload.append(newKey: "memory_mb", JSONValue(instance.memoryMiB))
+        payload.append(newKey: "disk_gb", JSONValue(instance.rootGiB + instance.ephemeralGiB))
+        payload.append(newKey: "vcpus", JSONValue(instance.vcpus))
+        payload.append(newKey: "root_gb", JSONValue(instance.rootGiB))
+        payload.append(newKey: "ephemeral_gb", JSONValue(instance.ephemeralGiB))
+        payload.append(newKey: "host", raw("host"))
+        payload.append(newKey: "availability_zone", raw("availability_zone"))
+        payload.append(newKey: "created_at", date(instance.fields["created_at"]?.string))
+        payload.append(newKey: "deleted_at", date(instance.terminatedAt?.iso))
+        payload.append(newKey: "launched_at", date(instance.launchedAt?.iso))
+        payload.append(newKey: "image_ref_url", .string("\(glanceURL)/images/\(reference)"))
+        payload.append(newKey: "os_type", raw("os_type"))
+        payload.append(newKey: "kernel_id", .string(instance.kernelID ?? ""))
+        payload.append(newKey: "ramdisk_id", .string(instance.ramdiskID ?? ""))
+        payload.append(newKey: "state", JSONValue(instance.vmState?.rawValue))
+        payload.append(newKey: "state_description", .string(instance.taskState?.rawValue ?? ""))
+        payload.append(newKey: "access_ip_v4", raw("access_ip_v4"))
+        payload.append(newKey: "access_ip_v6", raw("access_ip_v6"))
+        payload.append(newKey: "image_meta", row.details[Self.imageMetadataKey] ?? .object([:]))
+        payload.append(newKey: "metadata", instance.fields["metadata"].flatMap { $0.isNull ? nil : $0 } ?? [])
+        return payload
     }
 
     /// What `compute.instance.update` adds to the base.
     ///
     /// - Parameter old: the states before; nil where neither is one whose change is told.
-    func update(_ row: StoredInstance, old: (vmState: VMState?, taskState: TaskState?)?, at now: Timestamp) -> JSONObject {
+    func update(_ row: StoredInstance, old: (vmState: VMState?, taskState: TaskState?)?, at now: Timestamp)
+        -> JSONObject
+    {
         var payload = base(row)
         payload["old_state"] = JSONValue(old?.vmState?.rawValue)
         payload["state"] = JSONValue(row.instance.vmState?.rawValue)

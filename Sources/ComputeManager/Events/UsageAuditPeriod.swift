@@ -34,7 +34,8 @@ public struct UsageAuditPeriod: Sendable, Hashable {
         case .month:
             let boundary = Self.day(offset, ofMonth: month, year: year)
             if boundary <= moment { return boundary }
-            return month == 1 ? Self.day(offset, ofMonth: 12, year: year - 1) : Self.day(offset, ofMonth: month - 1, year: year)
+            return month == 1
+                ? Self.day(offset, ofMonth: 12, year: year - 1) : Self.day(offset, ofMonth: month - 1, year: year)
         case .year:
             let boundary = Timestamp(year: year, month: offset, day: 1)
             return boundary <= moment ? boundary : Timestamp(year: year - 1, month: offset, day: 1)
@@ -43,7 +44,8 @@ public struct UsageAuditPeriod: Sendable, Hashable {
 
     /// A day of a month, or the month's last day where the month is shorter.
     private static func day(_ day: Int, ofMonth month: Int, year: Int) -> Timestamp {
-        let next = month == 12 ? Timestamp(year: year + 1, month: 1, day: 1) : Timestamp(year: year, month: month + 1, day: 1)
+        let next =
+            month == 12 ? Timestamp(year: year + 1, month: 1, day: 1) : Timestamp(year: year, month: month + 1, day: 1)
         let last = next.advanced(bySeconds: -86_400).date.day
         return Timestamp(year: year, month: month, day: min(day, last))
     }

@@ -2,6 +2,7 @@
 
 internal import ComputeModel
 internal import Logging
+internal import Metrics
 internal import Synchronization
 internal import WorkerStore
 
@@ -108,6 +109,20 @@ final class Dispatcher: AcceptedWork {
         }
     }
 
+    private func count(_ entry: JournalEntry, _ outcome: JournalOutcome) {
+        Counter(
+            label: "compute_operations_total",
+            dimensions: [("operation", entry.operation), ("outcome", outcome.rawValue)]
+        ).increment()
+        services.logger.info(
+            "operation ended",
+            metadata: [
+                LogKey.method: .string(entry.method), LogKey.outcome: .string(outcome.rawValue),
+                LogKey.instance: .string(entry.instance?.description ?? "-"),
+                LogKey.request: .string(entry.requestID ?? "-"),
+            ])
+    }
+
     private func work(_ start: LaneTable.Start) async {
         let item = start.item
         let ending =
@@ -116,7 +131,9 @@ final class Dispatcher: AcceptedWork {
             : await engine.execute(item.entry, isResumed: item.isResumed, token: start.token)
         heartbeats.end(item.entry.reply)
         switch ending {
-        case .finished: state.withLock { $0.table.finished(start) }
+        case .finished(let outcome):
+            count(item.entry, outcome)
+            state.withLock { $0.table.finished(start) }
         case .left:
             // The lane stays shut: what comes after this one must not overtake it. The next start goes on here.
             state.withLock { $0.table.abandoned(start) }
@@ -141,7 +158,8 @@ final class Dispatcher: AcceptedWork {
             for entry in page { heartbeats.begin(entry.reply) }
         }
         if count > 0 {
-            services.logger.notice("unfinished requests are taken up again", metadata: ["count": .stringConvertible(count)])
+            services.logger.notice(
+                "unfinished requests are taken up again", metadata: ["count": .stringConvertible(count)])
         }
         state.withLock { state in
             guard case .loading(let early) = state.phase else { return }

@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// Says to a running operation that a later request takes its place; the operation reads it between its steps.
 ///
-/// A value and not a task's cancellation: what runs then undoes itself to the end, with calls that must not be cancelled.
+/// A value and not a task's cancellation: what runs then undoes itself to the end, with calls that are not cancelled.
 final class InterruptionToken: Sendable {
     private let flag = Atomic<Bool>(false)
     private let signals: AsyncStream<Void>

@@ -140,7 +140,9 @@ enum RunInstance: InstanceOperation {
             throw fault
         }
         run.markUndone()
-        guard fault.kind != .superseded, fault.kind != .instanceNotFound, let cast = build.castBack() else { throw fault }
+        guard fault.kind != .superseded, fault.kind != .instanceNotFound, let cast = build.castBack() else {
+            throw fault
+        }
         run.services.logger.warning(
             "build failed and goes back to the scheduler",
             metadata: [LogKey.instance: .string(row.id.description), LogKey.error: .string(fault.message)])

@@ -8,7 +8,8 @@ enum StopInstance: PowerOperation {
     static let name = OperationName(rawValue: "stop_instance")
     static let summary = "stops an instance and keeps it"
     static let change = PowerChange(
-        event: "power_off", call: .powerOff, finalState: .stopped, task: .stopping, expected: [.poweringOff, .stopping],
+        event: "power_off", call: .powerOff, finalState: .stopped, task: .stopping,
+        expected: [.poweringOff, .stopping],
         doneWhen: .shutdown)
     static let errorEvents = ["power_off_instance", "stop_instance"]
 }

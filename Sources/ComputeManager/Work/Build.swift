@@ -57,13 +57,14 @@ final class Build: Sendable {
         for wish in SpawnArgument.allCases where wishes.contains(wish) && !accepted.contains(wish) {
             guard run.services.configuration.ignorableSpawnArguments.contains(wish) else {
                 throw .invalid(
-                    "The \(run.driver.kind.name) driver can't honour '\(wish)'; ask for an instance without it, or have "
-                        + "the operator list it as ignorable.", instance: arguments.instance.id)
+                    "The \(run.driver.kind.name) driver can't honour '\(wish)'; ask for an instance without it, or "
+                        + "have the operator list it as ignorable.", instance: arguments.instance.id)
             }
             run.services.logger.warning(
                 "a wish of the build is ignored, as configured",
                 metadata: [
-                    LogKey.instance: .string(arguments.instance.id.description), LogKey.argument: .string(wish.rawValue),
+                    LogKey.instance: .string(arguments.instance.id.description),
+                    LogKey.argument: .string(wish.rawValue),
                 ])
         }
     }

@@ -60,7 +60,9 @@ extension MessageEncoder {
     func messages(of change: InstanceChange) -> [OutboxMessage] {
         let id = change.row.id
         let key = id.description
-        return change.notifications.flatMap { notification($0) }.map { OutboxMessage($0, orderingKey: key, instance: id) }
+        return change.notifications.flatMap { notification($0) }.map {
+            OutboxMessage($0, orderingKey: key, instance: id)
+        }
             + change.casts.map { OutboxMessage(cast($0), orderingKey: key, instance: id) }
     }
 

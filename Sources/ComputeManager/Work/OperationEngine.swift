@@ -94,7 +94,8 @@ struct OperationEngine: Sendable {
             ])
         let row = run.row ?? Operation.rowOfFailure(arguments, fault, services)
         var change = InstanceChange(
-            row: row ?? StoredInstance(instance: Operation.instance(of: arguments), updatedAt: services.events.clock.now()),
+            row: row
+                ?? StoredInstance(instance: Operation.instance(of: arguments), updatedAt: services.events.clock.now()),
             context: run.request.context, events: services.events)
         if row != nil { Operation.failed(fault, &change) }
         if run.isUndone { change.clean() }
@@ -125,7 +126,8 @@ struct OperationEngine: Sendable {
                 LogKey.method: .string(entry.method), LogKey.fault: .string(fault.kind.rawValue),
                 LogKey.error: .string(fault.message), LogKey.request: .string(entry.requestID ?? "-"),
             ])
-        let context = request?.context ?? .admin(requestID: entry.requestID ?? "req-\(services.identifiers.next().dashed)")
+        let context =
+            request?.context ?? .admin(requestID: entry.requestID ?? "req-\(services.identifiers.next().dashed)")
         let event = services.events.errorEvent(
             entry.method, fault, arguments: request?.arguments ?? JSONObject(), context: context)
         let key = entry.instance?.description ?? "entry:\(entry.id)"

@@ -109,7 +109,8 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
 
     private func current() throws(ComputeFault) -> StoredInstance {
         guard let row else {
-            throw ComputeFault(.internalError, "\(Operation.name) went on without having begun.", instance: entry.instance)
+            throw ComputeFault(
+                .internalError, "\(Operation.name) went on without having begun.", instance: entry.instance)
         }
         return row
     }
@@ -124,12 +125,15 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
         switch missing {
         case .believe, .renew: return StoredInstance(instance: arriving, updatedAt: now)
         case .adopt:
-            guard let info = try await driver.info(arriving.id) else { throw ComputeFault.instanceNotFound(arriving.id) }
+            guard let info = try await driver.info(arriving.id) else {
+                throw ComputeFault.instanceNotFound(arriving.id)
+            }
             services.logger.notice(
                 "adopted a guest that was here before the worker",
                 metadata: [LogKey.instance: .string(arriving.id.description)])
             return StoredInstance(
-                instance: arriving.adopted(by: services.configuration.host, powerState: info.powerState), updatedAt: now)
+                instance: arriving.adopted(by: services.configuration.host, powerState: info.powerState), updatedAt: now
+            )
         }
     }
 

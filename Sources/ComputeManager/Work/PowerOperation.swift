@@ -26,7 +26,8 @@ enum PowerStep: String, Codable, Sendable, Hashable {
 }
 
 /// An operation that switches a guest on or off.
-protocol PowerOperation: InstanceOperation where Arguments == InstanceArguments, Step == PowerStep, Output == JSONValue {
+protocol PowerOperation: InstanceOperation
+where Arguments == InstanceArguments, Step == PowerStep, Output == JSONValue {
     static var change: PowerChange { get }
 }
 
@@ -44,7 +45,8 @@ extension PowerOperation {
         let instance = arguments.instance
         var isDone = false
         if let step {
-            isDone = recovery(at: step) == .redoUnlessDone
+            isDone =
+                recovery(at: step) == .redoUnlessDone
                 ? try await run.driver.powerState(instance.id) == change.doneWhen : false
         } else {
             try await run.begin(
@@ -56,7 +58,10 @@ extension PowerOperation {
         let known = run.row?.instance ?? instance
         if !isDone {
             try run.checkInterruption()
-            try await change.call == .powerOn ? run.driver.powerOn(known) : run.driver.powerOff(known)
+            try await change.call == .powerOn
+                ? run.driver.powerOn(known, interruptedBy: run.token)
+                : run.driver.powerOff(known, interruptedBy: run.token)
+            try run.checkInterruption()
         }
         let power = try await run.driver.powerState(instance.id)
         return try await run.finish(.null) { commit throws(ComputeFault) in

@@ -7,7 +7,9 @@ import Synchronization
 /// The wire room as the manager's tests need it: flat JSON both ways, nothing of envelopes.
 struct FlatWire: MessageEncoder, RequestDecoder {
     func decode(_ body: [UInt8]) throws(MalformedMessage) -> RPCRequest {
-        guard let object = (try? JSONParser.parse(body))?.object else { throw MalformedMessage(.notJSON, "not an object") }
+        guard let object = (try? JSONParser.parse(body))?.object else {
+            throw MalformedMessage(.notJSON, "not an object")
+        }
         var context = JSONObject()
         for member in object.members where member.key.hasPrefix("_context_") {
             context[String(member.key.dropFirst(9))] = member.value

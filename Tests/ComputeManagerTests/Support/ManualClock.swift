@@ -67,7 +67,9 @@ final class ManualClock: Clock {
     func sleeper(for duration: Duration) async {
         await withCheckedContinuation { continuation in
             let isThere = state.withLock { state in
-                if state.sleepers.values.contains(where: { $0.deadline.offset - state.now.offset == duration }) { return true }
+                if state.sleepers.values.contains(where: { $0.deadline.offset - state.now.offset == duration }) {
+                    return true
+                }
                 state.watchers.append((duration, continuation))
                 return false
             }

@@ -50,7 +50,8 @@ enum Requests {
         [
             "request_spec": ["instance_uuids": [.string(id), "another"], "image": ["name": "cirros"]],
             "filter_properties": ["retry": ["num_attempts": 1, "hosts": ["compute1"]], "limits": [:]],
-            "requested_networks": nil, "injected_files": nil, "admin_password": "PASSWORD-CANARY", "is_first_time": true,
+            "requested_networks": nil, "injected_files": nil, "admin_password": "PASSWORD-CANARY",
+            "is_first_time": true,
         ]
     }
 }
