@@ -44,6 +44,8 @@ def run_instance_arguments(uuid, image_id=None, name=None, **instance_fields):
     instance, spec = arguments["instance"], arguments["request_spec"]
     properties = spec["instance_properties"]
     arguments["filter_properties"].pop("request_spec", None)
+    number = int(uuid[:7], 16) if all(c in "0123456789abcdef" for c in uuid[:7]) else instance["id"]
+    instance.update(id=number, name="instance-%08x" % number)  # a hypervisor has each name once
     if image_id is not None:
         spec["image"].update(id=image_id, name=image_id, disk_format="qcow2", container_format="bare", properties={})
         for row in (instance, properties):

@@ -60,7 +60,7 @@ final class Bench: Sendable {
 
     private func tellLogs(of error: any Error) {
         for worker in workers.withLock({ $0 }) {
-            Issue.record("after \(error), the log of \(worker.settings.host):\n\(worker.log.text(last: 40))")
+            Issue.record("after \(error), the log of \(worker.settings.host):\n\(worker.log.lines.filter { !$0.contains(" DEBUG ") }.suffix(40).joined(separator: "\n"))")
         }
     }
 
