@@ -52,6 +52,7 @@ struct RunInstanceTests {
         let body = try JSONParser.parse(cast.body)
         #expect(body["method"] == "run_instance")
         #expect(body["version"] == "2.0")
+        #expect(body["form"] == "flat")
         #expect(body["args"]?["request_spec"]?["instance_uuids"] == [.string(Requests.id)])
         #expect(body["args"]?["filter_properties"] == Requests.retry["filter_properties"])
         #expect(body["args"]?["injected_files"] == [])

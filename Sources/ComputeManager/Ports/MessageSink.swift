@@ -59,6 +59,8 @@ public struct WireMessage: Sendable, Hashable {
 
 /// A cast to another service.
 public struct OutgoingCast: Sendable {
+    /// The form that the other service reads: the one in which its own request came (Folsom's drop an envelope).
+    public let form: WireForm
     public let topic: String
     public let method: String
     public let version: String
@@ -68,9 +70,10 @@ public struct OutgoingCast: Sendable {
     public let uniqueID: UniqueBits
 
     public init(
-        topic: String, method: String, version: String, arguments: JSONObject, context: RequestContext,
+        form: WireForm, topic: String, method: String, version: String, arguments: JSONObject, context: RequestContext,
         uniqueID: UniqueBits
     ) {
+        self.form = form
         self.topic = topic
         self.method = method
         self.version = version

@@ -48,7 +48,7 @@ struct FlatWire: MessageEncoder, RequestDecoder {
             .cast, cast.topic,
             [
                 "method": .string(cast.method), "version": .string(cast.version), "args": .object(cast.arguments),
-                "context": .object(cast.context.fields),
+                "context": .object(cast.context.fields), "form": .string(cast.form.rawValue),
             ])
     }
 
