@@ -37,17 +37,14 @@ bh() {
 base=docker.io/library/debian:bookworm-slim
 builder=localhost/swift-builder:installed
 
-# Certificates that this machine trusts, and git repositories that it reads from a local mirror, serve the build too.
+# Git repositories that this machine reads from a local mirror serve the build too.
 mounts=()
-if [ -s /etc/ssl/certs/ca-certificates.crt ]; then
-    mounts+=(--volume /etc/ssl/certs/ca-certificates.crt:/etc/ssl/certs/ca-certificates.crt:ro)
-fi
 while read -r key _; do
     mirror=${key#url.}
     mirror=${mirror%.insteadof}
     if [ -d "$mirror" ]; then mounts+=(--volume "$mirror:$mirror:ro"); fi
-done < <(git config --get-regexp '^url\..*\.insteadof$' | awk '!seen[$1]++')
-if [ "${#mounts[@]}" -gt 1 ] && [ -e /etc/gitconfig ]; then mounts+=(--volume /etc/gitconfig:/etc/gitconfig:ro); fi
+done < <(git config --system --get-regexp '^url\..*\.insteadof$' | awk '!seen[$1]++')
+if [ "${#mounts[@]}" -gt 0 ]; then mounts+=(--volume /etc/gitconfig:/etc/gitconfig:ro); fi
 
 if ! bh inspect --type image "$base" >/dev/null 2>&1; then
     step "the base: Debian 12 by debootstrap"
@@ -89,6 +86,10 @@ if ! bh inspect --type image "$builder" >/dev/null 2>&1; then
     mkdir -p "$where/opt/swift"
     tar -C "$toolchain/.." --exclude='*lldb*' --exclude='*sourcekit*' --exclude='*SourceKit*' --exclude='*.doc*' \
         --exclude='share/doc' -cf - "$(basename "$toolchain")" | tar -C "$where/opt/swift" -xf -
+    # The certificates that this machine trusts, for the packages that the build fetches.
+    if [ -s /etc/ssl/certs/ca-certificates.crt ]; then
+        cp /etc/ssl/certs/ca-certificates.crt "$where/etc/ssl/certs/ca-certificates.crt"
+    fi
     bh umount "$container" >/dev/null
     bh config --env PATH=/opt/swift/$(basename "$toolchain")/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         "$container"
