@@ -37,26 +37,32 @@ final class DeadlineWatch: @unchecked Sendable {
     /// Takes an action back; one that has begun runs to its end.
     func cancel(_ token: Token) {
         lock.lock()
-        pending.removeAll { $0.id == token.id }
+        // Let go of only when the lock is free: what an action holds may come here again as it ends.
+        let action = pending.firstIndex { $0.id == token.id }.map { pending.remove(at: $0).action }
         lock.unlock()
+        withExtendedLifetime(action) {}
     }
 
     private func watch() -> Never {
+        while true { nextDue()() }
+    }
+
+    /// Sleeps until an action is due, and takes it out.
+    private func nextDue() -> @Sendable () -> Void {
         lock.lock()
+        defer { lock.unlock() }
         while true {
-            guard let next = pending.first else {
+            // The time alone is copied: an action held here would be let go of with the lock held.
+            guard let due = pending.first?.due else {
                 lock.wait()
                 continue
             }
-            let remaining = next.due - ContinuousClock.now
+            let remaining = due - ContinuousClock.now
             guard remaining <= .zero else {
                 lock.wait(atMost: remaining)
                 continue
             }
-            pending.removeFirst()
-            lock.unlock()
-            next.action()
-            lock.lock()
+            return pending.removeFirst().action
         }
     }
 }

@@ -110,34 +110,43 @@ final class LaneCore: @unchecked Sendable {
     }
 
     private func work() {
-        lock.lock()
-        while true {
-            while queue.isEmpty {
-                if stopped {
-                    threads -= 1
-                    lock.unlock()
-                    return
-                }
-                idle += 1
-                lock.wait()
-                idle -= 1
-            }
-            let job = queue.removeFirst()
-            job.phase = .running
-            running += 1
-            lock.unlock()
+        while let job = nextJob() {
             job.perform()
-            lock.lock()
-            if let deadline = job.deadline { DeadlineWatch.shared.cancel(deadline) }
-            let wasLost = job.phase == .overdue
-            job.phase = .finished
-            if wasLost { lost -= 1 } else { running -= 1 }
-            // A lost thread that comes back while its replacement lives is one too many.
-            if wasLost, threads > nominal + min(lost, spare) {
-                threads -= 1
-                lock.unlock()
-                return
-            }
+            if isSuperfluous(after: job) { return }
+            // The job, and whatever its call held, is let go of here: with the lock free, because what goes with it may
+            // be a connection, whose closing is a job for this lane.
         }
+    }
+
+    /// Sleeps until there is a job; nil for a thread that may end.
+    private func nextJob() -> LaneJob? {
+        lock.lock()
+        defer { lock.unlock() }
+        while queue.isEmpty {
+            if stopped {
+                threads -= 1
+                return nil
+            }
+            idle += 1
+            lock.wait()
+            idle -= 1
+        }
+        let job = queue.removeFirst()
+        job.phase = .running
+        running += 1
+        return job
+    }
+
+    /// Notes the end of a call. A lost thread that comes back while its replacement lives is one too many.
+    private func isSuperfluous(after job: LaneJob) -> Bool {
+        lock.lock()
+        defer { lock.unlock() }
+        if let deadline = job.deadline { DeadlineWatch.shared.cancel(deadline) }
+        let wasLost = job.phase == .overdue
+        job.phase = .finished
+        if wasLost { lost -= 1 } else { running -= 1 }
+        guard wasLost, threads > nominal + min(lost, spare) else { return false }
+        threads -= 1
+        return true
     }
 }
