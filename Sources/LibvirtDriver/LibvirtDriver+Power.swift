@@ -20,7 +20,12 @@ extension LibvirtDriver: PoweringDriver {
         switch state {
         case .running, .blocked: return
         case .paused:
-            try await host.withConnection(for: instance.id) { _ throws(LibvirtError) in try await domain.resume() }
+            try await host.withConnection(for: instance.id) { _ throws(LibvirtError) in
+                do throws(LibvirtError) { try await domain.resume() } catch {
+                    // A guest that is just being started, as by a worker that has died, looks paused until it runs.
+                    guard error.code == .operationInvalid, try await domain.state() == .running else { throw error }
+                }
+            }
         case .shutoff, .crashed, .noState: try await bringUp(domain, instance.id)
         case .shutdown, .pmSuspended:
             // On its way out, or asleep by its own doing: only a fresh start is certain to end in running.

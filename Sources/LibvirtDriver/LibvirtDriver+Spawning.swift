@@ -81,7 +81,12 @@ extension LibvirtDriver {
         let state: DomainState
         do {
             state = try await host.withConnection(for: instance) { _ throws(LibvirtError) in
-                try await domain.create()
+                do throws(LibvirtError) { try await domain.create() } catch {
+                    // A start that was under way already, as by a worker that has died, came first.
+                    guard error.code == .operationInvalid, try await domain.state() == .running else { throw error }
+                    started.cancel()
+                    return .running
+                }
                 _ = try await started.event(within: configuration.startWait)
                 return try await domain.state()
             }
