@@ -69,7 +69,8 @@ until_true() { # SECONDS COMMAND...
     done
 }
 
-gone() { ! kill -0 "$1" 2>/dev/null; }
+# A process that has ended but that nobody has reaped yet is gone.
+gone() { ! grep -q '^State:[[:space:]]*[^ZX]' "/proc/$1/status" 2>/dev/null; }
 
 end_process() { # PID SIGNAL
     kill "-$2" "$1" 2>/dev/null || return 0
@@ -198,6 +199,7 @@ start() {
         cat "$D/log/virtlogd.out" >&2 || true
         fail "virtlogd did not open $log_socket within 20 s"
     }
+    readlink "/proc/$(running "$virtlogd_pid" virtlogd)/ns/mnt" >"$D/namespace"
     start_libvirtd
     if [ -n "$owner" ]; then
         # Waits without a child process, so that nothing is left to reap when the watcher itself is ended.
@@ -209,25 +211,41 @@ start() {
     echo "$uri"
 }
 
-stop() {
-    local pid file name space=
-    if pid=$(running "$virtlogd_pid" virtlogd); then space=$(readlink "/proc/$pid/ns/mnt"); fi
-    if running "$libvirtd_pid" libvirtd >/dev/null; then
-        for name in $(timeout 20 virsh -q -c "$uri" list --all --uuid 2>/dev/null || true); do
-            timeout 20 virsh -q -c "$uri" destroy "$name" >/dev/null 2>&1 || true
-            timeout 20 virsh -q -c "$uri" undefine --managed-save --nvram --snapshots-metadata "$name" \
-                >/dev/null 2>&1 || true
+# Everything that runs for this directory: what lives in its mount namespace, or, without one, what its pid files name.
+processes() { # NAMESPACE
+    local file pid
+    if [ -n "$privileged" ]; then
+        [ -n "$1" ] || return 0
+        # "mnt:[4026531841]", where ? stands for the brackets, which a pattern would read as a set.
+        find /proc/[0-9]*/ns/mnt -maxdepth 0 -lname "mnt:?${1//[^0-9]/}?" 2>/dev/null | cut -d / -f 3 || true
+    else
+        for file in "$pids"/*.pid; do
+            pid=$(cat "$file" 2>/dev/null) || continue
+            case $(cat "/proc/$pid/comm" 2>/dev/null) in qemu*) echo "$pid" ;; esac
         done
+        running "$virtlogd_pid" virtlogd || true
+        running "$libvirtd_pid" libvirtd || true
     fi
-    if pid=$(running "$libvirtd_pid" libvirtd); then end_process "$pid" TERM; fi
-    # Guests that a killed libvirtd left behind.
-    for file in "$pids"/*.pid; do
-        pid=$(cat "$file" 2>/dev/null) || continue
-        case $(cat "/proc/$pid/comm" 2>/dev/null) in qemu*) ;; *) continue ;; esac
-        [ -z "$privileged" ] || { [ -n "$space" ] && [ "$(readlink "/proc/$pid/ns/mnt")" = "$space" ]; } || continue
-        end_process "$pid" TERM
+}
+
+# Nothing here is worth an orderly end: the guests, their definitions and the daemons' state are all thrown away.
+stop() {
+    local pid space=''
+    if pid=$(running "$virtlogd_pid" virtlogd); then space=$(readlink "/proc/$pid/ns/mnt"); fi
+    # A crash may have left a guest without its virtlogd.
+    if [ -z "$space" ] && [ -s "$D/namespace" ]; then space=$(cat "$D/namespace"); fi
+    if [ "$space" = "$(readlink /proc/self/ns/mnt)" ]; then space=; fi
+    # First the one who starts others; all of them are killed before any is waited for, as each may take a second.
+    if pid=$(running "$libvirtd_pid" libvirtd); then kill -KILL "$pid" 2>/dev/null || true; fi
+    # A guest that was being started when libvirtd ended may show late, so until there is none.
+    local end=$((SECONDS + 20)) left
+    while left=$(processes "$space") && [ -n "$left" ]; do
+        [ $SECONDS -lt $end ] || fail "these processes of $D do not end:" $left
+        for pid in $left; do kill -KILL "$pid" 2>/dev/null || true; done
+        for pid in $left; do until_true 10 gone "$pid" || true; done
     done
-    if pid=$(running "$virtlogd_pid" virtlogd); then end_process "$pid" TERM; fi
+    rm -rf "$D/etc/qemu" "$D/run" "$D/lib" "$D/xdg-run" "$D/xdg-data" "$D/xdg-cache" "$D/namespace"
+    rm -f "$libvirtd_pid" "$virtlogd_pid"
     if [ -s "$D/watch.pid" ]; then
         pid=$(cat "$D/watch.pid")
         rm -f "$D/watch.pid"
