@@ -8,7 +8,6 @@ internal import OsloMessaging
 struct WireMessageEncoder: MessageEncoder {
     let notifications: NotificationEncoder
     let replies: ReplyEncoder
-    let requests: RequestEncoder
     let controlExchange: String
     /// The queue of this host's dead letters.
     let deadLetterQueue: String
@@ -30,7 +29,7 @@ struct WireMessageEncoder: MessageEncoder {
     }
 
     func cast(_ cast: OutgoingCast) -> WireMessage {
-        let body = requests.encode(
+        let body = RequestEncoder(form: cast.form).encode(
             method: cast.method, version: cast.version, arguments: cast.arguments, context: cast.context,
             uniqueID: cast.uniqueID)
         // Mandatory: a cast that reaches no queue would otherwise be lost without a word.

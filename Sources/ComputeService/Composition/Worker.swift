@@ -75,8 +75,7 @@ final class Worker: Service {
         let encoder = WireMessageEncoder(
             notifications: NotificationEncoder(
                 exchange: messaging.controlExchange, topics: notifications.topics, forms: notifications.forms),
-            replies: ReplyEncoder(), requests: RequestEncoder(form: .enveloped),
-            controlExchange: messaging.controlExchange,
+            replies: ReplyEncoder(), controlExchange: messaging.controlExchange,
             deadLetterQueue: RPCTopology.deadLetterQueue(messaging.topic, server: configuration.host))
         let sink = BrokerSink(requests: publisher, notifications: notifier)
         manager = ComputeManager(
