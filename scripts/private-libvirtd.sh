@@ -3,7 +3,7 @@
 #
 # A libvirtd (and its virtlogd) of our own, beside whatever the host runs.
 #
-#   private-libvirtd.sh start DIR [--owner PID] [--cache DIR]
+#   private-libvirtd.sh start DIR [--owner PID] [--cache DIR] [--temporary]
 #                                             starts both, waits until they answer, prints the connection URI
 #   private-libvirtd.sh stop DIR                  removes its domains, ends its processes; DIR stays for its logs
 #   private-libvirtd.sh restart DIR               ends and starts libvirtd alone: its guests go on running
@@ -28,10 +28,12 @@ mkdir -p "$2"
 D=$(cd "$2" && pwd -P)
 shift 2
 owner=
+temporary=
 cache=$D/cache
 while [ $# -gt 0 ]; do
     case $1 in
     --owner) owner=${2:?--owner wants a process id}; shift 2 ;;
+    --temporary) temporary=1; shift ;;
     --cache) mkdir -p "${2:?--cache wants a directory}"; cache=$(cd "$2" && pwd -P); shift 2 ;;
     *) usage ;;
     esac
@@ -79,6 +81,7 @@ end_process() { # PID SIGNAL
 
 configure() {
     mkdir -p "$D/etc" "$D/log" "$D/drivers"
+    if [ -n "$temporary" ]; then : >"$D/temporary"; fi
     chmod 0700 "$D"
     # Only the hypervisor driver: no networks, firewall chains or storage pools are set up on the host.
     local module
@@ -253,6 +256,7 @@ stop() {
             kill -TERM "$pid" 2>/dev/null || true
         fi
     fi
+    if [ -e "$D/temporary" ]; then rm -rf "$D"; fi
 }
 
 # Everything that changes the daemons of one directory runs alone.

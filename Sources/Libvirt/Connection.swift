@@ -25,7 +25,8 @@ public final class Connection: Sendable {
         _ configuration: ConnectionConfiguration, lanes: CallLanes
     ) async throws(LibvirtError) -> Connection {
         let closing = Closing()
-        let handle = try await lanes.run("virConnectOpenAuth", on: .long) { () throws(LibvirtError) in
+        let handle = try await lanes.long.run("virConnectOpenAuth", within: configuration.openDeadline) {
+            () throws(LibvirtError) in
             try openHandle(configuration, lane: lanes.short, closing: closing)
         }
         return Connection(handle: handle, lanes: lanes, closing: closing)

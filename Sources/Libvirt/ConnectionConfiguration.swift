@@ -17,15 +17,19 @@ public struct ConnectionConfiguration: Sendable {
     /// How often a silent peer is asked whether it lives, and how many answers may be missing before the connection
     /// counts as lost. Nil for no such questions.
     public var keepAlive: (interval: Duration, count: Int)?
+    /// How long the opening may take.
+    public var openDeadline: Duration
 
     public init(
         uri: String?, access: Access = .readWrite,
         credentials: @escaping @Sendable (CredentialRequest) -> String? = { _ in nil },
-        keepAlive: (interval: Duration, count: Int)? = (.seconds(5), 3)
+        keepAlive: (interval: Duration, count: Int)? = (.seconds(5), 3),
+        openDeadline: Duration = .seconds(30)
     ) {
         self.uri = uri
         self.access = access
         self.credentials = credentials
         self.keepAlive = keepAlive
+        self.openDeadline = openDeadline
     }
 }

@@ -21,6 +21,8 @@ public struct LibvirtDriverConfiguration: Sendable {
     public var startWait: Duration
     /// How long the undoing of a failed build waits for a libvirt that is away.
     public var undoWait: Duration
+    /// How long an attempt to connect may take.
+    public var openDeadline: Duration
     /// How long a short call to libvirt may take, and a long one (opening, starting a guest).
     public var callDeadline: Duration
     public var longCallDeadline: Duration
@@ -33,8 +35,8 @@ public struct LibvirtDriverConfiguration: Sendable {
         uri: String = "qemu:///system", isReadOnly: Bool = false, userName: String? = nil,
         password: Secret<String>? = nil, virtType: VirtType? = nil, instancesPath: String,
         softRebootWait: Duration = .seconds(120), startWait: Duration = .seconds(60),
-        undoWait: Duration = .seconds(30), callDeadline: Duration = .seconds(60),
-        longCallDeadline: Duration = .seconds(300), imageToolDeadline: Duration = .seconds(120),
+        undoWait: Duration = .seconds(30), openDeadline: Duration = .seconds(10),
+        callDeadline: Duration = .seconds(60), longCallDeadline: Duration = .seconds(300), imageToolDeadline: Duration = .seconds(120),
         imageToolCPUSeconds: Int = 30, imageToolMemory: Int = 1 << 30
     ) {
         self.uri = uri
@@ -46,6 +48,7 @@ public struct LibvirtDriverConfiguration: Sendable {
         self.softRebootWait = softRebootWait
         self.startWait = startWait
         self.undoWait = undoWait
+        self.openDeadline = openDeadline
         self.callDeadline = callDeadline
         self.longCallDeadline = longCallDeadline
         self.imageToolDeadline = imageToolDeadline

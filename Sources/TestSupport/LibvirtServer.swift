@@ -38,6 +38,7 @@ public final class LibvirtServer: Sendable {
         let directory = try shortDirectory()
         let output = try await run([
             "start", directory.path, "--owner", "\(ProcessInfo.processInfo.processIdentifier)", "--cache", cache.path,
+            "--temporary",
         ])
         guard let uri = output.split(separator: "\n").last.map(String.init), uri.contains("socket=") else {
             throw ServerFailure(description: "private-libvirtd.sh printed no URI: \(output)")
@@ -46,16 +47,26 @@ public final class LibvirtServer: Sendable {
     }
 
     /// Ends the server and its guests and removes its directory.
-    public func stop() async throws {
-        try await control("stop")
-        try FileManager.default.removeItem(at: directory)
-    }
+    public func stop() async throws { try await control("stop") }
 
     /// Ends libvirtd in good order and starts it again; the guests go on.
     public func restart() async throws { try await control("restart") }
 
     /// Ends libvirtd as a crash would; the guests go on.
     public func kill() async throws { try await control("kill") }
+
+    /// Halts libvirtd where it stands, as a hang would; ``thaw()`` lets it go on.
+    public func freeze() throws { try signal(SIGSTOP) }
+
+    /// Lets a halted libvirtd go on.
+    public func thaw() throws { try signal(SIGCONT) }
+
+    private func signal(_ number: Int32) throws {
+        let text = try String(contentsOf: directory.appending(path: "libvirtd.pid"), encoding: .utf8)
+        guard let process = pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)),
+            Foundation.kill(process, number) == 0
+        else { throw ServerFailure(description: "the libvirtd of \(directory.path) can't be signalled") }
+    }
 
     /// Starts libvirtd again after ``kill()``.
     public func resume() async throws { try await control("resume") }

@@ -184,6 +184,62 @@ struct AbsenceTests {
         }
     }
 
+    @Test("answers in time while libvirtd hangs, and goes on when it does")
+    func hang() async throws {
+        try await LibvirtServer.withServer { server async throws in
+            var configuration = Guests.configuration(server)
+            configuration.callDeadline = .seconds(1)
+            try await Guests.withDriver(configuration) { driver async throws in
+                let instance = try Guests.newInstance()
+                try await driver.spawn(Guests.request(instance, server))
+                try server.freeze()
+                let began = ContinuousClock.now
+                await withTaskGroup(of: Void.self) { group in
+                    for _ in 0..<20 {
+                        group.addTask {
+                            await #expect { try await driver.info(instance.id) } throws: {
+                                guard let fault = $0 as? ComputeFault else { return false }
+                                return fault.kind == .timeout && fault.isRetriable
+                            }
+                        }
+                    }
+                }
+                #expect(ContinuousClock.now - began < .seconds(15))
+                try server.thaw()
+                #expect(try await eventually { (try? await driver.info(instance.id).powerState) == .running })
+            }
+        }
+    }
+
+    @Test("takes back a build in which libvirtd was lost, once it is there again")
+    func lostDuringBuild() async throws {
+        try await LibvirtServer.withServer { server async throws in
+            var configuration = Guests.configuration(server)
+            configuration.undoWait = .seconds(60)
+            try await Guests.withDriver(configuration) { driver async throws in
+                let instance = try Guests.newInstance()
+                let request = try await Guests.request(instance, server)
+                let instances = server.directory.appending(path: "instances")
+                async let build: Void = driver.spawn(request)
+                #expect(
+                    try await eventually {
+                        FileManager.default.fileExists(atPath: instances.appending(path: "\(instance.id)").path)
+                    })
+                try await server.kill()
+                try await server.resume()
+                do {
+                    try await build
+                    // It was faster than the kill; what is left then is a guest, not a ruin.
+                    #expect(try await driver.info(instance.id).powerState == .running)
+                } catch let fault as ComputeFault {
+                    #expect(fault.isRetriable)
+                    #expect(try await server.virsh("list", "--all", "--name") == "")
+                    #expect(try FileManager.default.contentsOfDirectory(atPath: instances.path) == [])
+                }
+            }
+        }
+    }
+
     @Test("is no error at the start: the driver says so and connects when libvirtd is there")
     func absentAtStart() async throws {
         try await LibvirtServer.withServer { server async throws in

@@ -15,6 +15,8 @@ final class LibvirtHost: Sendable {
     let files = FileLane()
     let logger: Logger
     private let arrivals: Arrivals
+    /// Who runs QEMU, as the connection told that is named.
+    private let hypervisorUser = Mutex<(connection: ObjectIdentifier, id: UInt32?)?>(nil)
 
     init(_ configuration: LibvirtDriverConfiguration, logger: Logger) {
         self.logger = logger
@@ -29,14 +31,14 @@ final class LibvirtHost: Sendable {
         let password = configuration.password
         supervisor = ConnectionSupervisor(
             configuration: ConnectionConfiguration(
-                uri: configuration.uri, access: configuration.isReadOnly ? .readOnly : .readWrite
-            ) { request in
-                switch request.kind {
-                case .userName, .authenticationName: userName
-                case .passphrase, .hiddenPrompt: password?.reveal()
-                default: nil
-                }
-            }, lanes: lanes
+                uri: configuration.uri, access: configuration.isReadOnly ? .readOnly : .readWrite,
+                credentials: { request in
+                    switch request.kind {
+                    case .userName, .authenticationName: userName
+                    case .passphrase, .hiddenPrompt: password?.reveal()
+                    default: nil
+                    }
+                }, openDeadline: configuration.openDeadline), lanes: lanes
         ) { event in
             switch event {
             case .connected:
@@ -91,9 +93,21 @@ final class LibvirtHost: Sendable {
         }
     }
 
-    /// Who runs QEMU, from libvirt's own account; nil where it does not say.
+    /// Who runs QEMU, from libvirt's own account, asked once for a connection; nil where it does not say.
     func hypervisorUserID() async throws -> UInt32? {
-        let text = try await withConnection { connection throws(LibvirtError) in try await connection.capabilities() }
+        let known = hypervisorUser.withLock { $0 }
+        let (identity, text) = try await withConnection {
+            connection throws(LibvirtError) -> (ObjectIdentifier, String?) in
+            let identity = ObjectIdentifier(connection)
+            return (identity, known?.connection == identity ? nil : try await connection.capabilities())
+        }
+        guard let text else { return known?.id }
+        let id = Self.userID(capabilities: text)
+        hypervisorUser.withLock { $0 = (identity, id) }
+        return id
+    }
+
+    static func userID(capabilities text: String) -> UInt32? {
         guard let capabilities = try? XMLElement(parsing: text) else { return nil }
         let model = capabilities.all("host/secmodel").first { $0.first("model")?.text == "dac" }
         // "+64055:+64055": user and group.
