@@ -108,4 +108,5 @@ bh run --isolation chroot "$container" -- /usr/bin/compute-worker config show --
     grep -E 'compute_driver|amqp_durable_queues'
 bh run --isolation chroot "$container" -- sh -c 'echo "runs as $(id)"; test "$(id -u)" -ne 0'
 where=$(bh mount "$container")
-du -sh "$where" "$where/usr/bin/compute-worker" | sed "s#$where#image:/#"
+printf 'image %s MB, of which the worker %s MB\n' "$(du -sm "$where" | cut -f1)" \
+    "$(($(stat -c %s "$where/usr/bin/compute-worker") >> 20))"
