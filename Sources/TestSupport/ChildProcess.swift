@@ -61,15 +61,18 @@ public final class ChildProcess: Sendable {
         if !process.isRunning { ended(process) }
     }
 
+    /// Reads on a thread of its own: dispatch's sources do not outlive the closing of what they read without harm.
     private static func read(_ handle: FileHandle, into log: LineLog) {
-        handle.readabilityHandler = { handle in
-            let data = handle.availableData
-            if data.isEmpty {
-                handle.readabilityHandler = nil
-                log.close()
-            } else {
-                log.append(data)
+        Thread.detachNewThread {
+            var buffer = [UInt8](repeating: 0, count: 65_536)
+            while true {
+                let count = Glibc.read(handle.fileDescriptor, &buffer, buffer.count)
+                if count < 0, errno == EINTR { continue }
+                guard count > 0 else { break }
+                log.append(buffer[..<count])
             }
+            try? handle.close()
+            log.close()
         }
     }
 

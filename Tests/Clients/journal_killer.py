@@ -38,7 +38,7 @@ def gone(pid):
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
             return f.read().rsplit(")", 1)[1].split()[0] in "ZX"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return True
 
 
@@ -64,15 +64,16 @@ def main():
         if row:
             step = (row[1] or b"").decode("utf-8", "replace")
             reached = options.step in step if options.step != "accepted" else not step
-            if row[2] is not None:
-                say({"killed": False, "unfinished": False, "seen": "finished before"})
+            if row[2] is not None or (options.step == "accepted" and step):
+                say({"killed": False, "unfinished": False, "seen": "past it"})
                 return
             if reached and (not options.exists or os.path.exists(options.exists)):
                 break
         if time.monotonic() > deadline:
             say({"killed": False, "unfinished": False, "seen": repr(row)})
             return
-        time.sleep(0.0005)  # a database file tells nobody of a change
+        if options.step != "accepted":  # which lasts for a commit or two
+            time.sleep(0.0005)  # a database file tells nobody of a change
     if options.delay:
         time.sleep(options.delay)
     os.kill(options.pid, signal.SIGKILL)

@@ -35,7 +35,7 @@ extension Program {
             Moment(name: "starting again", step: "rebooting", delay: 2.1),
         ]
         static let deletions = [
-            Moment(name: "accepted", step: "accepted", isFrozen: true),
+            Moment(name: "accepted", step: "accepted"),
             Moment(name: "asked", step: "destroying"),
             Moment(name: "destroying", step: "destroying", delay: 0.03),
         ]

@@ -18,7 +18,7 @@ final class Scene: Sendable {
     var worker: WorkerProcess { current.withLock { $0 } }
 
     /// How often a kill may come too late before the test gives up.
-    private static let patience = 8
+    private static let patience = 12
 
     private init(bench: Bench, hypervisor: Hypervisor, probe: Probe, oslo: Caller, worker: WorkerProcess) {
         self.bench = bench
@@ -99,7 +99,7 @@ final class Scene: Sendable {
         _ = try await killer.wait()
         let report = try JSONParser.parse(try #require(line, "\(killer.errors.text())"))
         guard report["killed"] == true else {
-            try #require(report["seen"] == "finished before", "\(JSONWriter.text(report))")
+            try #require(report["seen"] == "past it", "\(JSONWriter.text(report))")
             return false
         }
         _ = try await worker.wait()
