@@ -9,7 +9,8 @@ extension Connection {
     public func domains() async throws(LibvirtError) -> [DomainRecord] {
         try await call("virConnectGetAllDomainStats") { connection in
             var records: UnsafeMutablePointer<virDomainStatsRecordPtr?>?
-            let groups = VIR_DOMAIN_STATS_STATE.rawValue | VIR_DOMAIN_STATS_BALLOON.rawValue
+            let groups =
+                VIR_DOMAIN_STATS_STATE.rawValue | VIR_DOMAIN_STATS_BALLOON.rawValue
                 | VIR_DOMAIN_STATS_VCPU.rawValue
             let flags = VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT.rawValue
             let count = virConnectGetAllDomainStats(connection, groups, &records, flags)

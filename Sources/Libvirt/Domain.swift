@@ -82,7 +82,8 @@ public final class Domain: @unchecked Sendable {
     /// Forgets the domain with all that libvirt keeps for it: saved state, snapshots, checkpoints, NVRAM
     /// (`virDomainUndefineFlags`). A hypervisor that has none of these is asked without.
     public func undefine() async throws(LibvirtError) {
-        let flags = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE.rawValue | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA.rawValue
+        let flags =
+            VIR_DOMAIN_UNDEFINE_MANAGED_SAVE.rawValue | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA.rawValue
             | VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA.rawValue | VIR_DOMAIN_UNDEFINE_NVRAM.rawValue
         try await call("virDomainUndefineFlags") { domain in
             if virDomainUndefineFlags(domain, flags) == 0 { return () }

@@ -17,7 +17,8 @@ extension LibvirtDriver {
         let instance = request.instance
         try requireWriting(instance.id)
         guard let image = request.image else {
-            throw ComputeFault.invalid("The libvirt driver boots from an image, and the request has none", instance: instance.id)
+            throw ComputeFault.invalid(
+                "The libvirt driver boots from an image, and the request has none", instance: instance.id)
         }
         let format = try DiskOverlay.Format(of: image.metadata, instance: instance.id)
         _ = try GuestDescription.domainName(of: instance)

@@ -8,7 +8,7 @@ internal import Synchronization
 
 /// The driver for guests that QEMU runs under libvirt, by kvm or by emulation.
 ///
-/// A guest is a persistent domain with the instance's uuid and name; its files are in a directory named by the uuid. The
+/// A guest is a persistent domain with the instance's uuid and name; its files are in a directory named by it. The
 /// driver keeps nothing of its own: after a restart of it, or of libvirt, it goes on with what libvirt knows.
 public final class LibvirtDriver: Sendable {
     public static let name = DriverName(rawValue: "libvirt.LibvirtDriver")
@@ -55,7 +55,8 @@ public final class LibvirtDriver: Sendable {
     func requireWriting(_ instance: InstanceID) throws(ComputeFault) {
         guard configuration.isReadOnly else { return }
         throw ComputeFault(
-            .hypervisorFailure, "The worker is connected to libvirt read-only (connection_read_only) and changes no guest.",
+            .hypervisorFailure,
+            "The worker is connected to libvirt read-only (connection_read_only) and changes no guest.",
             instance: instance, isRetriable: false)
     }
 }

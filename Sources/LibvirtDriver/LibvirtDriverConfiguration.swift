@@ -36,7 +36,8 @@ public struct LibvirtDriverConfiguration: Sendable {
         password: Secret<String>? = nil, virtType: VirtType? = nil, instancesPath: String,
         softRebootWait: Duration = .seconds(120), startWait: Duration = .seconds(60),
         undoWait: Duration = .seconds(30), openDeadline: Duration = .seconds(10),
-        callDeadline: Duration = .seconds(60), longCallDeadline: Duration = .seconds(300), imageToolDeadline: Duration = .seconds(120),
+        callDeadline: Duration = .seconds(60), longCallDeadline: Duration = .seconds(300),
+        imageToolDeadline: Duration = .seconds(120),
         imageToolCPUSeconds: Int = 30, imageToolMemory: Int = 1 << 30
     ) {
         self.uri = uri

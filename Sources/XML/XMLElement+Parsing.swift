@@ -22,7 +22,8 @@ extension XMLElement {
         }
         defer { xmlFreeParserCtxt(parser) }
         cxml_forbid_doctype(parser)
-        let options = XML_PARSE_NONET.rawValue | XML_PARSE_NOERROR.rawValue | XML_PARSE_NOWARNING.rawValue
+        let options =
+            XML_PARSE_NONET.rawValue | XML_PARSE_NOERROR.rawValue | XML_PARSE_NOWARNING.rawValue
             | XML_PARSE_NOCDATA.rawValue
         let bytes = Array(document)
         let parsed = bytes.withUnsafeBytes { buffer in

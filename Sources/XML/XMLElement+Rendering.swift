@@ -5,8 +5,8 @@ internal import CLibXML2
 extension XMLElement {
     /// The document with this element as its root, as UTF-8 text with an XML declaration, written by libxml2.
     ///
-    /// A namespace is declared on the outermost element that needs it. Indentation changes no text: libxml2 indents only
-    /// elements that hold elements alone.
+    /// A namespace is declared on the outermost element that needs it. Indentation changes no text: libxml2 indents
+    /// only elements that hold elements alone.
     ///
     /// - Throws: ``XMLError`` for names and characters that XML can't express.
     public func rendered(indented: Bool = true) throws(XMLError) -> String {

@@ -160,14 +160,15 @@ struct AbsenceTests {
             let boot = try await driver.info(instance.id).bootIdentity
             var events = driver.lifecycleEvents().makeAsyncIterator()
             try await server.kill()
-            #expect(try await eventually {
-                do {
-                    _ = try await driver.info(instance.id)
-                    return false
-                } catch let fault as ComputeFault {
-                    return fault.kind == .unavailable && fault.isRetriable
-                }
-            })
+            #expect(
+                try await eventually {
+                    do {
+                        _ = try await driver.info(instance.id)
+                        return false
+                    } catch let fault as ComputeFault {
+                        return fault.kind == .unavailable && fault.isRetriable
+                    }
+                })
             #expect(await driver.summary().contains("is not connected"))
             try await server.resume()
             #expect(await events.next() == .resynchronize)

@@ -101,7 +101,9 @@ struct FilesTests {
     @Test("take no image whose format the driver does not boot", arguments: ["vmdk", "iso", "vhd", "QCOW2", ""])
     func unbootable(format: String) throws {
         let id = try Guests.instance().id
-        #expect { try DiskOverlay.Format(of: ImageMetadata(id: "i", name: "n", diskFormat: format), instance: id) } throws: {
+        #expect {
+            try DiskOverlay.Format(of: ImageMetadata(id: "i", name: "n", diskFormat: format), instance: id)
+        } throws: {
             ($0 as? ComputeFault)?.kind == .imageUnacceptable
         }
     }
@@ -134,8 +136,10 @@ struct SubprocessTests {
     func arguments() {
         setenv("CW_SECRET_CANARY", "canary", 1)
         defer { unsetenv("CW_SECRET_CANARY") }
-        let outcome = Subprocess(program: "sh", arguments: ["-c", "printf '%s|' \"$@\"; env; cat", "sh", "a b", "$(id)"])
-            .run(within: .seconds(20))
+        let outcome = Subprocess(
+            program: "sh", arguments: ["-c", "printf '%s|' \"$@\"; env; cat", "sh", "a b", "$(id)"]
+        )
+        .run(within: .seconds(20))
         #expect(outcome.output.hasPrefix("a b|$(id)|"))
         #expect(!outcome.output.contains("canary"))
         #expect(outcome.ending == .exit(0))
@@ -150,26 +154,31 @@ struct SubprocessTests {
 
     @Test("that writes without end keeps no more than the beginning")
     func flood() {
-        let outcome = Subprocess(program: "sh", arguments: ["-c", "head -c 3000000 /dev/zero"]).run(within: .seconds(20))
+        let outcome = Subprocess(program: "sh", arguments: ["-c", "head -c 3000000 /dev/zero"]).run(
+            within: .seconds(20))
         #expect(outcome.ending == .exit(0))
         #expect(outcome.output.utf8.count < 100_000)
     }
 
     @Test("that is not there, or is ended by a signal, is told apart")
     func endings() {
-        #expect(Subprocess(program: "no-such-program", arguments: []).run(within: .seconds(20)).ending == .unstartable(2))
-        #expect(Subprocess(program: "sh", arguments: ["-c", "kill -9 $$"]).run(within: .seconds(20)).ending == .signal(9))
+        #expect(
+            Subprocess(program: "no-such-program", arguments: []).run(within: .seconds(20)).ending == .unstartable(2))
+        #expect(
+            Subprocess(program: "sh", arguments: ["-c", "kill -9 $$"]).run(within: .seconds(20)).ending == .signal(9))
     }
 }
 
 @Suite("What the driver tells of its host")
 struct HostFiguresTests {
-    @Test("uptime is spelled as the program spells it", arguments: [
-        (59, " 03:04:05 up 0 min,  0 users,  load average: 0.10, 0.20, 0.30\n"),
-        (3 * 3600 + 4 * 60, " 03:04:05 up  3:04,  0 users,  load average: 0.10, 0.20, 0.30\n"),
-        (86_400 + 14 * 3600, " 03:04:05 up 1 day, 14:00,  0 users,  load average: 0.10, 0.20, 0.30\n"),
-        (5 * 86_400 + 60, " 03:04:05 up 5 days, 1 min,  0 users,  load average: 0.10, 0.20, 0.30\n"),
-    ])
+    @Test(
+        "uptime is spelled as the program spells it",
+        arguments: [
+            (59, " 03:04:05 up 0 min,  0 users,  load average: 0.10, 0.20, 0.30\n"),
+            (3 * 3600 + 4 * 60, " 03:04:05 up  3:04,  0 users,  load average: 0.10, 0.20, 0.30\n"),
+            (86_400 + 14 * 3600, " 03:04:05 up 1 day, 14:00,  0 users,  load average: 0.10, 0.20, 0.30\n"),
+            (5 * 86_400 + 60, " 03:04:05 up 5 days, 1 min,  0 users,  load average: 0.10, 0.20, 0.30\n"),
+        ])
     func uptime(seconds: Int, line: String) {
         #expect(HostFigures.uptimeLine(clock: (3, 4, 5), upSeconds: seconds, loads: "0.10, 0.20, 0.30") == line)
     }

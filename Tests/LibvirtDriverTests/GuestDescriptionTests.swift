@@ -105,9 +105,11 @@ struct GuestDescriptionTests {
         #expect(nova.first("root")?["uuid"] == "70a599e0-31e7")
     }
 
-    @Test("refuses names that libvirt would make files of", arguments: [
-        "", "..", ".", "a/b", "../../etc/passwd", "a b", "a\nb", "a\u{0}b", String(repeating: "x", count: 129),
-    ])
+    @Test(
+        "refuses names that libvirt would make files of",
+        arguments: [
+            "", "..", ".", "a/b", "../../etc/passwd", "a b", "a\nb", "a\u{0}b", String(repeating: "x", count: 129),
+        ])
     func names(name: String) {
         #expect { try Self.describe(["name": .string(name)]) } throws: { ($0 as? ComputeFault)?.kind == .invalid }
     }

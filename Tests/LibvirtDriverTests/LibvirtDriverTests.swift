@@ -28,10 +28,12 @@ struct LibvirtDriverTests {
             #expect(try await server.virsh("domname", instance.id.description) == instance.name)
             #expect(try await driver.info(instance.id).powerState == .running)
             #expect(try await driver.info(instance.id).memoryKiB == 16 * 1024)
-            #expect(try await driver.instances() == [
-                InstanceSummary(id: instance.id, name: instance.name, powerState: .running)
-            ])
-            #expect(try await eventually { try await console(driver, instance).contains(LibvirtServer.bootSectorWords) })
+            #expect(
+                try await driver.instances() == [
+                    InstanceSummary(id: instance.id, name: instance.name, powerState: .running)
+                ])
+            #expect(
+                try await eventually { try await console(driver, instance).contains(LibvirtServer.bootSectorWords) })
             let directory = server.directory.appending(path: "instances/\(instance.id)")
             let mode = try FileManager.default.attributesOfItem(atPath: directory.path)[.posixPermissions] as? Int
             #expect(mode == 0o700)
@@ -72,7 +74,8 @@ struct LibvirtDriverTests {
             #expect(try await driver.info(instance.id).powerState == .paused)
             try await driver.powerOn(instance)
             #expect(try await driver.info(instance.id).powerState == .running)
-            #expect(try await eventually { try await console(driver, instance).contains(LibvirtServer.bootSectorWords) })
+            #expect(
+                try await eventually { try await console(driver, instance).contains(LibvirtServer.bootSectorWords) })
         }
     }
 

@@ -30,8 +30,10 @@ struct VirtTypeChoiceTests {
 
     @Test("is qemu without the device, or when it does not open, and says which")
     func unable() {
-        #expect(choose(nil, .missing, flag: "vmx") == VirtTypeChoice.choose(
-            configured: nil, host: HostVirtualization(device: .missing, processorFlag: "vmx")))
+        #expect(
+            choose(nil, .missing, flag: "vmx")
+                == VirtTypeChoice.choose(
+                    configured: nil, host: HostVirtualization(device: .missing, processorFlag: "vmx")))
         #expect(choose(nil, .missing, flag: "vmx").type == .qemu)
         #expect(choose(nil, .missing, flag: "vmx").reason == "because there is no /dev/kvm")
         #expect(choose(nil, .refuses("Permission denied"), flag: "svm").type == .qemu)

@@ -77,7 +77,7 @@ struct CallLaneTests {
         let lane = CallLane(name: "overdue", threads: 1, spareThreads: 1)
         let gate = Gate()
         await #expect {
-            try await lane.run("hang", within: .milliseconds(50)) { () throws(LibvirtError) in gate.pass() }
+            try await lane.run("hang", within: .seconds(2)) { () throws(LibvirtError) in gate.pass() }
         } throws: {
             guard let error = $0 as? LibvirtError else { return false }
             return error.kind == .timeout && error.isRetriable && error.message.contains("hang did not return")
@@ -96,7 +96,7 @@ struct CallLaneTests {
         let gate = Gate()
         for _ in 0..<2 {
             await #expect(throws: LibvirtError.self) {
-                try await lane.run("hang", within: .milliseconds(50)) { () throws(LibvirtError) in gate.pass() }
+                try await lane.run("hang", within: .seconds(2)) { () throws(LibvirtError) in gate.pass() }
             }
         }
         await #expect {

@@ -26,10 +26,12 @@ struct XMLElementTests {
                 """)
     }
 
-    @Test("comes back from its own text unchanged", arguments: [
-        "plain", "a<b>&c;\"'", "]]>", "käse 💾", " leading and trailing ", "two\nlines\ttab",
-        "&#x41; is no entity here", "<!-- nor a comment -->",
-    ])
+    @Test(
+        "comes back from its own text unchanged",
+        arguments: [
+            "plain", "a<b>&c;\"'", "]]>", "käse 💾", " leading and trailing ", "two\nlines\ttab",
+            "&#x41; is no entity here", "<!-- nor a comment -->",
+        ])
     func escaping(text: String) throws {
         let element = XMLElement("a", ["b": text], text: text)
         let parsed = try XMLElement(parsing: element.rendered(indented: false))

@@ -21,17 +21,21 @@ struct XMLParsingTests {
         #expect { try XMLElement(parsing: text) } throws: { ($0 as? XMLError)?.code == .doctypeForbidden }
     }
 
-    @Test("refuses a document type declaration of any form", arguments: [
-        "<!DOCTYPE a><a/>", "<!DOCTYPE a SYSTEM \"http://127.0.0.1:1/a.dtd\"><a/>",
-        "<!DOCTYPE a PUBLIC \"p\" \"http://127.0.0.1:1/a.dtd\" [<!ATTLIST a b CDATA \"c\">]><a/>",
-    ])
+    @Test(
+        "refuses a document type declaration of any form",
+        arguments: [
+            "<!DOCTYPE a><a/>", "<!DOCTYPE a SYSTEM \"http://127.0.0.1:1/a.dtd\"><a/>",
+            "<!DOCTYPE a PUBLIC \"p\" \"http://127.0.0.1:1/a.dtd\" [<!ATTLIST a b CDATA \"c\">]><a/>",
+        ])
     func doctype(text: String) {
         #expect { try XMLElement(parsing: text) } throws: { ($0 as? XMLError)?.code == .doctypeForbidden }
     }
 
-    @Test("says where a malformed document is wrong", arguments: [
-        "", "<a>", "<a></b>", "<a b=c/>", "<a/><b/>", "<a>&undefined;</a>", "text", "<a>\u{0}</a>",
-    ])
+    @Test(
+        "says where a malformed document is wrong",
+        arguments: [
+            "", "<a>", "<a></b>", "<a b=c/>", "<a/><b/>", "<a>&undefined;</a>", "text", "<a>\u{0}</a>",
+        ])
     func malformed(text: String) {
         #expect { try XMLElement(parsing: text) } throws: {
             guard let error = $0 as? XMLError else { return false }

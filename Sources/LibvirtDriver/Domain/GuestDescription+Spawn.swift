@@ -39,11 +39,12 @@ extension GuestDescription {
     /// The instance's name, if it can be a domain's: libvirt makes names of files of it.
     static func domainName(of instance: Instance) throws(ComputeFault) -> String {
         let name = instance.name
-        let isFit = !name.isEmpty && name.utf8.count <= 128 && name != "." && name != ".."
+        let isFit =
+            !name.isEmpty && name.utf8.count <= 128 && name != "." && name != ".."
             && name.unicodeScalars.allSatisfy { $0.value > 0x20 && $0.value != 0x7F && $0 != "/" }
         guard isFit else {
             throw ComputeFault.invalid(
-                "The instance's name can't be a domain's: 1 to 128 bytes without blanks, control characters and slashes",
+                "The instance's name can't be a domain's: 1 to 128 bytes, no blanks, control characters or slashes",
                 instance: instance.id)
         }
         return name
@@ -51,8 +52,11 @@ extension GuestDescription {
 
     private static func architecture(of instance: Instance) throws(ComputeFault) -> String? {
         guard let architecture = instance.architecture, !architecture.isEmpty else { return nil }
-        guard architecture.utf8.count <= 32, architecture.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") })
-        else { throw ComputeFault.invalid("The instance's architecture is none that libvirt knows", instance: instance.id) }
+        guard architecture.utf8.count <= 32,
+            architecture.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") })
+        else {
+            throw ComputeFault.invalid("The instance's architecture is none that libvirt knows", instance: instance.id)
+        }
         return architecture
     }
 

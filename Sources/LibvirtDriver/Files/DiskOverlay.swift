@@ -38,7 +38,7 @@ struct DiskOverlay: Sendable {
     /// The size of the root disk in bytes: what the flavor says, never less than what the image holds.
     static func size(rootGiB: Int, imageSize: Int64) -> Int64 { max(Int64(rootGiB) << 30, imageSize) }
 
-    /// The words of the command; both formats are always stated, because a format that is guessed is the guest's choice.
+    /// The words of the command; both formats are stated, because one that is guessed is the guest's choice.
     var command: [String] {
         [
             "qemu-img", "create", "-q", "-f", "qcow2", "-F", baseFormat.rawValue, "-b", basePath, path, String(size),
@@ -57,7 +57,8 @@ struct DiskOverlay: Sendable {
             }
             return
         case .exit(127), .unstartable: problem = "qemu-img can't be run; is qemu-utils installed?"
-        case .exit(let status): problem = "qemu-img ended with status \(status): \(SafeText.withoutPaths(outcome.output))"
+        case .exit(let status):
+            problem = "qemu-img ended with status \(status): \(SafeText.withoutPaths(outcome.output))"
         case .signal(let signal): problem = "qemu-img was ended by signal \(signal), perhaps over its limits."
         case .timeout: problem = "qemu-img did not end within \(deadline)."
         }

@@ -94,7 +94,7 @@ struct InstanceDirectory: Sendable {
         return bytes
     }
 
-    /// Whether files here can be opened past the page cache, which tmpfs and others refuse; asked with a file of its own.
+    /// Whether files here can be opened past the page cache, which some file systems refuse; asked with a file of its own.
     func supportsDirectIO() -> Bool {
         let probe = path + "/.directio"
         let descriptor = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | directFlag, 0o600)

@@ -36,8 +36,8 @@ struct Subprocess: Sendable {
     /// Runs the program; blocks the thread for at most `deadline` and the moment that killing takes.
     func run(within deadline: Duration) -> Outcome {
         var ends: [Int32] = [-1, -1]
-        // A socket pair and not a pipe, because it is close-on-exec from its first moment: a program that another thread
-        // starts meanwhile would hold the writing end open.
+        // A socket pair and not a pipe, because it is close-on-exec from its first moment: a program that another
+        // thread starts meanwhile would hold the writing end open.
         let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
         guard socketpair(AF_UNIX, kind, 0, &ends) == 0 else { return Outcome(ending: .unstartable(errno), output: "") }
         let (readEnd, writeEnd) = (ends[0], ends[1])
@@ -95,7 +95,8 @@ struct Subprocess: Sendable {
         while true {
             let remaining = end - ContinuousClock.now
             guard remaining > .zero else { return (output, true) }
-            let milliseconds = remaining.components.seconds * 1000 + remaining.components.attoseconds / 1_000_000_000_000_000
+            let milliseconds =
+                remaining.components.seconds * 1000 + remaining.components.attoseconds / 1_000_000_000_000_000
             var waited = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             guard poll(&waited, 1, Int32(clamping: milliseconds + 1)) > 0 else { continue }
             let count = buffer.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
