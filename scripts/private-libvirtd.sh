@@ -162,8 +162,6 @@ daemon() {
 
 answers() { virsh -q -c "$uri" version >/dev/null 2>&1; }
 
-answers_or_gone() { answers || gone "$1"; }
-
 start_libvirtd() {
     rm -f "$libvirtd_pid"
     # The daemon joins the namespace that virtlogd keeps alive, so that both see the same /run.
@@ -177,10 +175,16 @@ start_libvirtd() {
     daemon env LIBVIRT_DRIVER_DIR="$D/drivers" setsid "${enter_as[@]}" libvirtd -f "$D/etc/libvirtd.conf" \
         -p "$libvirtd_pid" >>"$D/log/libvirtd.out" 2>&1
     local daemon=$!
-    until_true 60 answers_or_gone "$daemon" && answers || {
-        tail -n 20 "$D/log/libvirtd.log" "$D/log/libvirtd.out" >&2 || true
-        fail "libvirtd does not answer at $uri; its log is $D/log/libvirtd.log"
-    }
+    local end=$((SECONDS + 60)) why=
+    until answers; do
+        if gone "$daemon"; then why="has ended"; elif [ $SECONDS -ge $end ]; then why="does not answer at $uri"; fi
+        if [ -n "$why" ]; then
+            tail -n 20 "$D/log/libvirtd.log" "$D/log/libvirtd.out" >&2 || true
+            virsh -q -c "$uri" version >&2 || true
+            fail "libvirtd $why; its log is $D/log/libvirtd.log"
+        fi
+        sleep 0.05
+    done
 }
 
 start() {
