@@ -27,7 +27,7 @@ public struct StoreConfiguration: Sendable {
 
     public init(
         directory: String, pageSize: Int = 32768, readers: Int = 1, checkpointBytes: Int = 32 << 20,
-        cacheBytes: Int = 8 << 20, maximumPageCount: Int? = nil, strikeDelay: Duration = .milliseconds(50),
+        cacheBytes: Int = 4 << 20, maximumPageCount: Int? = nil, strikeDelay: Duration = .milliseconds(50),
         fileSystem: String? = nil, clock: any WallClock = SystemWallClock()
     ) {
         self.directory = directory

@@ -151,10 +151,15 @@ struct IntakeTests {
             let big = String(repeating: "x", count: 40_000)
             fixture.source.feed([incoming(1, body: "1" + big)])
             await fixture.waitForAcknowledgement(1)
-            fixture.source.feed((2...5).map { incoming($0, body: "\($0)" + big) })
-            let events = await fixture.log.wait { $0.contains(.paused) }
+            fixture.source.feed(
+                (2...5).map { incoming($0, body: "\($0)" + big) }
+                    + [incoming(6, malformed: MalformedMessage(.notJSON, "no"))])
+            let events = await fixture.log.wait {
+                $0.contains { if case .state(.storeFails) = $0 { true } else { false } }
+            }
             #expect(IntakeFixture.acknowledged(events) == [1])
-            await fixture.log.wait { $0.contains { if case .state(.storeFails) = $0 { true } else { false } } }
+            // Given back one by one, and only after no more of them are sent.
+            #expect(events.dropLast().suffix(6) == [.paused, .rejected(2), .rejected(3), .rejected(4), .rejected(5), .rejected(6)])
             guard case .storeFails(let error) = fixture.intake.state else {
                 Issue.record("the state is \(fixture.intake.state)")
                 return

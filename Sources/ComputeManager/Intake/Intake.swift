@@ -68,23 +68,41 @@ public final class Intake: Sendable {
         try await waitForRoom()
         enter(.consuming)
         while !Task.isCancelled, let batch = await source.nextBatch() {
-            do {
+            do throws(NotJournaled) {
                 try await take(batch, &group)
-            } catch let error as StoreError where error.isRetriable {
+            } catch {
+                guard error.cause.isRetriable else { throw error.cause }
                 try await outlast(error)
             }
             try await waitForRoom()
         }
     }
 
-    private func take(_ batch: [IncomingMessage], _ group: inout ThrowingDiscardingTaskGroup<any Error>) async throws {
+    /// A batch that the store did not take.
+    private struct NotJournaled: Error {
+        let cause: StoreError
+        /// What of the batch is neither acknowledged nor under way.
+        let tokens: [AcknowledgementToken]
+    }
+
+    private func take(
+        _ batch: [IncomingMessage], _ group: inout ThrowingDiscardingTaskGroup<any Error>
+    ) async throws(NotJournaled) {
         metrics.countReceived(batch.count)
         let sorting = IntakeSorting(batch, router: router, receivedAt: wallClock.now())
         var answers = sorting.answers
         for reading in sorting.readings {
             if let answer = begin(reading, &group) { answers.append(answer) }
         }
-        if !sorting.journal.isEmpty || !answers.isEmpty { try await journal(sorting, answers) }
+        if !sorting.journal.isEmpty || !answers.isEmpty {
+            do {
+                try await journal(sorting, answers)
+            } catch {
+                throw NotJournaled(
+                    cause: (error as? StoreError) ?? StoreError(.database, "the journal failed"),
+                    tokens: sorting.journalTokens + answers.map(\.token) + sorting.refused.map(\.message.token))
+            }
+        }
         for refused in sorting.refused {
             guard await deadLetterSlots.take() else { return }
             group.addTask {
@@ -164,11 +182,13 @@ public final class Intake: Sendable {
     }
 
     /// Gives back what is not journaled, and waits until the store can be written again.
-    private func outlast(_ first: StoreError) async throws {
+    private func outlast(_ failure: NotJournaled) async throws {
+        // Paused first, or the broker would send them again at once. Another host may take what came by a shared queue.
         source.pause()
+        for token in failure.tokens { source.reject(token, requeue: true) }
         metrics.countStoreFailure()
         metrics.countPauseOfStore()
-        enter(.storeFails(first))
+        enter(.storeFails(failure.cause))
         var pause = configuration.shortestPause
         while true {
             do { try await clock.sleep(for: pause) } catch { return }
