@@ -140,10 +140,12 @@ extension Program {
                 let before = try worker.residentBytes()
                 let many = Self.count("COMPUTE_WORKER_BAD_MESSAGES", 10_000)
                 try await probe.publish("{\"method\": 1}", to: "compute.one", exchange: "nova", more: ["repeat": JSONValue(many)])
-                for _ in 0..<Self.count("COMPUTE_WORKER_LARGE_BODIES", 8) {
+                for _ in 0..<Self.count("COMPUTE_WORKER_LARGE_BODIES", 100) / 10 {
                     try await probe.publish(
                         "", to: "compute.one", exchange: "nova",
-                        more: ["head": "{\"method\":\"x\",\"y\":\"", "fill": ["x", 67_108_864], "tail": "\"}"])
+                        more: [
+                            "head": "{\"method\":\"x\",\"y\":\"", "fill": ["x", 67_108_864], "tail": "\"}", "repeat": 10,
+                        ])
                 }
                 try await Self.serves(bench)
                 let after = try worker.residentBytes()

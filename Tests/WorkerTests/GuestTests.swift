@@ -130,6 +130,7 @@ extension Program {
                 try await fails("an image that is not what it says", image: hostile, isLate: false, [:])
                 try await fails("a wish that can't be honoured", isLate: false, ["user_data": "Y2FuYXJ5"])
                 try await fails("a name that libvirt refuses", isLate: true, ["name": "a/b\n"])
+                try await fails("a disk that can't be made", isLate: true, ["root_gb": 2_000_000_000])
                 try await fails("more processors than there can be", isLate: true, ["vcpus": 100_000])
                 try await fails("more memory than there is", isLate: true, ["memory_mb": 500_000_000])
                 try await fails("an instance's directory that can't be made", isLate: true, [:]) { _ in
@@ -148,6 +149,52 @@ extension Program {
         /// Returns when the lane of an instance has done what was before this.
         private func idle(_ oslo: Caller, _ instance: String) async throws {
             _ = try await oslo.call("get_console_output", instance, to: "one")
+        }
+
+        @Test("What runs is waited for on SIGTERM, left to the next start on the second, and told of to a waiting caller", .timeLimit(.minutes(5)))
+        func longWork() async throws {
+            let hypervisor = try #require(Hypervisor.current)
+            try await Bench.with { bench in
+                var settings = try await hypervisor.settings(bench)
+                settings.options["libvirt"]?["wait_soft_reboot_seconds"] = "4"
+                let first = try await bench.worker(settings)
+                let probe = try await bench.probe()
+                try await probe.collectEvents()
+                let oslo = try await bench.oslo()
+                let instance = newInstance()
+                try await oslo.cast("run_instance", instance, to: "one", image: Hypervisor.image)
+                try await probe.events(of: instance, until: "compute.instance.create.end")
+
+                // The caller gives up after two seconds without a word; the reboot takes four.
+                let answer = try await oslo.call(
+                    "reboot_instance", instance, to: "one", more: ["timeout": 60, "call_monitor_timeout": 2])
+                #expect(answer["error"] == nil, "\(JSONWriter.text(answer))")
+
+                let (start, end) = ("compute.instance.reboot.start", "compute.instance.reboot.end")
+                try await oslo.cast("reboot_instance", instance, to: "one")
+                try await probe.events(of: instance, until: [start], counts: [start: 2])
+                #expect(try await first.stop() == .exited(0))
+                try await probe.events(of: instance, until: [end], counts: [end: 2], within: 5)
+
+                settings.options["libvirt"]?["wait_soft_reboot_seconds"] = "60"
+                let second = try await bench.worker(settings)
+                try await oslo.cast("reboot_instance", instance, to: "one")
+                try await probe.events(of: instance, until: [start], counts: [start: 3])
+                second.kill(15)
+                #expect(await second.log.first(within: .seconds(10)) { $0.contains("stopping") } != nil)
+                #expect(second.end == nil)
+                second.kill(15)
+                #expect(try await second.wait(within: .seconds(5)) == .exited(143))
+
+                settings.options["libvirt"]?["wait_soft_reboot_seconds"] = "1"
+                let third = try await bench.worker(settings)
+                try await probe.events(of: instance, until: [end], counts: [end: 3])
+                #expect(try await hypervisor.state(instance) == "running")
+                try await oslo.cast("terminate_instance", instance, to: "one")
+                try await probe.events(of: instance, until: "compute.instance.delete.end")
+                #expect(try await hypervisor.isGone(instance, of: third))
+                #expect(try await third.stop() == .exited(0))
+            }
         }
 
         @Test("A libvirt that goes away in the middle of a build leaves nothing behind when it is back", .timeLimit(.minutes(5)))
