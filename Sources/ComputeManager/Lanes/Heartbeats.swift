@@ -42,9 +42,10 @@ final class Heartbeats: Sendable {
     }
 
     private func tell(_ address: ReplyAddress) async {
-        guard let interval = address.heartbeatInterval, let beat = encoder.heartbeat(to: address) else { return }
+        guard let interval = address.heartbeatInterval else { return }
         while (try? await clock.sleep(for: interval)) != nil {
-            guard running.withLock({ $0.contains(address) }) else { return }
+            // Each beat is a message of its own: a caller may drop what repeats an id.
+            guard running.withLock({ $0.contains(address) }), let beat = encoder.heartbeat(to: address) else { return }
             // A beat that does not arrive is worth nothing later; the reply itself is kept until it does.
             guard (try? await sink.publish(beat)) != nil else { return }
         }
