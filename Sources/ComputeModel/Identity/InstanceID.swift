@@ -60,22 +60,26 @@ public struct UniqueBits: Hashable, Sendable, Comparable {
     }
 
     /// The 32 hexadecimal digits, lower case (the form of `_msg_id` and `_unique_id`).
-    public var hex: String { Self.hex(high) + Self.hex(low) }
+    public var hex: String { text(hasDashes: false) }
 
     /// The form of a uuid.
-    public var dashed: String {
-        var text = ""
-        text.reserveCapacity(36)
-        for (position, character) in hex.utf8.enumerated() {
-            if position == 8 || position == 12 || position == 16 || position == 20 { text.append("-") }
-            text.unicodeScalars.append(Unicode.Scalar(character))
-        }
-        return text
-    }
+    public var dashed: String { text(hasDashes: true) }
 
-    private static func hex(_ value: UInt64) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+    private func text(hasDashes: Bool) -> String {
+        String(unsafeUninitializedCapacity: 36) { buffer in
+            var position = 0
+            for digit in 0..<32 {
+                if hasDashes, digit == 8 || digit == 12 || digit == 16 || digit == 20 {
+                    buffer[position] = UInt8(ascii: "-")
+                    position += 1
+                }
+                let word = digit < 16 ? high : low
+                let value = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (digit & 15))) & 0xF
+                buffer[position] = value < 10 ? 0x30 + value : 0x61 + value - 10
+                position += 1
+            }
+            return position
+        }
     }
 
     public static func < (left: UniqueBits, right: UniqueBits) -> Bool {

@@ -92,17 +92,34 @@ public struct Timestamp: Hashable, Sendable, Comparable {
         value >= 0 ? value / divisor : -((-value + divisor - 1) / divisor)
     }
 
-    private func text(separator: String) -> String {
-        func padded(_ value: some BinaryInteger, _ width: Int) -> String {
-            let digits = String(value)
-            return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
-        }
+    private func text(separator: Unicode.Scalar) -> String {
         let (year, month, day) = date
         let time = microseconds - Self.floorDivide(microseconds, 86_400_000_000) * 86_400_000_000
-        let seconds = time / 1_000_000
-        return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))\(separator)"
-            + "\(padded(seconds / 3600, 2)):\(padded(seconds / 60 % 60, 2)):\(padded(seconds % 60, 2))"
-            + ".\(padded(time % 1_000_000, 6))"
+        let seconds = Int(time / 1_000_000)
+        // A year outside of four digits can't come from a text and is written as the wire's readers can read it.
+        let parts = (min(max(year, 0), 9999), seconds / 3600, seconds / 60 % 60, seconds % 60, Int(time % 1_000_000))
+        return String(unsafeUninitializedCapacity: 26) { buffer in
+            var position = 0
+            func write(_ value: Int, _ width: Int, then mark: UInt8?) {
+                var rest = value
+                for place in stride(from: position + width - 1, through: position, by: -1) {
+                    buffer[place] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
+                    rest /= 10
+                }
+                position += width
+                guard let mark else { return }
+                buffer[position] = mark
+                position += 1
+            }
+            write(parts.0, 4, then: UInt8(ascii: "-"))
+            write(month, 2, then: UInt8(ascii: "-"))
+            write(day, 2, then: UInt8(truncatingIfNeeded: separator.value))
+            write(parts.1, 2, then: UInt8(ascii: ":"))
+            write(parts.2, 2, then: UInt8(ascii: ":"))
+            write(parts.3, 2, then: UInt8(ascii: "."))
+            write(parts.4, 6, then: nil)
+            return position
+        }
     }
 }
 

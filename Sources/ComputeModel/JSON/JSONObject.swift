@@ -85,5 +85,12 @@ extension JSONObject: ExpressibleByDictionaryLiteral {
 extension String {
     /// Whether both are spelled alike. `==` is wider: it takes a composed character for its decomposed form, and two
     /// such keys are distinct ones on the wire.
-    func hasSameBytes(as other: String) -> Bool { self == other && utf8.elementsEqual(other.utf8) }
+    @inline(__always)
+    func hasSameBytes(as other: String) -> Bool { utf8.count == other.utf8.count && isSpelled(other) }
+
+    private func isSpelled(_ other: String) -> Bool {
+        guard self == other else { return false }
+        var (mine, theirs) = (self, other)
+        return mine.withUTF8 { mine in theirs.withUTF8 { theirs in mine.elementsEqual(theirs) } }
+    }
 }

@@ -35,6 +35,9 @@ public struct JSONParser {
     private let limits: JSONLimits
     private var index = 0
     private var valuesLeft: Int
+    private var members = MoveStack<JSONObject.Member>(capacity: 128)
+    private var keyHashes = MoveStack<UInt64>(capacity: 128)
+    private var elements = MoveStack<JSONValue>(capacity: 32)
 
     /// Parses the whole of `bytes`.
     public static func parse(_ bytes: [UInt8], limits: JSONLimits = JSONLimits()) throws(JSONError) -> JSONValue {
@@ -55,6 +58,7 @@ public struct JSONParser {
         _ buffer: UnsafeBufferPointer<UInt8>, limits: JSONLimits
     ) -> Result<JSONValue, JSONError> {
         var parser = JSONParser(buffer, limits: limits)
+        defer { parser.deallocate() }
         do throws(JSONError) {
             let value = try parser.value(depth: 0)
             parser.skipSpace()
@@ -69,6 +73,12 @@ public struct JSONParser {
         self.bytes = bytes
         self.limits = limits
         valuesLeft = limits.values
+    }
+
+    private mutating func deallocate() {
+        members.deallocate()
+        keyHashes.deallocate()
+        elements.deallocate()
     }
 
     private func failure(_ reason: String) -> JSONError { JSONError(reason: reason, offset: index) }
@@ -113,7 +123,8 @@ public struct JSONParser {
     private mutating func object(depth: Int) throws(JSONError) -> JSONValue {
         guard depth <= limits.depth else { throw failure("nested deeper than \(limits.depth)") }
         index += 1
-        var members: [JSONObject.Member] = []
+        let first = members.count
+        let firstHash = keyHashes.count
         var seen: Set<Spelling>?
         skipSpace()
         if index < bytes.count, bytes[index] == UInt8(ascii: "}") {
@@ -125,14 +136,19 @@ public struct JSONParser {
             guard index < bytes.count, bytes[index] == UInt8(ascii: "\"") else {
                 throw failure("a key should stand here")
             }
+            let keyStart = index + 1
             let key = try string()
             // A walk is cheaper than a set for the objects of real messages; past that, a set keeps a bomb linear.
-            if members.count < 80 {
-                for member in members where member.key.hasSameBytes(as: key) {
+            if members.count - first < 80 {
+                let hash = Self.hash(key, spelled: UnsafeBufferPointer(rebasing: bytes[keyStart..<index - 1]))
+                if keyHashes.contains(from: firstHash, where: { $0 == hash }),
+                    members.contains(from: first, where: { $0.key.hasSameBytes(as: key) })
+                {
                     throw failure("the same key twice in an object")
                 }
+                keyHashes.push(hash)
             } else {
-                if seen == nil { seen = Set(members.map { Spelling(text: $0.key) }) }
+                if seen == nil { seen = Set(members.elements(from: first).map { Spelling(text: $0.key) }) }
                 guard seen?.insert(Spelling(text: key)).inserted == true else {
                     throw failure("the same key twice in an object")
                 }
@@ -140,32 +156,59 @@ public struct JSONParser {
             skipSpace()
             guard index < bytes.count, bytes[index] == UInt8(ascii: ":") else { throw failure("a colon is missing") }
             index += 1
-            members.append(.init(key: key, value: try value(depth: depth)))
+            members.push(.init(key: key, value: try value(depth: depth)))
             skipSpace()
             guard index < bytes.count else { throw failure("the text ends inside an object") }
             let next = bytes[index]
             index += 1
-            if next == UInt8(ascii: "}") { return .object(JSONObject(distinctMembers: members)) }
+            if next == UInt8(ascii: "}") {
+                keyHashes.drop(from: firstHash)
+                return .object(JSONObject(distinctMembers: members.take(from: first)))
+            }
             guard next == UInt8(ascii: ",") else { throw failure("a comma or a closing brace is missing") }
         }
+    }
+
+    /// Tells most keys apart at the cost of a number each; two that have one hash are compared.
+    private static func hash(_ key: String, spelled: UnsafeBufferPointer<UInt8>) -> UInt64 {
+        // What stands there is the key itself unless it has escapes, which are always longer.
+        if key.utf8.count == spelled.count { return hash(UnsafeRawBufferPointer(spelled)) }
+        var key = key
+        return key.withUTF8 { hash(UnsafeRawBufferPointer($0)) }
+    }
+
+    private static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+        let prime: UInt64 = 0x9E37_79B9_7F4A_7C15
+        var hash = UInt64(truncatingIfNeeded: bytes.count)
+        var index = 0
+        while index &+ 8 <= bytes.count {
+            hash = (hash ^ bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)) &* prime
+            hash ^= hash >> 32
+            index &+= 8
+        }
+        while index < bytes.count {
+            hash = (hash ^ UInt64(bytes[index])) &* prime
+            index &+= 1
+        }
+        return hash
     }
 
     private mutating func array(depth: Int) throws(JSONError) -> JSONValue {
         guard depth <= limits.depth else { throw failure("nested deeper than \(limits.depth)") }
         index += 1
-        var elements: [JSONValue] = []
+        let first = elements.count
         skipSpace()
         if index < bytes.count, bytes[index] == UInt8(ascii: "]") {
             index += 1
-            return .array(elements)
+            return .array([])
         }
         while true {
-            elements.append(try value(depth: depth))
+            elements.push(try value(depth: depth))
             skipSpace()
             guard index < bytes.count else { throw failure("the text ends inside an array") }
             let next = bytes[index]
             index += 1
-            if next == UInt8(ascii: "]") { return .array(elements) }
+            if next == UInt8(ascii: "]") { return .array(elements.take(from: first)) }
             guard next == UInt8(ascii: ",") else { throw failure("a comma or a closing bracket is missing") }
         }
     }
@@ -230,57 +273,85 @@ public struct JSONParser {
     }
 
     private mutating func escapedString(from start: Int) throws(JSONError) -> String {
-        var buffer: [UInt8] = []
-        buffer.reserveCapacity(bytes.count - start < 4096 ? bytes.count - start : index - start + 256)
-        buffer.append(contentsOf: bytes[start..<index])
-        while true {
+        // No escape is shorter than what it stands for, so the text between the quotes is room enough.
+        let end = try endOfString()
+        let buffer = UnsafeMutablePointer<UInt8>.allocate(capacity: end - start + 4)
+        defer { buffer.deallocate() }
+        guard let source = bytes.baseAddress else { throw failure("the text ends inside a string") }
+        buffer.update(from: source + start, count: index - start)
+        var count = index - start
+        while index < end {
             let plain = index
             index = PlainText.end(in: bytes, from: index)
-            buffer.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[plain..<index]))
-            guard index < bytes.count else { throw failure("the text ends inside a string") }
+            (buffer + count).update(from: source + plain, count: index - plain)
+            count += index - plain
+            guard index < end else { break }
             switch bytes[index] {
-            case UInt8(ascii: "\""):
-                guard let text = String(validating: buffer, as: UTF8.self) else {
-                    throw failure("a string that is not UTF-8")
-                }
-                index += 1
-                return text
-            case UInt8(ascii: "\\"): try escape(into: &buffer)
+            case UInt8(ascii: "\\"): try escape(into: buffer, at: &count)
             case 0..<0x20: throw failure("a bare control character in a string")
             case let byte:
-                buffer.append(byte)
+                buffer[count] = byte
+                count += 1
                 index += 1
             }
         }
+        guard let text = String(validating: UnsafeBufferPointer(start: buffer, count: count), as: UTF8.self) else {
+            throw failure("a string that is not UTF-8")
+        }
+        index += 1
+        return text
     }
 
-    private mutating func escape(into buffer: inout [UInt8]) throws(JSONError) {
+    /// Where the quote stands that ends the string in which `index` is.
+    private func endOfString() throws(JSONError) -> Int {
+        var position = index
+        while true {
+            position = PlainText.end(in: bytes, from: position)
+            guard position < bytes.count else { break }
+            switch bytes[position] {
+            case UInt8(ascii: "\""): return position
+            case UInt8(ascii: "\\"): position += 2
+            default: position += 1
+            }
+        }
+        throw JSONError(reason: "the text ends inside a string", offset: bytes.count)
+    }
+
+    private mutating func escape(into buffer: UnsafeMutablePointer<UInt8>, at count: inout Int) throws(JSONError) {
         guard index + 1 < bytes.count else { throw failure("the text ends inside an escape") }
         index += 2
-        switch bytes[index - 1] {
-        case UInt8(ascii: "\""): buffer.append(UInt8(ascii: "\""))
-        case UInt8(ascii: "\\"): buffer.append(UInt8(ascii: "\\"))
-        case UInt8(ascii: "/"): buffer.append(UInt8(ascii: "/"))
-        case UInt8(ascii: "b"): buffer.append(0x08)
-        case UInt8(ascii: "f"): buffer.append(0x0C)
-        case UInt8(ascii: "n"): buffer.append(0x0A)
-        case UInt8(ascii: "r"): buffer.append(0x0D)
-        case UInt8(ascii: "t"): buffer.append(0x09)
+        let letter = bytes[index - 1]
+        switch letter {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): buffer[count] = letter
+        case UInt8(ascii: "b"): buffer[count] = 0x08
+        case UInt8(ascii: "f"): buffer[count] = 0x0C
+        case UInt8(ascii: "n"): buffer[count] = 0x0A
+        case UInt8(ascii: "r"): buffer[count] = 0x0D
+        case UInt8(ascii: "t"): buffer[count] = 0x09
         case UInt8(ascii: "u"):
-            var scalar = try hex4()
-            if scalar >= 0xD800, scalar < 0xDC00 {
-                guard index + 1 < bytes.count, bytes[index] == UInt8(ascii: "\\"),
-                    bytes[index + 1] == UInt8(ascii: "u")
-                else { throw failure("half of a surrogate pair") }
-                index += 2
-                let low = try hex4()
-                guard low >= 0xDC00, low < 0xE000 else { throw failure("half of a surrogate pair") }
-                scalar = 0x10000 + (scalar - 0xD800) << 10 + (low - 0xDC00)
+            let unicode = try unicodeEscape()
+            for byte in UTF8.encode(unicode) ?? UTF8.encodedReplacementCharacter {
+                buffer[count] = byte
+                count += 1
             }
-            guard let unicode = Unicode.Scalar(scalar) else { throw failure("half of a surrogate pair") }
-            UTF8.encode(unicode).map { buffer.append(contentsOf: $0) }
+            return
         default: throw failure("an unknown escape")
         }
+        count += 1
+    }
+
+    private mutating func unicodeEscape() throws(JSONError) -> Unicode.Scalar {
+        var scalar = try hex4()
+        if scalar >= 0xD800, scalar < 0xDC00 {
+            guard index + 1 < bytes.count, bytes[index] == UInt8(ascii: "\\"), bytes[index + 1] == UInt8(ascii: "u")
+            else { throw failure("half of a surrogate pair") }
+            index += 2
+            let low = try hex4()
+            guard low >= 0xDC00, low < 0xE000 else { throw failure("half of a surrogate pair") }
+            scalar = 0x10000 + (scalar - 0xD800) << 10 + (low - 0xDC00)
+        }
+        guard let unicode = Unicode.Scalar(scalar) else { throw failure("half of a surrogate pair") }
+        return unicode
     }
 
     private mutating func hex4() throws(JSONError) -> UInt32 {

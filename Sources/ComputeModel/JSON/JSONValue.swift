@@ -32,7 +32,7 @@ extension JSONValue {
     public var double: Double? { if case .number(let value) = self { value.double } else { nil } }
 
     /// Whether this is JSON's `null`.
-    public var isNull: Bool { self == .null }
+    public var isNull: Bool { if case .null = self { true } else { false } }
 
     /// The word for this kind of value in an error text: "a string", "null".
     public var kindName: String {

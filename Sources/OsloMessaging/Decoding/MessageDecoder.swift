@@ -62,7 +62,8 @@ public struct MessageDecoder: Sendable {
     static func context(_ message: JSONObject) -> RequestContext {
         var fields = JSONObject(minimumCapacity: message.count)
         for member in message.members where member.key.hasPrefix(contextPrefix) {
-            fields.append(newKey: String(member.key.dropFirst(contextPrefix.count)), member.value)
+            let name = member.key.utf8.dropFirst(contextPrefix.utf8.count)
+            fields.append(newKey: String(Substring(name)), member.value)
         }
         return RequestContext(fields: fields)
     }
