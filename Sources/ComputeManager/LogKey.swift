@@ -4,6 +4,8 @@
 enum LogKey {
     static let instance = "instance.uuid"
     static let request = "request.id"
+    static let user = "user.id"
+    static let project = "project.id"
     static let method = "rpc.method"
     static let operation = "driver.operation"
     static let entry = "journal.id"
@@ -11,5 +13,6 @@ enum LogKey {
     static let fault = "error.kind"
     static let error = "error"
     static let outcome = "operation.outcome"
+    static let seconds = "operation.seconds"
     static let argument = "spawn.argument"
 }

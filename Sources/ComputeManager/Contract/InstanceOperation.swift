@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import ComputeModel
+internal import FoundationEssentials
 internal import WorkerStore
 
 /// An operation that changes an instance: journaled, in the instance's lane, taken up again after a restart.
@@ -13,6 +14,10 @@ protocol InstanceOperation: ComputeOperation {
 
     /// What a restart does with work that had come to `step`; reads the driver before it does anything again.
     static func recovery(at step: Step) -> RecoveryRule
+
+    /// The step as the journal keeps it: a JSON array of that one value, since a step without values is a bare string,
+    /// which older JSON readers refuse.
+    static func encode(_ step: Step) throws -> [UInt8]
 
     /// Whether it takes the place of what runs and waits before it in its lane.
     static var supersedesEarlier: Bool { get }
@@ -35,6 +40,8 @@ protocol InstanceOperation: ComputeOperation {
 }
 
 extension InstanceOperation {
+    static func encode(_ step: Step) throws -> [UInt8] { Array(try JSONEncoder().encode([step])) }
+
     static var slot: SlotKind { .change }
     static var supersedesEarlier: Bool { false }
     static var errorEvents: [String] { [name.rawValue] }
@@ -52,6 +59,11 @@ extension InstanceOperation {
 /// An operation that only reads: not journaled, with slots of its own.
 protocol ReadOnlyOperation: ComputeOperation where Step == NoStep {
     static func answer(_ arguments: Arguments, from driver: DriverGateway) async throws -> Output
+}
+
+extension InstanceOperation where Step: RawRepresentable, Step.RawValue == String {
+    /// What the encoder would write, without its price.
+    static func encode(_ step: Step) throws -> [UInt8] { JSONWriter.bytes([.string(step.rawValue)], reserving: 32) }
 }
 
 extension ReadOnlyOperation {

@@ -3,7 +3,6 @@
 internal import ComputeDriver
 internal import ComputeModel
 internal import Logging
-internal import Metrics
 
 /// The one way from the manager to the driver: every call has a deadline and is counted and measured here.
 ///
@@ -15,6 +14,19 @@ struct DriverGateway: Sendable {
     let interruptionGrace: Duration
     let clock: any Clock<Duration>
     let logger: Logger
+    private let metrics: DriverMetrics
+
+    init(
+        driver: any ComputeDriver, deadlines: DriverDeadlines, interruptionGrace: Duration,
+        clock: any Clock<Duration>, logger: Logger
+    ) {
+        self.driver = driver
+        self.deadlines = deadlines
+        self.interruptionGrace = interruptionGrace
+        self.clock = clock
+        self.logger = logger
+        metrics = DriverMetrics(driver: type(of: driver).name)
+    }
 
     var kind: any ComputeDriver.Type { type(of: driver) }
 
@@ -66,10 +78,7 @@ struct DriverGateway: Sendable {
             case .failure(let fault as ComputeFault): fault.kind.rawValue
             case .failure, nil: "error"
             }
-        Timer(
-            label: "compute_driver_operation_seconds",
-            dimensions: [("driver", kind.name.rawValue), ("operation", operation.rawValue), ("outcome", outcome)]
-        ).record(duration: elapsed)
+        metrics.record(operation, outcome: outcome, elapsed)
         guard let result else { throw CancellationError() }
         return try result.get()
     }
@@ -80,10 +89,12 @@ struct DriverGateway: Sendable {
     ) async -> Result<Output, any Error> {
         let outcome = Outcome<Output>()
         let isOverdue = await withTaskGroup(of: Signal.self) { group in
-            group.addTask {
+            // Begun here and now: an answer that needs no waiting needs no timer either.
+            group.addImmediateTask {
                 do { outcome.set(.success(try await body())) } catch { outcome.set(.failure(error)) }
                 return .returned
             }
+            if outcome.value != nil { return false }
             group.addTask {
                 do { try await clock.sleep(for: deadlines[operation]) } catch { return .quiet }
                 return .overdue

@@ -8,6 +8,8 @@ struct EventFactory: Sendable {
     let host: String
     let payload: InstancePayload
     let updates: UpdateNotifications
+    /// Whether anybody is told; where nobody is, what would be told is not put together.
+    var isTelling = true
     let clock: any WallClock
     let identifiers: any IdentifierSource
 
@@ -24,7 +26,7 @@ struct EventFactory: Sendable {
     ///
     /// A write that changes no state that is watched is told too, with null for the old states, as nova does.
     func updateEvent(from old: Instance, to row: StoredInstance, context: RequestContext) -> Notification? {
-        guard updates.isOn else { return nil }
+        guard isTelling, updates.isOn else { return nil }
         let new = row.instance
         let isStateChange =
             old.vmState != new.vmState

@@ -2,7 +2,6 @@
 
 internal import ComputeModel
 internal import Logging
-internal import Metrics
 internal import Synchronization
 internal import WorkerStore
 
@@ -33,6 +32,7 @@ final class Dispatcher: AcceptedWork {
     private let engine: OperationEngine
     private let heartbeats: Heartbeats
     private let reads: ReadOnlyCalls
+    private let metrics = OperationMetrics()
     private let state: Mutex<State>
     private let wakeUps: AsyncStream<Void>
     private let wakeUp: AsyncStream<Void>.Continuation
@@ -109,20 +109,6 @@ final class Dispatcher: AcceptedWork {
         }
     }
 
-    private func count(_ entry: JournalEntry, _ outcome: JournalOutcome) {
-        Counter(
-            label: "compute_operations_total",
-            dimensions: [("operation", entry.operation), ("outcome", outcome.rawValue)]
-        ).increment()
-        services.logger.info(
-            "operation ended",
-            metadata: [
-                LogKey.method: .string(entry.method), LogKey.outcome: .string(outcome.rawValue),
-                LogKey.instance: .string(entry.instance?.description ?? "-"),
-                LogKey.request: .string(entry.requestID ?? "-"),
-            ])
-    }
-
     private func work(_ start: LaneTable.Start) async {
         let item = start.item
         let ending =
@@ -132,7 +118,7 @@ final class Dispatcher: AcceptedWork {
         heartbeats.end(item.entry.reply)
         switch ending {
         case .finished(let outcome):
-            count(item.entry, outcome)
+            metrics.count(item.entry.operation, outcome)
             state.withLock { $0.table.finished(start) }
         case .left:
             // The lane stays shut: what comes after this one must not overtake it. The next start goes on here.

@@ -6,21 +6,33 @@ internal import Synchronization
 ///
 /// A value and not a task's cancellation: what runs then undoes itself to the end, with calls that are not cancelled.
 final class InterruptionToken: Sendable {
-    private let flag = Atomic<Bool>(false)
-    private let signals: AsyncStream<Void>
-    private let signal: AsyncStream<Void>.Continuation
+    private struct State {
+        var isInterrupted = false
+        /// Made by who waits: nearly every operation ends without that.
+        var signal: AsyncStream<Void>.Continuation?
+    }
 
-    init() { (signals, signal) = AsyncStream.makeStream() }
+    private let state = Mutex(State())
 
-    var isInterrupted: Bool { flag.load(ordering: .acquiring) }
+    init() {}
+
+    var isInterrupted: Bool { state.withLock { $0.isInterrupted } }
 
     func interrupt() {
-        flag.store(true, ordering: .releasing)
-        signal.finish()
+        let signal = state.withLock { state in
+            state.isInterrupted = true
+            return state.signal
+        }
+        signal?.finish()
     }
 
     /// Returns when interrupted, or when its task is cancelled. For one waiter at a time.
     func wait() async {
+        let (signals, signal) = AsyncStream<Void>.makeStream()
+        let isInterrupted = state.withLock { state in
+            state.signal = signal
+            return state.isInterrupted
+        }
         if isInterrupted { return }
         for await _ in signals {}
     }

@@ -10,6 +10,9 @@ public protocol MessageSink: Sendable {
 
 /// Makes wire-ready messages; the wire room's work, done once when a row is written, not each time it is sent.
 public protocol MessageEncoder: Sendable {
+    /// Whether ``notification(_:)`` makes anything at all; where it does not, nothing is put together for it.
+    var sendsNotifications: Bool { get }
+
     /// One message per configured form and topic; none where notifications are switched off.
     func notification(_ notification: Notification) -> [WireMessage]
 

@@ -31,6 +31,7 @@ struct InstanceChange: Sendable {
 
     /// Writes states, host or times, and tells of it where updates are told.
     mutating func update(elevated: Bool = false, _ body: (inout Instance) -> Void) {
+        guard events.isTelling else { return body(&row.instance) }
         let old = row.instance
         body(&row.instance)
         let context = elevated ? context.elevated() : context
@@ -60,12 +61,14 @@ struct InstanceChange: Sendable {
 
     /// Tells that something began or ended (`create.start`).
     mutating func notify(_ event: String, elevated: Bool = false, extra: JSONObject = JSONObject()) {
+        guard events.isTelling else { return }
         let context = elevated ? context.elevated() : context
         notifications.append(events.instanceEvent(event, row, extra: extra, context: context))
     }
 
     /// Tells that a method failed.
     mutating func notifyFailure(_ method: String, _ fault: ComputeFault, arguments: JSONObject) {
+        guard events.isTelling else { return }
         notifications.append(events.errorEvent(method, fault, arguments: arguments, context: context))
     }
 

@@ -54,7 +54,33 @@ struct OperationEngine: Sendable {
         } catch {
             return try await refuse(entry, request, error, outcome: .refused)
         }
-        return try await binding.execute(request, entry, self, token)
+        var result: Result<Ending, any Error>?
+        let elapsed = await services.clock.measure {
+            do {
+                result = .success(try await binding.execute(request, entry, self, token))
+            } catch {
+                result = .failure(error)
+            }
+        }
+        guard let ending = try result?.get() else { throw CancellationError() }
+        tell(of: ending, entry, request, elapsed)
+        return ending
+    }
+
+    /// The one line that every operation leaves in the log.
+    private func tell(of ending: Ending, _ entry: JournalEntry, _ request: RPCRequest, _ elapsed: Duration) {
+        guard case .finished(let outcome) = ending else { return }
+        let milliseconds = elapsed / .milliseconds(1)
+        services.logger.info(
+            "operation ended",
+            metadata: [
+                LogKey.method: .string(entry.method), LogKey.outcome: .string(outcome.rawValue),
+                LogKey.seconds: .stringConvertible(milliseconds.rounded() / 1000),
+                LogKey.instance: .string(entry.instance?.description ?? "-"),
+                LogKey.request: .string(request.context.requestID ?? "-"),
+                LogKey.user: .string(request.context.userID ?? "-"),
+                LogKey.project: .string(request.context.projectID ?? "-"),
+            ])
     }
 
     /// Runs one operation; the binding has opened its type.

@@ -75,7 +75,8 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
         expecting tasks: [TaskState?]? = nil, _ body: (inout InstanceChange) throws(ComputeFault) -> Void
     ) async throws -> StoredInstance {
         let known = try await known(arriving, missing)
-        return try await commit(known, .checkpoint(try Self.encode(step)), replies: []) { change throws(ComputeFault) in
+        let checkpoint = CommitPlan.Journal.checkpoint(try Operation.encode(step))
+        return try await commit(known, checkpoint, replies: []) { change throws(ComputeFault) in
             change.amend { row in
                 switch rule {
                 case .always(let task): row.instance.taskState = task
@@ -93,7 +94,7 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
     func commit(
         _ step: Operation.Step, _ body: (inout InstanceChange) throws(ComputeFault) -> Void
     ) async throws -> StoredInstance {
-        try await commit(try current(), .checkpoint(try Self.encode(step)), replies: [], body)
+        try await commit(try current(), .checkpoint(try Operation.encode(step)), replies: [], body)
     }
 
     /// The last commit: with it the journal row is finished and the reply is in the outbox.
@@ -150,11 +151,6 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
         try await services.write { try plan.apply(to: $0) }
         state.withLock { $0.row = change.row }
         return change.row
-    }
-
-    private static func encode(_ step: Operation.Step) throws -> [UInt8] {
-        // An array around it: a step without values is a bare string, which older JSON readers refuse.
-        Array(try JSONEncoder().encode([step]))
     }
 
     /// The step that an earlier attempt came to.

@@ -12,6 +12,8 @@ struct WireMessageEncoder: MessageEncoder {
     /// The queue of this host's dead letters.
     let deadLetterQueue: String
 
+    var sendsNotifications: Bool { !notifications.forms.isEmpty && !notifications.topics.isEmpty }
+
     func notification(_ notification: Notification) -> [WireMessage] {
         notifications.encode(notification).map { WireMessage(.notification, $0) }
     }

@@ -49,7 +49,8 @@ public struct WorkerLogHandler: LogHandler {
         line += "[\(request.joined(separator: " "))] \(instance)\(event.message)"
         for (key, value) in rest.sorted(by: { $0.key < $1.key }) { line += " \(key)=\(value)" }
         // One event is one line, whatever a peer managed to put into a value.
-        return line.replacing("\n", with: "\\n") + "\n"
+        if line.utf8.contains(UInt8(ascii: "\n")) { line = line.replacing("\n", with: "\\n") }
+        return line + "\n"
     }
 
     private func json(_ event: LogEvent, _ fields: Logger.Metadata) -> String {

@@ -20,6 +20,8 @@ struct FlatWire: MessageEncoder, RequestDecoder {
             reply: object["_msg_id"]?.string.map { .messageID($0) })
     }
 
+    let sendsNotifications = true
+
     func notification(_ notification: Notification) -> [WireMessage] {
         let body: JSONValue = [
             "event_type": .string(notification.eventType), "publisher_id": .string(notification.publisherID),
