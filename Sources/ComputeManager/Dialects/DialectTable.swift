@@ -61,14 +61,14 @@ public struct DialectTable: RequestRouter {
     private func lookUp(
         _ method: String, _ wanted: String, _ namespace: String?
     ) -> Result<any MethodBinding, ComputeFault> {
-        guard namespace == nil, let wantedVersion = RPCVersion(wanted), version.serves(wantedVersion) else {
+        guard namespace == nil else {
             return .failure(
                 ComputeFault(
                     .unsupportedVersion, "Specified RPC version, \(wanted), not supported by this endpoint.",
                     arguments: ["version": .string(wanted), "method": .string(method)]))
         }
-        guard let binding = byMethod[method], binding.since.minor <= wantedVersion.minor || binding.since.minor == 0
-        else {
+        if let fault = version.fault(for: wanted, method: method) { return .failure(fault) }
+        guard let binding = byMethod[method], binding.since.isIncluded(in: wanted) else {
             return .failure(Self.unknown(method))
         }
         return .success(binding)

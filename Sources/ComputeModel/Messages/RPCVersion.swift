@@ -32,6 +32,15 @@ public struct RPCVersion: Sendable, Hashable, CustomStringConvertible {
         return requestedMinor <= minor ? .compatible : .incompatible
     }
 
+    /// Whether a request of that version may use what came with this one: majors are equal and its minor is not below.
+    public func isIncluded(in requested: String) -> Bool {
+        let parts = requested.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count > 1, Self.number(parts[0]) == major, let requestedMinor = Self.number(parts[1]) else {
+            return false
+        }
+        return requestedMinor >= minor
+    }
+
     /// The fault for a version that can't be served; nil for one that can.
     ///
     /// A version that can't be read is of the same kind; who encodes the fault tells them apart by `version` and
