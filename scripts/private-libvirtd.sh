@@ -13,9 +13,10 @@
 #
 # As root it runs in a mount namespace of its own in which /etc/libvirt, /var/lib/libvirt, /var/cache/libvirt,
 # /var/log/libvirt and /run are DIR's, so neither the host's libvirt nor its D-Bus is seen or changed. As anyone else it
-# is libvirt's per-user daemon with all of its XDG directories inside DIR. Guests are found by DIR's own pid files and
-# are ended only if they live in that namespace. With --owner PID everything is stopped when the process PID has gone,
-# however it went.
+# is libvirt's per-user daemon with all of its XDG directories inside DIR. A process is ended only if it lives in that
+# namespace or DIR's own pid files name it. With --owner PID everything is stopped when the process PID has gone,
+# however it went. What libvirt learns of the installed QEMU in some seconds is kept in DIR, or in the directory that
+# --cache names, which several may share. A --temporary DIR is removed when it is stopped.
 set -euo pipefail
 
 fail() { echo "private-libvirtd: $*" >&2; exit 1; }
@@ -206,7 +207,6 @@ start() {
         cat "$D/log/virtlogd.out" >&2 || true
         fail "virtlogd did not open $log_socket within 20 s"
     }
-    readlink "/proc/$(running "$virtlogd_pid" virtlogd)/ns/mnt" >"$D/namespace"
     start_libvirtd
     if [ -n "$owner" ]; then
         # Waits without a child process, so that nothing is left to reap when the watcher itself is ended.
@@ -218,13 +218,12 @@ start() {
     echo "$uri"
 }
 
-# Everything that runs for this directory: what lives in its mount namespace, or, without one, what its pid files name.
-processes() { # NAMESPACE
+# Everything that runs for this directory: what sees its run directory as /run/libvirt, or, without a namespace, what its
+# pid files name. (Not by the namespace's number: a number is given to another namespace as soon as one has gone.)
+processes() {
     local file pid
     if [ -n "$privileged" ]; then
-        [ -n "$1" ] || return 0
-        # "mnt:[4026531841]", where ? stands for the brackets, which a pattern would read as a set.
-        find /proc/[0-9]*/ns/mnt -maxdepth 0 -lname "mnt:?${1//[^0-9]/}?" 2>/dev/null | cut -d / -f 3 || true
+        find /proc/[0-9]*/root/run/libvirt -maxdepth 0 -samefile "$D/run" 2>/dev/null | cut -d / -f 3 || true
     else
         for file in "$pids"/*.pid; do
             pid=$(cat "$file" 2>/dev/null) || continue
@@ -237,21 +236,17 @@ processes() { # NAMESPACE
 
 # Nothing here is worth an orderly end: the guests, their definitions and the daemons' state are all thrown away.
 stop() {
-    local pid space=''
-    if pid=$(running "$virtlogd_pid" virtlogd); then space=$(readlink "/proc/$pid/ns/mnt"); fi
-    # A crash may have left a guest without its virtlogd.
-    if [ -z "$space" ] && [ -s "$D/namespace" ]; then space=$(cat "$D/namespace"); fi
-    if [ "$space" = "$(readlink /proc/self/ns/mnt)" ]; then space=; fi
+    local pid
     # First the one who starts others; all of them are killed before any is waited for, as each may take a second.
     if pid=$(running "$libvirtd_pid" libvirtd); then kill -KILL "$pid" 2>/dev/null || true; fi
     # A guest that was being started when libvirtd ended may show late, so until there is none.
     local end=$((SECONDS + 20)) left
-    while left=$(processes "$space") && [ -n "$left" ]; do
+    while left=$(processes) && [ -n "$left" ]; do
         [ $SECONDS -lt $end ] || fail "these processes of $D do not end:" $left
         for pid in $left; do kill -KILL "$pid" 2>/dev/null || true; done
         for pid in $left; do until_true 10 gone "$pid" || true; done
     done
-    rm -rf "$D/etc/qemu" "$D/run" "$D/lib" "$D/xdg-run" "$D/xdg-data" "$D/xdg-cache" "$D/namespace"
+    rm -rf "$D/etc/qemu" "$D/run" "$D/lib" "$D/xdg-run" "$D/xdg-data" "$D/xdg-cache"
     rm -f "$libvirtd_pid" "$virtlogd_pid"
     if [ -s "$D/watch.pid" ]; then
         pid=$(cat "$D/watch.pid")

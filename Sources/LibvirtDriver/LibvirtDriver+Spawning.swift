@@ -102,17 +102,27 @@ extension LibvirtDriver {
         }
     }
 
-    /// Takes back what a failed build has made. Files go only when it is certain that no guest has them open.
+    /// Takes back what a failed build has made, and waits for libvirt if that is away. Files go only when it is certain
+    /// that no guest has them open.
     private func undo(_ instance: Instance, because error: any Error) async {
-        let metadata: Logger.Metadata = ["instance.uuid": "\(instance.id)", "error": "\(error)"]
-        host.logger.warning("build failed, taking back what it made", metadata: metadata)
-        await host.awaitConnection(within: configuration.undoWait)
-        do {
-            try await remove(instance.id)
-        } catch let leftover {
-            host.logger.error(
-                "a failed build could not be taken back: its domain or its files may be left",
-                metadata: ["instance.uuid": "\(instance.id)", "error": "\(leftover)"])
+        host.logger.warning(
+            "build failed, taking back what it made",
+            metadata: ["instance.uuid": "\(instance.id)", "error": "\(error)"])
+        let end = ContinuousClock.now + configuration.undoWait
+        while true {
+            do {
+                return try await remove(instance.id)
+            } catch let leftover {
+                // A connection may be lost without our knowing until the call that fails.
+                if (leftover as? ComputeFault)?.kind == .unavailable, ContinuousClock.now < end {
+                    await host.awaitConnection(within: end - ContinuousClock.now)
+                    continue
+                }
+                host.logger.error(
+                    "a failed build could not be taken back: its domain or its files may be left",
+                    metadata: ["instance.uuid": "\(instance.id)", "error": "\(leftover)"])
+                return
+            }
         }
     }
 }
