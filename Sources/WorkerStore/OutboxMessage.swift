@@ -26,7 +26,7 @@ public struct OutboxMessage: Sendable, Hashable {
 
     /// Messages of one key leave one after the other; of different keys side by side.
     ///
-    /// An instance's uuid for what is told of it; a key of its own (the message id) for a reply, which waits for nobody.
+    /// An instance's uuid for what is told of it; a key of its own (the message id) for a reply, which waits for none.
     public let orderingKey: String
     public let kind: Kind
     public let exchange: String

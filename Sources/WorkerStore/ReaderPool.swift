@@ -20,7 +20,8 @@ final class ReaderPool: Sendable {
             let monitor = monitor
             guard WorkerThread.start(name: "store-read-\(number)", { Self.serve(connection, monitor) }) else {
                 abandon()
-                throw StoreError(.notAccessible, "no thread can be started for the database; check the limits of the user")
+                throw StoreError(
+                    .notAccessible, "no thread can be started for the database; check the limits of the user")
             }
         }
     }

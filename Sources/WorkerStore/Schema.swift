@@ -20,7 +20,8 @@ enum Schema {
         let found = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
         let isEmpty = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_schema") == 0
         guard application == applicationID || isEmpty else {
-            throw StoreError(.damaged, "\(path) is a database of another program; give the worker a directory of its own")
+            throw StoreError(
+                .damaged, "\(path) is a database of another program; give the worker a directory of its own")
         }
         guard found <= version else {
             throw StoreError(

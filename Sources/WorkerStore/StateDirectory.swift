@@ -20,7 +20,10 @@ final class StateDirectory: Sendable {
         self.path = path
         database = path + "/worker.sqlite"
         try Self.makeParents(of: path)
-        if mkdir(path, 0o700) != 0, errno != EEXIST {
+        if mkdir(path, 0o700) == 0 {
+            // The first commits would be lost with the directory if its own entry did not reach the disk.
+            Self.synchronize(path + "/..")
+        } else if errno != EEXIST {
             throw StoreError(.notAccessible, "the state directory \(path) can't be made: \(Self.reason)")
         }
         var status = stat()
@@ -73,14 +76,25 @@ final class StateDirectory: Sendable {
             throw StoreError(
                 .notAccessible, "the file \(database)\(suffix) can't be closed to others: \(Self.reason)")
         }
+        if status.st_size == 0 { Self.synchronize(path) }
         return status.st_size > 0
+    }
+
+    /// Brings a directory's entries to the disk; a file system that can't is as safe without.
+    private static func synchronize(_ directory: String) {
+        let file = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard file >= 0 else { return }
+        fsync(file)
+        close(file)
     }
 
     private static func makeParents(of path: String) throws(StoreError) {
         var index = path.index(path.startIndex, offsetBy: 1, limitedBy: path.endIndex) ?? path.endIndex
         while let slash = path[index...].firstIndex(of: "/") {
             let parent = String(path[..<slash])
-            if mkdir(parent, 0o755) != 0, errno != EEXIST {
+            if mkdir(parent, 0o755) == 0 {
+                synchronize(parent + "/..")
+            } else if errno != EEXIST {
                 throw StoreError(.notAccessible, "the directory \(parent) can't be made: \(reason)")
             }
             index = path.index(after: slash)

@@ -8,7 +8,7 @@ public struct StoreConfiguration: Sendable {
     public var directory: String
     /// Bytes of a database page, a power of two from 512 to 65536; only a new database takes it.
     ///
-    /// A cast's body should fit a page three times over: a body that spills into overflow pages costs half as much again.
+    /// A cast's body should fit a page three times over: one that spills into overflow pages costs half as much again.
     public var pageSize: Int
     /// Threads that serve ``WorkerStore/read(_:)``, each with a connection of its own.
     public var readers: Int

@@ -56,13 +56,14 @@ extension StoreError {
         let words = error.message ?? "result code \(error.extendedResultCode.rawValue)"
         switch error.resultCode {
         case .SQLITE_FULL:
-            return StoreError(.diskFull, "the worker's database can't grow: the disk is full (\(words)); free some space")
+            return StoreError(
+                .diskFull, "the worker's database can't grow: the disk is full (\(words)); free some space")
         case .SQLITE_IOERR:
             return StoreError(.inputOutput, "the disk of the worker's database failed (\(words)); check the disk")
         case .SQLITE_CORRUPT, .SQLITE_NOTADB:
             return StoreError(
                 .damaged,
-                "the worker's database is damaged (\(words)); keep a copy of the directory, then restore it or remove it")
+                "the worker's database is damaged (\(words)); keep a copy of the directory, then restore or remove it")
         case .SQLITE_CANTOPEN, .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
             return StoreError(
                 .notAccessible, "the worker's database can't be opened for writing (\(words)); check owner and mode")

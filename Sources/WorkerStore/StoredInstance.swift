@@ -8,7 +8,7 @@ public struct StoredInstance: Sendable, Hashable, Identifiable {
     public var instance: Instance
     /// The network interfaces as the network service described them last.
     public var networkInfo: [JSONValue]
-    /// What the manager keeps beside it (image metadata, the context of the build, …); the store does not look into it.
+    /// What the manager keeps beside it (image metadata, the context of the build); the store does not look into it.
     public var details: JSONObject
     /// When the row was written last.
     public let updatedAt: Timestamp

@@ -92,7 +92,9 @@ struct IntakeTests {
         }
     }
 
-    @Test("a dead letter that no queue takes does not come back for ever; a closed sink keeps the original unacknowledged")
+    @Test(
+        "a dead letter that no queue takes does not come back for ever; a closed sink keeps the original unacknowledged"
+    )
     func deadLetterFates() async throws {
         try await IntakeFixture.run(failures: [.unroutable("312"), .closed]) { fixture in
             fixture.source.feed([incoming(1, malformed: MalformedMessage(.notJSON, "no"))])
@@ -159,7 +161,10 @@ struct IntakeTests {
             }
             #expect(IntakeFixture.acknowledged(events) == [1])
             // Given back one by one, and only after no more of them are sent.
-            #expect(events.dropLast().suffix(6) == [.paused, .rejected(2), .rejected(3), .rejected(4), .rejected(5), .rejected(6)])
+            #expect(
+                events.dropLast().suffix(6) == [
+                    .paused, .rejected(2), .rejected(3), .rejected(4), .rejected(5), .rejected(6),
+                ])
             guard case .storeFails(let error) = fixture.intake.state else {
                 Issue.record("the state is \(fixture.intake.state)")
                 return

@@ -19,7 +19,9 @@ struct CommitTests {
                 try await afterCrash(of: path) { other in
                     let rows = try await other.read { try $0.unfinished(limit: 10) }
                     #expect(rows.map(\.body) == (0...number).map { [UInt8($0)] })
-                    #expect(try await other.accept(newEntry("\(number)")) == .duplicate(of: rows[number].id, finished: false))
+                    #expect(
+                        try await other.accept(newEntry("\(number)"))
+                            == .duplicate(of: rows[number].id, finished: false))
                 }
             }
         }
@@ -71,7 +73,9 @@ struct CommitTests {
                 case .failure(let error): #expect(error as? Refused == Refused(number: number))
                 }
             }
-            #expect(levels.levels == StoreLevels(unfinished: 3, outbox: 3, lastOutboxID: levels.levels.lastOutboxID, commits: 1))
+            #expect(
+                levels.levels
+                    == StoreLevels(unfinished: 3, outbox: 3, lastOutboxID: levels.levels.lastOutboxID, commits: 1))
             let ids = all.values.compactMap { try? $0.get().value }
             #expect(Set(ids).count == 3)
             #expect(writer.levels.unfinished == 3)
@@ -153,7 +157,9 @@ struct CommitTests {
     func closing() async throws {
         try await withDirectory { path in
             let store = try WorkerStore(StoreConfiguration(directory: path, strikeDelay: .seconds(3600)))
-            let ids = try await store.write { transaction in try (0..<3).map { _ in try transaction.enqueue(newMessage("k")) } }
+            let ids = try await store.write { transaction in
+                try (0..<3).map { _ in try transaction.enqueue(newMessage("k")) }
+            }
             store.strikeSoon(Array(ids[..<2]))
             await store.close()
             try await reopening(path) { store in
@@ -166,7 +172,9 @@ struct CommitTests {
     @Test("strikes ride on the next commit, or go by themselves after the delay")
     func strikes() async throws {
         try await withStore({ $0.strikeDelay = .seconds(3600) }) { store, _ in
-            let ids = try await store.write { transaction in try (0..<3).map { _ in try transaction.enqueue(newMessage("k")) } }
+            let ids = try await store.write { transaction in
+                try (0..<3).map { _ in try transaction.enqueue(newMessage("k")) }
+            }
             let before = store.levels.commits
             store.strikeSoon([ids[0]])
             store.strikeSoon([ids[2]])

@@ -14,7 +14,8 @@ struct JournalTests {
     func roundTrip() async throws {
         try await withDirectory { path in
             let replies: [ReplyAddress?] = [
-                nil, .messageID(Self.hexID), .replyQueue(name: "reply_\(Self.hexID)", messageID: Self.hexID, heartbeat: 60),
+                nil, .messageID(Self.hexID),
+                .replyQueue(name: "reply_\(Self.hexID)", messageID: Self.hexID, heartbeat: 60),
                 .replyQueue(name: "reply x", messageID: "m", heartbeat: nil),
             ]
             let ids: [String?] = [Self.hexID, "not-hex", nil, Self.hexID.uppercased()]
@@ -23,7 +24,9 @@ struct JournalTests {
                     try zip(ids, replies).enumerated().map { number, pair in
                         try accepted(
                             transaction.accept(
-                                newEntry(pair.0, body: [UInt8(number), 0, 255], reply: pair.1, instance: number == 3 ? nil : instanceB)))
+                                newEntry(
+                                    pair.0, body: [UInt8(number), 0, 255], reply: pair.1,
+                                    instance: number == 3 ? nil : instanceB)))
                     }
                 }
             }
@@ -35,9 +38,13 @@ struct JournalTests {
                 #expect(rows.map(\.body) == (0..<4).map { [UInt8($0), 0, 255] })
                 #expect(rows.map(\.instance) == [instanceB, instanceB, instanceB, nil])
                 #expect(rows.map(\.form) == [.enveloped, .enveloped, .flat, .enveloped])
-                #expect(rows.allSatisfy { $0.operation == "reboot_instance" && $0.requestID == "req-1" && $0.attempts == 0 })
+                #expect(
+                    rows.allSatisfy { $0.operation == "reboot_instance" && $0.requestID == "req-1" && $0.attempts == 0 }
+                )
                 #expect(rows[0].receivedAt == Timestamp(microseconds: 1_000_000))
-                let rest = try await store.read { try $0.unfinished(after: journalIDs[1], limit: 1, carryingBodies: false) }
+                let rest = try await store.read {
+                    try $0.unfinished(after: journalIDs[1], limit: 1, carryingBodies: false)
+                }
                 #expect(rest.map(\.id) == [journalIDs[2]])
                 #expect(rest[0].body == nil)
                 #expect(try await store.read { try $0.body(of: journalIDs[2]) } == [2, 0, 255])
@@ -46,12 +53,16 @@ struct JournalTests {
         }
     }
 
-    @Test("a redelivered message changes nothing: before it is done, after, and after a restart", arguments: [hexID, "other"])
+    @Test(
+        "a redelivered message changes nothing: before it is done, after, and after a restart",
+        arguments: [hexID, "other"])
     func repeatByID(id: String) async throws {
         try await withDirectory { path in
             let first = try await reopening(path) { store in
                 let first = try accepted(try await store.accept(newEntry(id)))
-                #expect(try await store.accept(newEntry(id, body: [9], redelivered: true)) == .duplicate(of: first, finished: false))
+                #expect(
+                    try await store.accept(newEntry(id, body: [9], redelivered: true))
+                        == .duplicate(of: first, finished: false))
                 #expect(store.levels.unfinished == 1)
                 return first
             }
@@ -73,12 +84,16 @@ struct JournalTests {
                 let first = try accepted(try await store.accept(newEntry(nil, body: body, redelivered: true)))
                 let second = try accepted(try await store.accept(newEntry(nil, body: body)))
                 #expect(first != second)
-                #expect(try await store.accept(newEntry(nil, body: body, redelivered: true)) == .duplicate(of: second, finished: false))
+                #expect(
+                    try await store.accept(newEntry(nil, body: body, redelivered: true))
+                        == .duplicate(of: second, finished: false))
                 _ = try accepted(try await store.accept(newEntry(nil, body: body + [32], redelivered: true)))
                 return (first, second)
             }
             #expect(first < second)
-            let repeated = try await reopening(path) { try await $0.accept(newEntry(nil, body: body, redelivered: true)) }
+            let repeated = try await reopening(path) {
+                try await $0.accept(newEntry(nil, body: body, redelivered: true))
+            }
             #expect(repeated == .duplicate(of: second, finished: false))
         }
     }
@@ -145,9 +160,13 @@ struct JournalTests {
             }
             _ = try await store.write { try $0.finish(id, outcome: .succeeded) }
             for unknown in [id, JournalID(99)] {
-                let first = await #expect(throws: StoreError.self) { try await store.write { try $0.checkpoint(unknown, step: []) } }
+                let first = await #expect(throws: StoreError.self) {
+                    try await store.write { try $0.checkpoint(unknown, step: []) }
+                }
                 #expect(first?.code == .noSuchEntry)
-                let second = await #expect(throws: StoreError.self) { _ = try await store.write { try $0.countAttempt(unknown) } }
+                let second = await #expect(throws: StoreError.self) {
+                    _ = try await store.write { try $0.countAttempt(unknown) }
+                }
                 #expect(second?.code == .noSuchEntry)
             }
         }
@@ -159,7 +178,9 @@ struct JournalTests {
             var ids: [JournalID] = []
             for number in 0..<10 { ids.append(try accepted(try await store.accept(newEntry("\(number)")))) }
             let finished = ids.dropFirst()
-            try await store.write { transaction in for id in finished { _ = try transaction.finish(id, outcome: .succeeded) } }
+            try await store.write { transaction in
+                for id in finished { _ = try transaction.finish(id, outcome: .succeeded) }
+            }
             let early = Timestamp(microseconds: 4_000_000)
             #expect(try await store.write { try $0.prune(finishedBefore: early, keepingAtMost: 6) } == 3)
             #expect(store.levels.finished == 6)

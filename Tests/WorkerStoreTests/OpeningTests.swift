@@ -108,7 +108,9 @@ struct OpeningTests {
         }
         try await withDirectory { path in
             try await reopening(path) { store in
-                for number in 0..<40 { _ = try await store.accept(newEntry("\(number)", body: [UInt8](repeating: 1, count: 9000))) }
+                for number in 0..<40 {
+                    _ = try await store.accept(newEntry("\(number)", body: [UInt8](repeating: 1, count: 9000)))
+                }
             }
             let file = try FileHandle(forUpdating: URL(fileURLWithPath: "\(path)/worker.sqlite"))
             let size = try file.seekToEnd()

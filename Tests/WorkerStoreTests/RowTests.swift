@@ -11,7 +11,8 @@ struct RowTests {
     func instances() async throws {
         try await withStore({ $0.clock = FixedClock(microseconds: 77) }) { store, path in
             let instance = try Instance(fields: [
-                "uuid": .string(instanceA.description), "vm_state": "building", "memory_mb": 512, "unknown": [1, nil, "x"],
+                "uuid": .string(instanceA.description), "vm_state": "building", "memory_mb": 512,
+                "unknown": [1, nil, "x"],
             ])
             try await store.write { try $0.save(instance, networkInfo: [["id": "vif"]], details: ["image": "i"]) }
             try await store.write { transaction in
@@ -24,7 +25,11 @@ struct RowTests {
                 let row = try #require(try await other.read { try $0.instance(instanceA) })
                 var expected = instance
                 expected.vmState = .active
-                #expect(row == StoredInstance(instance: expected, networkInfo: [["id": "vif"]], details: ["image": "i"], updatedAt: Timestamp(microseconds: 77)))
+                #expect(
+                    row
+                        == StoredInstance(
+                            instance: expected, networkInfo: [["id": "vif"]], details: ["image": "i"],
+                            updatedAt: Timestamp(microseconds: 77)))
                 #expect(row.instance.fields.keys == ["uuid", "vm_state", "memory_mb", "unknown"])
                 #expect(try await other.read { try $0.outbox(limit: 5) }.map(\.message.body) == [Array("active".utf8)])
                 try await other.write { try $0.remove(instanceA) }
@@ -38,17 +43,23 @@ struct RowTests {
     func resources() async throws {
         try await withStore { store, _ in
             try await store.write { transaction in
-                for kind in ["domain", "disk", "domain"] { try transaction.register(kind: kind, name: "a", for: instanceA) }
+                for kind in ["domain", "disk", "domain"] {
+                    try transaction.register(kind: kind, name: "a", for: instanceA)
+                }
                 try transaction.register(kind: "disk", name: "a", for: instanceB)
             }
-            #expect(try await store.read { try $0.resources(of: instanceA) } == [
-                StoredResource(kind: "disk", name: "a", instance: instanceA),
-                StoredResource(kind: "domain", name: "a", instance: instanceA),
-            ])
+            #expect(
+                try await store.read { try $0.resources(of: instanceA) } == [
+                    StoredResource(kind: "disk", name: "a", instance: instanceA),
+                    StoredResource(kind: "domain", name: "a", instance: instanceA),
+                ])
             try await store.write { try $0.strike(kind: "disk", name: "a", for: instanceA) }
             #expect(try await store.read { try $0.resources() }.count == 2)
             try await store.write { try $0.strikeResources(of: instanceA) }
-            #expect(try await store.read { try $0.resources() } == [StoredResource(kind: "disk", name: "a", instance: instanceB)])
+            #expect(
+                try await store.read { try $0.resources() } == [
+                    StoredResource(kind: "disk", name: "a", instance: instanceB)
+                ])
         }
     }
 
@@ -86,7 +97,9 @@ struct RowTests {
     @Test("SipHash-2-4 of 128 bits agrees with OpenSSL's")
     func sipHash() {
         let hash = SipHash(key: UniqueBits(high: 0x0706_0504_0302_0100, low: 0x0f0e_0d0c_0b0a_0908))
-        func hex(_ bits: UniqueBits) -> String { UniqueBits(high: bits.high.byteSwapped, low: bits.low.byteSwapped).hex }
+        func hex(_ bits: UniqueBits) -> String {
+            UniqueBits(high: bits.high.byteSwapped, low: bits.low.byteSwapped).hex
+        }
         #expect(hex(hash.hash([])) == "a3817f04ba25a8e66df67214c7550293")
         #expect(hex(hash.hash([0])) == "da87c1d86b99af44347659119b22fc45")
         #expect(hex(hash.hash((0..<1003).map { UInt8($0 % 251) })) == "1ee3bc63b2c5f755c9bc8dbaf1dc96a9")

@@ -11,7 +11,8 @@ extension Intake {
     /// Puts a message aside; acknowledges it only when the broker has confirmed that it is there.
     func deadLetter(_ refused: IntakeSorting.Refused) async {
         let message = refused.message
-        let head = message.body.count > Self.deadLetterHead
+        let head =
+            message.body.count > Self.deadLetterHead
             ? Array(message.body[..<Self.deadLetterHead]) : message.body
         let letter = encoder.deadLetter(head, size: message.size, fault: refused.reason)
         var pause = configuration.shortestPause
@@ -22,7 +23,8 @@ extension Intake {
                 logger.warning(
                     "message refused and put aside",
                     metadata: [
-                        "rpc.reason": .string(refused.reason.reason.rawValue), "rpc.size": .stringConvertible(message.size),
+                        "rpc.reason": .string(refused.reason.reason.rawValue),
+                        "rpc.size": .stringConvertible(message.size),
                         "rpc.detail": .string(refused.reason.detail),
                     ])
                 source.acknowledge([message.token])
@@ -36,7 +38,9 @@ extension Intake {
                     metrics.countLostDeadLetter()
                     logger.error(
                         "message refused, and the queue for such messages is missing",
-                        metadata: ["rpc.reason": .string(refused.reason.reason.rawValue), LogKey.error: .string("\(error)")])
+                        metadata: [
+                            "rpc.reason": .string(refused.reason.reason.rawValue), LogKey.error: .string("\(error)"),
+                        ])
                     source.acknowledge([message.token])
                     return
                 case .refused, .unavailable: break

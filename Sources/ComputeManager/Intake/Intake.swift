@@ -138,7 +138,6 @@ public final class Intake: Sendable {
         metrics.countJournaled(accepted.count)
         metrics.countDuplicates(entries.count - accepted.count)
         for answer in answers { metrics.countFailureReply(answer.fault.kind) }
-        metrics.setUnfinished(store.levels.unfinished)
         if !accepted.isEmpty { work.enqueue(accepted) }
     }
 

@@ -16,7 +16,6 @@ struct IntakeMetrics: Sendable {
     private let pausesWhenFull = Counter(
         label: "compute_rpc_intake_pauses_total", dimensions: [("reason", "high-water")])
     private let pausesOfStore = Counter(label: "compute_rpc_intake_pauses_total", dimensions: [("reason", "store")])
-    private let unfinished = Gauge(label: "compute_journal_unfinished")
 
     init() {
         deadLetters = Dictionary(
@@ -39,5 +38,4 @@ struct IntakeMetrics: Sendable {
     func countFailureReply(_ kind: ComputeFault.Kind) { failureReplies[kind]?.increment() }
     func countPauseWhenFull() { pausesWhenFull.increment() }
     func countPauseOfStore() { pausesOfStore.increment() }
-    func setUnfinished(_ count: Int) { unfinished.record(count) }
 }
