@@ -84,7 +84,6 @@ public final class OutboxRelay: Sendable {
             } else {
                 store.strikeSoon([row.id])
             }
-            metrics.setPending(store.levels.outbox)
             return .done
         } catch let error as StoreError {
             return .failed(error)

@@ -8,7 +8,6 @@ struct RelayMetrics: Sendable {
     private let delivered: [OutboxMessage.Kind: Counter]
     private let dropped: [OutboxMessage.Kind: Counter]
     private let retried: [OutboxMessage.Kind: Counter]
-    private let pending = Gauge(label: "compute_outbox_pending")
 
     init() {
         func counters(_ label: String) -> [OutboxMessage.Kind: Counter] {
@@ -25,7 +24,6 @@ struct RelayMetrics: Sendable {
     func countDelivered(_ kind: OutboxMessage.Kind) { delivered[kind]?.increment() }
     func countDropped(_ kind: OutboxMessage.Kind) { dropped[kind]?.increment() }
     func countRetried(_ kind: OutboxMessage.Kind) { retried[kind]?.increment() }
-    func setPending(_ count: Int) { pending.record(count) }
 }
 
 extension OutboxMessage.Kind {

@@ -6,6 +6,7 @@ internal import ComputeManager
 internal import ComputeModel
 internal import ImageService
 internal import Logging
+internal import Metrics
 internal import OsloMessaging
 internal import ServiceLifecycle
 internal import WorkerStore
@@ -92,6 +93,14 @@ final class Worker: Service {
             store: store, sink: sink, observer: manager.castObserver,
             configuration: RelayConfiguration(window: messaging.confirmWindow), logger: makeLogger("compute.relay"))
         readiness = Readiness(host: configuration.host, logger: logger)
+    }
+
+    /// Sets the gauges that tell how full the worker is; asked for when somebody looks.
+    func measure() {
+        Gauge(label: "compute_journal_unfinished").record(store.levels.unfinished)
+        Gauge(label: "compute_outbox_pending").record(store.levels.outbox)
+        Gauge(label: "compute_operations_running").record(manager.load.running)
+        Gauge(label: "compute_operations_waiting").record(manager.load.waiting)
     }
 
     /// Serves until a graceful shutdown is through or the task is cancelled.

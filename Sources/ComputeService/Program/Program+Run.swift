@@ -47,7 +47,7 @@ extension Program {
             logger: makeLogger("service.group"))
         group.maximumGracefulShutdownDuration = worker.manager.gracefulShutdownTimeout
         let services = ServiceGroup(configuration: group)
-        let counters = Counters(registry: registry, options: worker.logging, logger: logger)
+        let counters = Counters(registry: registry, options: worker.logging, logger: logger, measure: service.measure)
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await counters.run() }

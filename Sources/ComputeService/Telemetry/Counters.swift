@@ -9,11 +9,14 @@ struct Counters: Sendable {
     let registry: MetricsRegistry
     let options: LoggingOptions
     let logger: Logger
+    /// Brings the gauges up to date.
+    let measure: @Sendable () -> Void
 
-    init(registry: MetricsRegistry, options: LoggingOptions, logger: Logger) {
+    init(registry: MetricsRegistry, options: LoggingOptions, logger: Logger, measure: @escaping @Sendable () -> Void) {
         self.registry = registry
         self.options = options
         self.logger = logger
+        self.measure = measure
     }
 
     /// Runs until the task is cancelled; the file then holds the last values.
@@ -27,6 +30,7 @@ struct Counters: Sendable {
 
     private func reportOnSignal() async {
         for await _ in await UnixSignalsSequence(trapping: .sigusr2) {
+            measure()
             for line in registry.text.split(separator: "\n") { logger.notice("counter \(line)") }
         }
     }
@@ -42,6 +46,7 @@ struct Counters: Sendable {
     /// Writes a new file and renames it over the old one, so that a reader never sees half of it.
     private func write() {
         guard let path = options.countersFile else { return }
+        measure()
         do {
             try Data(registry.text.utf8).write(to: URL(filePath: path), options: .atomic)
         } catch {
