@@ -49,6 +49,7 @@ extension StoreTransaction {
 
     /// Writes an instance with what belongs to it, over what was there.
     public func save(_ instance: Instance, networkInfo: [JSONValue], details: JSONObject = JSONObject()) throws {
+        noteSaved(instance.id)
         try execute(
             """
             INSERT INTO instance (uuid, fields, network_info, details, updated_at) VALUES (?, ?, ?, ?, ?)
@@ -64,6 +65,7 @@ extension StoreTransaction {
 
     /// Writes an instance and leaves its network and details as they are.
     public func save(_ instance: Instance) throws {
+        noteSaved(instance.id)
         let empty = (Data("[]".utf8), Data("{}".utf8))
         try execute(
             """
@@ -75,9 +77,15 @@ extension StoreTransaction {
             ])
     }
 
+    private func noteSaved(_ id: InstanceID) {
+        writer.instances.insert(id)
+        writer.memory.noteSaved(id)
+    }
+
     /// Forgets an instance; its resources stay until they are struck. Nothing happens where it is unknown.
     public func remove(_ id: InstanceID) throws {
         try execute("DELETE FROM instance WHERE uuid = ?", [id.bits.blob])
+        writer.memory.noteRemoved(id)
     }
 
     public func instance(_ id: InstanceID) throws -> StoredInstance? { try snapshot.instance(id) }
@@ -115,7 +123,8 @@ extension StoreTransaction {
     @discardableResult
     public func enqueue(_ message: OutboxMessage) throws -> OutboxID {
         let id = writer.memory.counters.nextOutboxID
-        let headers = message.headers.isEmpty
+        let headers =
+            message.headers.isEmpty
             ? nil
             : Data(
                 JSONWriter.bytes(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ComputeModel
+public import ComputeModel
 internal import GRDB
 
 /// What the worker must not forget: the journal of casts, the instances, what was made for them, and the outbox.
@@ -11,6 +11,7 @@ public final class WorkerStore: Sendable {
     private let pump: CommitPump
     private let readers: ReaderPool
     private let watch: LevelWatch
+    private let index: InstanceIndex
 
     /// Opens the store, making directory and database where they are missing, and locks it for this process.
     ///
@@ -30,6 +31,7 @@ public final class WorkerStore: Sendable {
         self.directory = directory
         self.pump = pump
         self.watch = watch
+        index = writer.instances
     }
 
     deinit {
@@ -41,7 +43,8 @@ public final class WorkerStore: Sendable {
     /// Runs `body` in the next commit, and returns what it returned after that commit has reached the disk.
     ///
     /// Once queued it is carried out, whether or not the task is cancelled. `body` runs on the store's thread: it must
-    /// not block. If it throws, what it changed is taken back, and the closures that share its commit are not touched.
+    /// not block. It is run anew where another closure of its commit fails, so it changes nothing but the store. If it
+    /// throws, what it changed is taken back, and the closures that share its commit are not touched.
     ///
     /// - Throws: what `body` throws; ``StoreError`` where the commit failed, and then nothing of it was kept.
     public func write<Value: Sendable>(
@@ -57,6 +60,12 @@ public final class WorkerStore: Sendable {
         _ body: @escaping @Sendable (borrowing StoreSnapshot) throws -> Value
     ) async throws -> Value {
         try await readers.read(body)
+    }
+
+    /// The instance of that id, as of the last commit; nil at once where there is none.
+    public func instance(_ id: InstanceID) async throws -> StoredInstance? {
+        guard index.mayHold(id) else { return nil }
+        return try await read { try $0.instance(id) }
     }
 
     /// Removes delivered messages from the outbox with the next commit, or after a short while.

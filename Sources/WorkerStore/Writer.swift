@@ -12,6 +12,7 @@ final class Writer: @unchecked Sendable {
     private let clock: any WallClock
     var memory = WriterMemory()
     let hash: SipHash
+    let instances = InstanceIndex()
     private var commits = 0
 
     /// Takes an opened connection and reads from the tables what memory needs.
@@ -31,8 +32,10 @@ final class Writer: @unchecked Sendable {
     private func load(_ database: Database) throws {
         memory.counters.unfinished = try Int.fetchOne(database, sql: "SELECT count(*) FROM pending") ?? 0
         memory.counters.outbox = try Int.fetchOne(database, sql: "SELECT count(*) FROM outbox") ?? 0
-        memory.counters.nextOutboxID = try Int64.fetchOne(database, sql: "SELECT max(id) FROM outbox").map { $0 + 1 } ?? 1
-        memory.counters.lastReplyID = try Int64.fetchOne(database, sql: "SELECT max(id) FROM outbox WHERE kind = 1") ?? 0
+        memory.counters.nextOutboxID =
+            try Int64.fetchOne(database, sql: "SELECT max(id) FROM outbox").map { $0 + 1 } ?? 1
+        memory.counters.lastReplyID =
+            try Int64.fetchOne(database, sql: "SELECT max(id) FROM outbox WHERE kind = 1") ?? 0
         let cursor = try Row.fetchCursor(
             database, sql: "SELECT id, unique_id, content_hash FROM journal ORDER BY id")
         var rows = 0
@@ -47,6 +50,10 @@ final class Writer: @unchecked Sendable {
             }
         }
         memory.counters.finished = rows - memory.counters.unfinished
+        let ids = try Row.fetchCursor(database, sql: "SELECT uuid FROM instance")
+        while let row = try ids.next() {
+            if let id = try row.instanceID(0) { instances.insert(id) }
+        }
     }
 
     /// How full the store is after the last commit.
@@ -57,7 +64,7 @@ final class Writer: @unchecked Sendable {
             lastReplyID: OutboxID(memory.counters.lastReplyID), commits: commits)
     }
 
-    /// Runs all jobs, each in a savepoint, and commits once; returns after the commit has reached the disk.
+    /// Runs all jobs and commits once; returns after the commit has reached the disk.
     ///
     /// A job that fails takes back what it did and leaves the others alone.
     ///
@@ -68,13 +75,19 @@ final class Writer: @unchecked Sendable {
             try queue.writeWithoutTransaction { database in
                 do {
                     try database.beginTransaction(.immediate)
-                    try run(jobs, striking: strikes, in: database)
+                    if try !runTogether(jobs, striking: strikes, in: database) {
+                        try database.rollback()
+                        memory.undo(to: before)
+                        try database.beginTransaction(.immediate)
+                        try runApart(jobs, striking: strikes, in: database)
+                    }
                     try database.commit()
                 } catch {
                     if database.isInsideTransaction { try? database.rollback() }
                     throw error
                 }
             }
+            instances.remove(memory.removedInstances)
             memory.committed()
             commits += 1
         } catch {
@@ -83,7 +96,24 @@ final class Writer: @unchecked Sendable {
         }
     }
 
-    private func run(_ jobs: [any WriteJob], striking strikes: [OutboxID], in database: Database) throws {
+    /// Runs the jobs in one transaction without anything between them; false where one of them failed, and then none is
+    /// to be kept. A savepoint copies every page that its job touches, and jobs that fail are rare.
+    private func runTogether(
+        _ jobs: [any WriteJob], striking strikes: [OutboxID], in database: Database
+    ) throws -> Bool {
+        let transaction = StoreTransaction(writer: self, database: database, now: clock.now())
+        try transaction.strike(strikes)
+        for job in jobs {
+            guard let error = job.run(in: transaction) else { continue }
+            // Some errors (a full disk) end the whole transaction: then there is nothing left to go on with.
+            guard database.isInsideTransaction else { throw error }
+            return false
+        }
+        return true
+    }
+
+    /// The same with a savepoint around each job.
+    private func runApart(_ jobs: [any WriteJob], striking strikes: [OutboxID], in database: Database) throws {
         let transaction = StoreTransaction(writer: self, database: database, now: clock.now())
         try transaction.strike(strikes)
         for job in jobs {

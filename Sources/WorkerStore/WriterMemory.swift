@@ -30,6 +30,8 @@ struct WriterMemory {
     }
 
     var counters = Counters()
+    /// Instances whose rows this commit removes.
+    private(set) var removedInstances: Set<InstanceID> = []
     private var identified: [UniqueBits: Int64] = [:]
     private var unnamed: [UniqueBits: Int64] = [:]
     private var changes: [Change] = []
@@ -61,11 +63,17 @@ struct WriterMemory {
         changes.append(.unnamed(key, before: row))
     }
 
+    mutating func noteSaved(_ id: InstanceID) { removedInstances.remove(id) }
+
+    mutating func noteRemoved(_ id: InstanceID) { removedInstances.insert(id) }
+
     var mark: Mark { Mark(counters: counters, changes: changes.count) }
 
     mutating func undo(to mark: Mark) {
         let ids = (counters.nextJournalID, counters.nextOutboxID)
         counters = mark.counters
+        // Which of them were removed before the mark is not known; an index that names too many does no harm.
+        removedInstances = []
         // An id that was handed out once is not handed out again: a reader may stand behind it.
         (counters.nextJournalID, counters.nextOutboxID) = ids
         while changes.count > mark.changes {
@@ -77,7 +85,10 @@ struct WriterMemory {
     }
 
     /// Makes everything so far lasting.
-    mutating func committed() { changes.removeAll(keepingCapacity: true) }
+    mutating func committed() {
+        changes.removeAll(keepingCapacity: true)
+        removedInstances.removeAll(keepingCapacity: true)
+    }
 
     /// Takes in a row of the database at start.
     mutating func load(row: Int64, identified key: UniqueBits) { identified[key] = row }

@@ -14,7 +14,7 @@ protocol MethodBinding: Sendable {
 protocol InstanceBinding: MethodBinding {
     /// Decodes the arguments and runs the operation.
     func execute(
-        _ request: RPCRequest, _ entry: JournalEntry, _ engine: OperationEngine, _ token: InterruptionToken
+        _ request: RPCRequest, _ entry: JournalEntry, _ engine: OperationEngine, _ turn: Turn
     ) async throws -> OperationEngine.Ending
 }
 
@@ -41,7 +41,7 @@ struct Changes<Operation: InstanceOperation>: InstanceBinding {
     var operation: any ComputeOperation.Type { Operation.self }
 
     func execute(
-        _ request: RPCRequest, _ entry: JournalEntry, _ engine: OperationEngine, _ token: InterruptionToken
+        _ request: RPCRequest, _ entry: JournalEntry, _ engine: OperationEngine, _ turn: Turn
     ) async throws -> OperationEngine.Ending {
         let arguments: Operation.Arguments
         do {
@@ -49,7 +49,7 @@ struct Changes<Operation: InstanceOperation>: InstanceBinding {
         } catch {
             return try await engine.refuse(entry, request, error, outcome: .refused)
         }
-        return try await engine.run(Operation.self, arguments, request, entry, token)
+        return try await engine.run(Operation.self, arguments, request, entry, turn)
     }
 }
 

@@ -111,10 +111,14 @@ final class Dispatcher: AcceptedWork {
 
     private func work(_ start: LaneTable.Start) async {
         let item = start.item
+        let turn = Turn(token: start.token) { [self] in
+            state.withLock { $0.table.freeSlot(start) }
+            wakeUp.yield()
+        }
         let ending =
             item.isSuperseded
             ? await engine.supersede(item.entry)
-            : await engine.execute(item.entry, isResumed: item.isResumed, token: start.token)
+            : await engine.execute(item.entry, isResumed: item.isResumed, turn)
         heartbeats.end(item.entry.reply)
         switch ending {
         case .finished(let outcome):

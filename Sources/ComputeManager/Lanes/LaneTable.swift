@@ -45,7 +45,7 @@ struct LaneTable: Sendable {
 
     private struct Lane {
         var waiting = Queue<Item>()
-        var running: (item: Item, token: InterruptionToken)?
+        var running: (item: Item, token: InterruptionToken, hasSlot: Bool)?
     }
 
     private var lanes: [Key: Lane] = [:]
@@ -95,7 +95,7 @@ struct LaneTable: Sendable {
                 let token = InterruptionToken()
                 // One that was under way before a restart finds its successor waiting already.
                 if !first.supersedesEarlier, lane.waiting.contains(where: \.supersedesEarlier) { token.interrupt() }
-                lane.running = (first, token)
+                lane.running = (first, token, true)
                 lanes[key] = lane
                 return Start(key: key, item: first, token: token, slot: slot)
             }
@@ -103,9 +103,16 @@ struct LaneTable: Sendable {
         return nil
     }
 
+    /// Frees the slot of a turn that goes on without it; nothing happens where it is free already.
+    mutating func freeSlot(_ start: Start) {
+        guard lanes[start.key]?.running?.token === start.token, lanes[start.key]?.running?.hasSlot == true else { return }
+        lanes[start.key]?.running?.hasSlot = false
+        free[start.slot, default: 0] += 1
+    }
+
     /// Ends a turn; the lane's next request may have its own.
     mutating func finished(_ start: Start) {
-        free[start.slot, default: 0] += 1
+        freeSlot(start)
         runningCount -= 1
         guard var lane = lanes[start.key] else { return }
         lane.running = nil
@@ -115,7 +122,7 @@ struct LaneTable: Sendable {
 
     /// Ends a turn whose request is not finished: the lane stays shut, the slot is free again.
     mutating func abandoned(_ start: Start) {
-        free[start.slot, default: 0] += 1
+        freeSlot(start)
         runningCount -= 1
     }
 

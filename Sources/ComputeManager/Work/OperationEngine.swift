@@ -17,14 +17,14 @@ struct OperationEngine: Sendable {
     }
 
     /// Works on a journal row until it is finished, or until the worker stops.
-    func execute(_ entry: JournalEntry, isResumed: Bool, token: InterruptionToken) async -> Ending {
+    func execute(_ entry: JournalEntry, isResumed: Bool, _ turn: Turn) async -> Ending {
         do {
             if isResumed {
                 let attempts = try await services.write { try $0.countAttempt(entry.id) }
                 if attempts > services.configuration.maximumAttempts { return try await giveUp(entry, attempts) }
             }
             guard let request = try await decode(entry) else { return .finished(.refused) }
-            return try await perform(request, entry, token)
+            return try await perform(request, entry, turn)
         } catch {
             report(error, entry)
             return .left
@@ -46,7 +46,7 @@ struct OperationEngine: Sendable {
     }
 
     private func perform(
-        _ request: RPCRequest, _ entry: JournalEntry, _ token: InterruptionToken
+        _ request: RPCRequest, _ entry: JournalEntry, _ turn: Turn
     ) async throws -> Ending {
         let binding: any InstanceBinding
         do {
@@ -57,7 +57,7 @@ struct OperationEngine: Sendable {
         var result: Result<Ending, any Error>?
         let elapsed = await services.clock.measure {
             do {
-                result = .success(try await binding.execute(request, entry, self, token))
+                result = .success(try await binding.execute(request, entry, self, turn))
             } catch {
                 result = .failure(error)
             }
@@ -86,12 +86,12 @@ struct OperationEngine: Sendable {
     /// Runs one operation; the binding has opened its type.
     func run<Operation: InstanceOperation>(
         _ operation: Operation.Type, _ arguments: Operation.Arguments, _ request: RPCRequest, _ entry: JournalEntry,
-        _ token: InterruptionToken
+        _ turn: Turn
     ) async throws -> Ending {
         let id = Operation.instance(of: arguments).id
-        let row = try await services.store.read { try $0.instance(id) }
+        let row = try await services.store.instance(id)
         let run = OperationRun<Operation>(
-            entry: entry, request: request, row: row, services: services, token: token)
+            entry: entry, request: request, row: row, services: services, turn: turn)
         do {
             try services.driver.require(Operation.needs, instance: id)
             let step = try entry.step.flatMap { try OperationRun<Operation>.decode($0) }
@@ -138,6 +138,7 @@ struct OperationEngine: Sendable {
         let plan = CommitPlan(
             entry: run.entry.id, journal: .finish(outcome, error: fault.message), change: row == nil ? nil : change,
             messages: messages)
+        run.turn.freeSlot()
         try await services.write { try plan.apply(to: $0) }
         return .finished(outcome)
     }

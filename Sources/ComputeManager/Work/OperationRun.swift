@@ -29,19 +29,21 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
     let entry: JournalEntry
     let request: RPCRequest
     let services: ManagerServices
-    let token: InterruptionToken
+    let turn: Turn
     private let state: Mutex<State>
 
     init(
         entry: JournalEntry, request: RPCRequest, row: StoredInstance?, services: ManagerServices,
-        token: InterruptionToken
+        turn: Turn
     ) {
         self.entry = entry
         self.request = request
         self.services = services
-        self.token = token
+        self.turn = turn
         state = Mutex(State(row: row))
     }
+
+    var token: InterruptionToken { turn.token }
 
     var driver: DriverGateway { services.driver }
 
@@ -102,6 +104,7 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
         _ output: Operation.Output, error: String? = nil,
         _ body: (inout InstanceChange) throws(ComputeFault) -> Void
     ) async throws -> Finished<Operation.Output> {
+        turn.freeSlot()
         let replies = services.encoder.replies(Operation.json(output), to: entry.reply, instance: entry.instance)
         try await commit(
             try current(), .finish(error == nil ? .succeeded : .failed, error: error), replies: replies, body)

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A request's turn in its lane, as who works on it sees it.
+struct Turn: Sendable {
+    /// Says when a later request takes its place.
+    let token: InterruptionToken
+    /// Gives the slot to another lane before the turn is over; the driver has done its part, and what is left is a
+    /// commit. Any number of times.
+    let freeSlot: @Sendable () -> Void
+}
