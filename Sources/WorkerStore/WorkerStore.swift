@@ -62,11 +62,10 @@ public final class WorkerStore: Sendable {
         try await readers.read(body)
     }
 
-    /// The instance of that id, as of the last commit; nil at once where there is none.
-    public func instance(_ id: InstanceID) async throws -> StoredInstance? {
-        guard index.mayHold(id) else { return nil }
-        return try await read { try $0.instance(id) }
-    }
+    /// Whether there may be a row of that instance; false spares the look. Does not wait.
+    ///
+    /// May be true of one whose row was removed, never false of one that a commit has written.
+    public func mayHold(_ id: InstanceID) -> Bool { index.mayHold(id) }
 
     /// Removes delivered messages from the outbox with the next commit, or after a short while.
     ///

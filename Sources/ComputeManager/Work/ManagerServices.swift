@@ -20,6 +20,11 @@ struct ManagerServices: Sendable {
     let identifiers: any IdentifierSource
     let logger: Logger
 
+    /// What is known of an instance; a build's is new, which needs no look at the disk.
+    func row(_ id: InstanceID) async throws -> StoredInstance? {
+        store.mayHold(id) ? try await store.read { try $0.instance(id) } : nil
+    }
+
     /// Writes, and goes on trying while the disk is full or fails: what was acknowledged is not given up for that.
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (borrowing StoreTransaction) throws -> Value

@@ -89,7 +89,7 @@ struct OperationEngine: Sendable {
         _ turn: Turn
     ) async throws -> Ending {
         let id = Operation.instance(of: arguments).id
-        let row = try await services.store.instance(id)
+        let row = try await services.row(id)
         let run = OperationRun<Operation>(
             entry: entry, request: request, row: row, services: services, turn: turn)
         do {
