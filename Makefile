@@ -19,7 +19,7 @@ build: ## debug build of everything
 
 release: ## release build of the worker
 	@scripts/install-dependencies.sh build
-	@"$$(scripts/find-swift.sh)" build -c release --product compute-worker
+	@"$$(scripts/find-swift.sh)" build -c release --static-swift-stdlib --product compute-worker
 
 image: ## container image of the worker, built from docker/Dockerfile and run once
 	@scripts/make-image.sh

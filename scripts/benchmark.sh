@@ -8,7 +8,7 @@ cd "$root"
 export PATH="$PATH:/usr/sbin:/sbin"
 scripts/install-dependencies.sh build test
 swift=$(scripts/find-swift.sh)
-"$swift" build -c release --product compute-worker
+"$swift" build -c release --static-swift-stdlib --product compute-worker
 python=$(scripts/make-venv.sh)
 scripts/make-guest.sh .build/guest/linux.qcow2
 [ $# -gt 0 ] || set -- all
