@@ -52,6 +52,22 @@ final class LaneTableTests {
         #expect(started().map(\.item.entry.id.value) == [4])
     }
 
+    @Test("A slot can be given on before the turn is over, once; the lane stays shut until then")
+    func freedSlot() {
+        for number in 1...5 { _ = table.add(item(Int64(number), UInt64(number))) }
+        _ = table.add(item(6, 1))
+        let first = started()
+        #expect(first.count == 2)
+        table.freeSlot(first[0])
+        table.freeSlot(first[0])
+        #expect(started().map(\.item.entry.id.value) == [3])
+        #expect(table.runningCount == 3)
+        table.finished(first[0])
+        #expect(table.next() == nil)
+        table.finished(first[1])
+        #expect(started().map(\.item.entry.id.value) == [4])
+    }
+
     @Test("Builds and other operations have slots of their own")
     func kinds() {
         for number in 1...3 { _ = table.add(item(Int64(number), UInt64(number), slot: .build)) }

@@ -39,6 +39,31 @@ struct RowTests {
         }
     }
 
+    @Test("an instance that has no row is known to have none, in this run and the next")
+    func index() async throws {
+        try await withStore { store, path in
+            #expect(!store.mayHold(instanceA))
+            let instance = try Instance(fields: ["uuid": .string(instanceA.description)])
+            try await store.write { try $0.save(instance) }
+            #expect(store.mayHold(instanceA))
+            try await afterCrash(of: path) { #expect($0.mayHold(instanceA)) }
+            try await store.write { transaction in
+                try transaction.remove(instanceA)
+                try transaction.save(instance)
+            }
+            #expect(store.mayHold(instanceA))
+            try await store.write { try $0.remove(instanceA) }
+            #expect(!store.mayHold(instanceA))
+            await #expect(throws: StoreError.self) {
+                try await store.write { transaction in
+                    try transaction.save(instance)
+                    throw StoreError(.closed, "not this time")
+                }
+            }
+            #expect(try await store.read { try $0.instance(instanceA) } == nil)
+        }
+    }
+
     @Test("resources are registered once, struck singly or all, and told apart by instance")
     func resources() async throws {
         try await withStore { store, _ in
