@@ -35,7 +35,7 @@ public struct ManagerConfiguration: Sendable {
         auditPeriod: UsageAuditPeriod = UsageAuditPeriod(.month), ignorableSpawnArguments: Set<SpawnArgument> = [],
         buildSlots: Int = 10, operationSlots: Int = 32, readSlots: Int = 16,
         deadlines: DriverDeadlines = DriverDeadlines(), interruptionGrace: Duration = .seconds(5),
-        maximumAttempts: Int = 5, bufferedBodyBytes: Int = 16 << 20, lanesClosed: Bool = false
+        maximumAttempts: Int = 5, bufferedBodyBytes: Int = 32 << 20, lanesClosed: Bool = false
     ) {
         self.host = host
         self.glanceURL = glanceURL
