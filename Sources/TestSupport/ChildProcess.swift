@@ -77,7 +77,8 @@ public final class ChildProcess: Sendable {
     }
 
     private func ended(_ process: Process) {
-        let end: End = process.terminationReason == .uncaughtSignal
+        let end: End =
+            process.terminationReason == .uncaughtSignal
             ? .killed(signal: process.terminationStatus) : .exited(process.terminationStatus)
         let waiters = ending.withLock { ending -> [AsyncStream<End>.Continuation] in
             guard ending.end == nil else { return [] }

@@ -91,7 +91,9 @@ public final class WorkerProcess: Sendable {
         var text = ""
         for section in options.keys.sorted() {
             text += "[\(section)]\n"
-            for (key, value) in (options[section] ?? [:]).sorted(by: { $0.key < $1.key }) { text += "\(key) = \(value)\n" }
+            for (key, value) in (options[section] ?? [:]).sorted(by: { $0.key < $1.key }) {
+                text += "\(key) = \(value)\n"
+            }
         }
         let file = configurationFile(in: directory)
         try Data(text.utf8).write(to: file)

@@ -21,9 +21,18 @@ extension Program {
             ("an envelope of a number", ["text": "{\"oslo.version\": \"2.0\", \"oslo.message\": 5}"], "bad-envelope"),
             ("an envelope of no JSON", ["text": "{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\"}"], "not-json"),
             ("no method", ["text": "{\"args\": {}, \"version\": \"2.0\"}"], "no-method"),
-            ("an unknown method", ["text": "{\"method\": \"no_such\", \"args\": {}, \"version\": \"2.0\"}"], "unknown-method"),
-            ("a private method", ["text": "{\"method\": \"_run\", \"args\": {}, \"version\": \"2.0\"}"], "unknown-method"),
-            ("version 3.0", ["text": "{\"method\": \"run_instance\", \"args\": {}, \"version\": \"3.0\"}"], "unsupported-version"),
+            (
+                "an unknown method", ["text": "{\"method\": \"no_such\", \"args\": {}, \"version\": \"2.0\"}"],
+                "unknown-method"
+            ),
+            (
+                "a private method", ["text": "{\"method\": \"_run\", \"args\": {}, \"version\": \"2.0\"}"],
+                "unknown-method"
+            ),
+            (
+                "version 3.0", ["text": "{\"method\": \"run_instance\", \"args\": {}, \"version\": \"3.0\"}"],
+                "unsupported-version"
+            ),
             ("no version", ["text": "{\"method\": \"run_instance\", \"args\": {}}"], "unsupported-version"),
             (
                 "5 MiB", ["head": "{\"method\":\"run_instance\",\"x\":\"", "fill": ["x", 5_242_880], "tail": "\"}"],
@@ -65,7 +74,9 @@ extension Program {
             }
         }
 
-        @Test("A call that can't be taken in is answered with its failure, and nothing is put aside", .timeLimit(.minutes(5)))
+        @Test(
+            "A call that can't be taken in is answered with its failure, and nothing is put aside",
+            .timeLimit(.minutes(5)))
         func failureReplies() async throws {
             try await Bench.with { bench in
                 _ = try await bench.worker()
@@ -124,7 +135,10 @@ extension Program {
                 #expect(try await again.stop() == .exited(0))
                 // One error notification for each that was an object; the others were no requests.
                 let events = try await probe.collected(Probe.events)
-                #expect(events.allSatisfy { $0.eventType.hasSuffix("stop_instance") || $0.eventType.hasSuffix("power_off_instance") })
+                #expect(
+                    events.allSatisfy {
+                        $0.eventType.hasSuffix("stop_instance") || $0.eventType.hasSuffix("power_off_instance")
+                    })
                 #expect(!events.isEmpty)
             }
         }
@@ -139,12 +153,14 @@ extension Program {
                 try await Self.serves(bench)
                 let before = try worker.residentBytes()
                 let many = Self.count("COMPUTE_WORKER_BAD_MESSAGES", 10_000)
-                try await probe.publish("{\"method\": 1}", to: "compute.one", exchange: "nova", more: ["repeat": JSONValue(many)])
+                try await probe.publish(
+                    "{\"method\": 1}", to: "compute.one", exchange: "nova", more: ["repeat": JSONValue(many)])
                 for _ in 0..<Self.count("COMPUTE_WORKER_LARGE_BODIES", 100) / 10 {
                     try await probe.publish(
                         "", to: "compute.one", exchange: "nova",
                         more: [
-                            "head": "{\"method\":\"x\",\"y\":\"", "fill": ["x", 67_108_864], "tail": "\"}", "repeat": 10,
+                            "head": "{\"method\":\"x\",\"y\":\"", "fill": ["x", 67_108_864], "tail": "\"}",
+                            "repeat": 10,
                         ])
                 }
                 try await Self.serves(bench)

@@ -26,7 +26,8 @@ final class Bench: Sendable {
             virtualHost = try servers.virtualHost()
         }
         url = (own ?? servers.broker).url() + virtualHost
-        directory = FileManager.default.temporaryDirectory.appending(path: "worker-tests-\(UUID().uuidString.prefix(8))")
+        directory = FileManager.default.temporaryDirectory.appending(
+            path: "worker-tests-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(
             at: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     }
@@ -60,7 +61,8 @@ final class Bench: Sendable {
 
     private func tellLogs(of error: any Error) {
         for worker in workers.withLock({ $0 }) {
-            Issue.record("after \(error), the log of \(worker.settings.host):\n\(worker.log.lines.filter { !$0.contains(" DEBUG ") }.suffix(40).joined(separator: "\n"))")
+            let story = worker.log.lines.filter { !$0.contains(" DEBUG ") }.suffix(40).joined(separator: "\n")
+            Issue.record("after \(error), the log of \(worker.settings.host):\n\(story)")
         }
     }
 
@@ -107,7 +109,9 @@ final class Bench: Sendable {
     }
 
     func probe() async throws -> Probe { Probe(client: try await client("probe.py")) }
-    func oslo(_ arguments: String...) async throws -> Caller { Caller(client: try await client("oslo_client.py", arguments)) }
+    func oslo(_ arguments: String...) async throws -> Caller {
+        Caller(client: try await client("oslo_client.py", arguments))
+    }
     func kombu(_ arguments: String...) async throws -> Caller {
         Caller(client: try await client("kombu_folsom.py", arguments))
     }

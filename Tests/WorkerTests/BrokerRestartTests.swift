@@ -6,7 +6,9 @@ import TestSupport
 import Testing
 
 extension Program.CrashTests {
-    @Test("The broker restarts and crashes in the middle of the steps: every cast is done and no event is missing", .timeLimit(.minutes(10)))
+    @Test(
+        "The broker restarts and crashes in the middle of the steps: every cast is done and no event is missing",
+        .timeLimit(.minutes(10)))
     func brokerRestarts() async throws {
         let hypervisor = try #require(Hypervisor.current)
         let broker = try await RabbitMQServer.start()
@@ -50,7 +52,8 @@ extension Program.CrashTests {
                 #expect(
                     all.distinct.types == [
                         "create.start", "create.end", "reboot.start", "reboot.end", "power_off.start", "power_off.end",
-                        "power_on.start", "power_on.end", "delete.start", "shutdown.start", "shutdown.end", "delete.end",
+                        "power_on.start", "power_on.end", "delete.start", "shutdown.start", "shutdown.end",
+                        "delete.end",
                     ])
                 #expect(try await hypervisor.isGone(instance, of: worker))
                 #expect(await worker.isReady())
@@ -68,7 +71,10 @@ extension Program.CrashTests {
         let script = PythonClient.projectDirectory.appending(path: "Tests/Clients/journal_killer.py").path
         let witness = try await ChildProcess.run(
             bench.servers.python,
-            [script, worker.database.path, "0", "--operation", operation, "--step", "no such step", "--timeout", "60", "--any"],
+            [
+                script, worker.database.path, "0", "--operation", operation, "--step", "no such step", "--timeout",
+                "60", "--any",
+            ],
             within: .seconds(70))
         try #require(witness.output.contains("past it"), "\(witness)")
     }

@@ -22,7 +22,9 @@ extension Program {
                 let alone = bench.directory.appending(path: "instance.json")
                 try Data(JSONWriter.text(["instance": arguments["instance"] ?? .null]).utf8).write(to: alone)
 
-                let cast = try await worker.command(["cast", "run_instance", "--server", "one", "--args-file", file.path])
+                let cast = try await worker.command([
+                    "cast", "run_instance", "--server", "one", "--args-file", file.path,
+                ])
                 #expect(cast.end == .exited(0), "\(cast)")
                 #expect(cast.output == "run_instance sent to compute.one")
                 let end = await events.output.first(within: .seconds(60)) { $0.contains("compute.instance.create.end") }
@@ -38,12 +40,19 @@ extension Program {
 
                 let failing = try await worker.command(["call", "no_such_method", "--server", "one"])
                 #expect(failing.end == .exited(1) && failing.output.isEmpty)
-                #expect(failing.errors.contains("NoSuchMethod") || failing.errors.contains("no_such_method"), "\(failing.errors)")
+                #expect(
+                    failing.errors.contains("NoSuchMethod") || failing.errors.contains("no_such_method"),
+                    "\(failing.errors)")
                 let missing = try await worker.command(
-                    ["call", "get_console_output", "--server", "one", "--args", "{\"instance\": {\"uuid\": \"\(newInstance())\"}}"])
+                    [
+                        "call", "get_console_output", "--server", "one", "--args",
+                        "{\"instance\": {\"uuid\": \"\(newInstance())\"}}",
+                    ])
                 #expect(missing.end == .exited(1), "\(missing)")
 
-                let nobody = try await worker.command(["call", "get_host_uptime", "--server", "nobody", "--timeout", "2"])
+                let nobody = try await worker.command([
+                    "call", "get_host_uptime", "--server", "nobody", "--timeout", "2",
+                ])
                 #expect(nobody.end == .exited(69) || nobody.end == .exited(75), "\(nobody)")
                 let nowhere = try await worker.command(["cast", "reboot_instance", "--server", "nobody"])
                 #expect(nowhere.end == .exited(69) && nowhere.errors.contains("compute.nobody"), "\(nowhere)")
@@ -54,8 +63,11 @@ extension Program {
 
                 let filtered = try ChildProcess(
                     WorkerProcess.binary,
-                    ["events", "--type", "compute.instance.power_off", "--instance", instance, "--count", "2", "--format",
-                     "json", "--config-file", worker.configurationFile.path])
+                    [
+                        "events", "--type", "compute.instance.power_off", "--instance", instance, "--count", "2",
+                        "--format",
+                        "json", "--config-file", worker.configurationFile.path,
+                    ])
                 try #require(await filtered.errors.first(within: .seconds(30)) { $0.contains("listening") } != nil)
                 for method in ["reboot_instance", "stop_instance"] {
                     let sent = try await worker.command(["cast", method, "--server", "one", "--args-file", alone.path])

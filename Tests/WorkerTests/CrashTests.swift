@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 extension Program {
-    /// kill -9 in the middle of what the worker does, with real guests; after the next start everything is as it should be.
+    /// kill -9 in the middle of what the worker does, with real guests; after the next start all is as it should be.
     @Suite(.hypervisor) struct CrashTests {
         /// Where in an operation the worker is killed.
         struct Moment: Sendable {
@@ -77,7 +77,9 @@ extension Program {
                         let events = try await scene.probe.events(
                             of: instance, until: types, counts: [types[0]: reboots, types[1]: reboots], within: 90,
                             settle: 0.5)
-                        for type in types { #expect(events.count(of: type) == reboots, "\(type), killed when \(moment.name)") }
+                        for type in types {
+                            #expect(events.count(of: type) == reboots, "\(type), killed when \(moment.name)")
+                        }
                         #expect(try await scene.hypervisor.state(instance) == "running", "killed when \(moment.name)")
                         #expect(try await scene.hypervisor.run(instance) != before, "killed when \(moment.name)")
                         return isCounted ? instance : nil

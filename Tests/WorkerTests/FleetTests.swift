@@ -8,7 +8,9 @@ import Testing
 extension Program {
     /// Several workers on one broker.
     @Suite struct FleetTests {
-        @Test("Three workers share the topic, each hears its own host alone, and a fanout reaches all", .timeLimit(.minutes(5)))
+        @Test(
+            "Three workers share the topic, each hears its own host alone, and a fanout reaches all",
+            .timeLimit(.minutes(5)))
         func sharing() async throws {
             try await Bench.with { bench in
                 let hosts = ["a", "b", "c"]
@@ -32,13 +34,15 @@ extension Program {
                 for (instance, host) in own { try await oslo.cast("run_instance", instance, to: host) }
                 for (instance, host) in own {
                     let events = try await probe.events(of: instance, until: "compute.instance.create.end")
-                    #expect(events.map { $0.message["publisher_id"]?.string } == ["compute.\(host)", "compute.\(host)"])
+                    #expect(
+                        events.map { $0.message["publisher_id"]?.string } == ["compute.\(host)", "compute.\(host)"])
                 }
 
                 // A terminate of what nobody knows succeeds everywhere, so each worker tells of it.
                 let nowhere = newInstance()
                 try await oslo.ask([
-                    "kind": "fanout", "method": "terminate_instance", "prepared": ["uuid": .string(nowhere), "host": "a"],
+                    "kind": "fanout", "method": "terminate_instance",
+                    "prepared": ["uuid": .string(nowhere), "host": "a"],
                 ])
                 let everywhere = try await probe.events(
                     of: nowhere, until: ["compute.instance.delete.end"], counts: ["compute.instance.delete.end": 3])

@@ -76,7 +76,9 @@ extension Program {
             }
         }
 
-        @Test("A build that fails ends in ERROR or goes back to the scheduler, and leaves nothing", .timeLimit(.minutes(5)))
+        @Test(
+            "A build that fails ends in ERROR or goes back to the scheduler, and leaves nothing",
+            .timeLimit(.minutes(5)))
         func failedBuilds() async throws {
             let hypervisor = try #require(Hypervisor.current)
             try await Bench.with { bench in
@@ -100,7 +102,8 @@ extension Program {
                         let instance = newInstance()
                         try before(instance)
                         var command: JSONObject = [
-                            "method": "run_instance", "server": "one", "prepared": [
+                            "method": "run_instance", "server": "one",
+                            "prepared": [
                                 "uuid": .string(instance), "host": "one", "image_id": .string(image),
                                 "instance": .object(fields),
                                 "extra": mayGoBack ? [:] : ["filter_properties": [:]],
@@ -118,7 +121,9 @@ extension Program {
                             try await probe.ask(["do": "forget", "queue": "seen.scheduler"])
                         } else {
                             let events = try await probe.events(of: instance, until: "run_instance")
-                            #expect(events.types == (isLate ? ["create.start", "run_instance"] : ["run_instance"]), "\(what)")
+                            #expect(
+                                events.types == (isLate ? ["create.start", "run_instance"] : ["run_instance"]),
+                                "\(what)")
                             #expect(events.last?.message["priority"] == "ERROR")
                         }
                         try await idle(oslo, instance)
@@ -151,7 +156,9 @@ extension Program {
             _ = try await oslo.call("get_console_output", instance, to: "one")
         }
 
-        @Test("What runs is waited for on SIGTERM, left to the next start on the second, and told of to a waiting caller", .timeLimit(.minutes(5)))
+        @Test(
+            "What runs is waited for on SIGTERM, left to the next start on the second, and told of to a waiting caller",
+            .timeLimit(.minutes(5)))
         func longWork() async throws {
             let hypervisor = try #require(Hypervisor.current)
             try await Bench.with { bench in
@@ -197,7 +204,9 @@ extension Program {
             }
         }
 
-        @Test("A libvirt that goes away in the middle of a build leaves nothing behind when it is back", .timeLimit(.minutes(5)))
+        @Test(
+            "A libvirt that goes away in the middle of a build leaves nothing behind when it is back",
+            .timeLimit(.minutes(5)))
         func libvirtGoes() async throws {
             try await LibvirtServer.withServer { libvirt in
                 let hypervisor = Hypervisor(libvirt: libvirt)

@@ -30,7 +30,8 @@ extension Program {
                     ])
                     let count = file.hasSuffix("hard") ? 2 : 1
                     try await probe.events(
-                        of: instance, until: ["compute.instance.\(event)"], counts: ["compute.instance.\(event)": count])
+                        of: instance, until: ["compute.instance.\(event)"], counts: ["compute.instance.\(event)": count]
+                    )
                 }
                 let events = try await probe.collected(Probe.events)
                 #expect(
@@ -69,11 +70,13 @@ extension Program {
                 func console(of instance: String) async throws -> JSONValue {
                     try await kombu.ask([
                         "kind": "call", "golden": .string("\(file).json"),
-                        "replace": [try Golden.instance(of: file): .string(instance)], "routing_key": "compute.compute1",
+                        "replace": [try Golden.instance(of: file): .string(instance)],
+                        "routing_key": "compute.compute1",
                     ])
                 }
                 let answer = try await console(of: instance)
-                #expect(answer["ended"] == true && answer["result"]?.string?.isEmpty == false, "\(JSONWriter.text(answer))")
+                #expect(
+                    answer["ended"] == true && answer["result"]?.string?.isEmpty == false, "\(JSONWriter.text(answer))")
                 let frames = answer["frames"]?.array ?? []
                 #expect(frames.count == 2)
                 #expect(frames.first?.object?.keys.sorted() == ["failure", "result"])

@@ -25,7 +25,9 @@ extension Program {
             ] {
                 let help = try await ChildProcess.run(WorkerProcess.binary, command + ["--help"])
                 #expect(help.end == .exited(0))
-                #expect(help.output.contains("Example:") && help.output.contains("  compute-worker \(command.joined(separator: " "))"),
+                #expect(
+                    help.output.contains("Example:")
+                        && help.output.contains("  compute-worker \(command.joined(separator: " "))"),
                     "\(command): \(help.output)")
                 if let name = command.first { #expect(all.output.contains(name)) }
             }
@@ -64,7 +66,8 @@ extension Program {
                     #expect(show.end == .exited(78))
                     for word in words { #expect((show.output + show.errors).contains(word), "config show: \(word)") }
                 }
-                try await fails({ $0.driver = "xenapi.XenAPIDriver" }, "compute_driver", "libvirt.LibvirtDriver", "fake.FakeDriver")
+                try await fails(
+                    { $0.driver = "xenapi.XenAPIDriver" }, "compute_driver", "libvirt.LibvirtDriver", "fake.FakeDriver")
                 try await fails(
                     { $0.options["DEFAULT"] = ["rpc_response_timeout": "soon"] }, "rpc_response_timeout", "nova.conf",
                     "integer from 1 to 86400")

@@ -8,7 +8,9 @@ import Testing
 extension Program {
     /// oslo.messaging from PyPI, as nova's services of today use it.
     @Suite struct OsloTests {
-        @Test("Casts to the topic and to the host are done, calls are answered, and the listener hears every event", .timeLimit(.minutes(5)))
+        @Test(
+            "Casts to the topic and to the host are done, calls are answered, and the listener hears every event",
+            .timeLimit(.minutes(5)))
         func castsCallsEvents() async throws {
             try await Bench.with { bench in
                 let worker = try await bench.worker()
@@ -47,7 +49,8 @@ extension Program {
                 let types = all.compactMap { $0["event_type"]?.string }.map { String($0.dropFirst(17)) }
                 #expect(
                     types.suffix(6) == [
-                        "power_off.start", "power_off.end", "delete.start", "shutdown.start", "shutdown.end", "delete.end",
+                        "power_off.start", "power_off.end", "delete.start", "shutdown.start", "shutdown.end",
+                        "delete.end",
                     ])
                 // The worker's own watcher saw the same and took nothing from the listener.
                 #expect(try await watcher.wait() == .exited(0))
@@ -58,7 +61,9 @@ extension Program {
             }
         }
 
-        @Test("Failures arrive as the class that the caller allows, else as RemoteError with its name", .timeLimit(.minutes(5)))
+        @Test(
+            "Failures arrive as the class that the caller allows, else as RemoteError with its name",
+            .timeLimit(.minutes(5)))
         func failures() async throws {
             try await Bench.with { bench in
                 _ = try await bench.worker()
@@ -84,7 +89,9 @@ extension Program {
                 #expect(remote["error"]?["exc_type"] == "InstanceNotFound")
                 #expect(remote["error"]?["value"]?.string?.contains(missing) == true)
 
-                let allowed: JSONObject = ["allowed_remote_exmods": ["nova.exception", "oslo_messaging.rpc.dispatcher"]]
+                let allowed: JSONObject = [
+                    "allowed_remote_exmods": ["nova.exception", "oslo_messaging.rpc.dispatcher"]
+                ]
                 let itself = try await oslo.call("get_console_output", missing, to: "one", more: allowed)
                 // oslo.messaging puts _Remote behind the class that it rebuilds.
                 #expect(itself["error"]?["class"] == "InstanceNotFound_Remote", "\(JSONWriter.text(itself))")
@@ -94,7 +101,8 @@ extension Program {
                     "allowed_remote_exmods": ["oslo_messaging.rpc.dispatcher"],
                 ])
                 #expect(
-                    dispatcher["error"]?["bases"]?.array?.contains("oslo_messaging.rpc.dispatcher.NoSuchMethod") == true,
+                    dispatcher["error"]?["bases"]?.array?.contains("oslo_messaging.rpc.dispatcher.NoSuchMethod")
+                        == true,
                     "\(JSONWriter.text(dispatcher))")
                 // A method that changes something is journaled, and its failure comes back all the same.
                 let reboot = try await oslo.call("reboot_instance", missing, to: "one")
@@ -102,9 +110,12 @@ extension Program {
                 let gone = try await oslo.call("terminate_instance", missing, to: "one")
                 #expect(gone["error"] == nil, "\(JSONWriter.text(gone))")
                 // TypeError may be rebuilt by anybody: it is Python's own.
-                let arguments = try await oslo.ask(["kind": "call", "method": "reboot_instance", "server": "one", "args": [:]])
-                #expect(arguments["error"]?["bases"]?.array?.contains("builtins.TypeError") == true
-                    || arguments["error"]?["class"] == "TypeError", "\(JSONWriter.text(arguments))")
+                let arguments = try await oslo.ask([
+                    "kind": "call", "method": "reboot_instance", "server": "one", "args": [:],
+                ])
+                #expect(
+                    arguments["error"]?["bases"]?.array?.contains("builtins.TypeError") == true
+                        || arguments["error"]?["class"] == "TypeError", "\(JSONWriter.text(arguments))")
             }
         }
     }

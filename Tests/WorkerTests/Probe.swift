@@ -45,7 +45,9 @@ struct Probe: Sendable {
             durable: durable)
     }
 
-    func collect(_ queue: String, bindings: [(exchange: String, type: String, key: String)], durable: Bool = false) async throws {
+    func collect(_ queue: String, bindings: [(exchange: String, type: String, key: String)], durable: Bool = false)
+        async throws
+    {
         let list = bindings.map { binding -> JSONValue in
             [
                 "exchange": .string(binding.exchange), "type": .string(binding.type), "key": .string(binding.key),

@@ -78,14 +78,16 @@ final class Scene: Sendable {
     ) async throws -> Bool {
         let script = PythonClient.projectDirectory.appending(path: "Tests/Clients/journal_killer.py").path
         var arguments = [
-            script, worker.database.path, "\(worker.pid)", "--operation", operation, "--step", moment.step, "--instance",
+            script, worker.database.path, "\(worker.pid)", "--operation", operation, "--step", moment.step,
+            "--instance",
             instance, "--delay", "\(moment.delay)", "--timeout", "30",
         ]
         if let file = moment.file {
             arguments += ["--exists", worker.instancesDirectory.appending(path: "\(instance)/\(file)").path]
         }
         let killer = try ChildProcess(bench.servers.python, arguments)
-        try #require(await killer.output.first(within: .seconds(20)) { $0.contains("ready") } != nil, "\(killer.errors.text())")
+        try #require(
+            await killer.output.first(within: .seconds(20)) { $0.contains("ready") } != nil, "\(killer.errors.text())")
         if moment.isFrozen { try hypervisor.freeze(true) }
         let line: String?
         do {

@@ -8,7 +8,9 @@ import Testing
 extension Program {
     /// Words that must be nowhere but where they are needed.
     @Suite struct SecretTests {
-        @Test("Passwords, tokens, files and user data stand in no log, event, report or process list", .timeLimit(.minutes(5)))
+        @Test(
+            "Passwords, tokens, files and user data stand in no log, event, report or process list",
+            .timeLimit(.minutes(5)))
         func canaries() async throws {
             try await Bench.with { bench in
                 let canary = "canary" + UUID().uuidString.replacing("-", with: "").lowercased()
@@ -47,8 +49,10 @@ extension Program {
                 let other = newInstance()
                 try await cast(
                     "reboot_instance", other,
-                    ["instance": ["uuid": .string(other), "user_data": .string(secrets[4]), "host": "one"],
-                     "rescue_password": .string(secrets[1]), "new_pass": .string(secrets[2])])
+                    [
+                        "instance": ["uuid": .string(other), "user_data": .string(secrets[4]), "host": "one"],
+                        "rescue_password": .string(secrets[1]), "new_pass": .string(secrets[2]),
+                    ])
                 try await probe.events(of: other, until: "reboot_instance")
                 try await probe.publish("{\"method\": \"x\"", to: "compute.one", exchange: "nova")
                 let report = try await worker.command(["config", "show"])
@@ -64,7 +68,10 @@ extension Program {
                     events.map { ("event \($0.eventType)", $0.body) } + [
                         ("log", worker.log.text()), ("output", worker.output.text()), ("process list", commandLine),
                         ("config show", report.output + report.errors), ("config show json", json.output + json.errors),
-                        ("counters", (try? String(contentsOfFile: "\(bench.directory.path)/counters", encoding: .utf8)) ?? ""),
+                        (
+                            "counters",
+                            (try? String(contentsOfFile: "\(bench.directory.path)/counters", encoding: .utf8)) ?? ""
+                        ),
                     ]
                 for (place, text) in places {
                     for secret in secrets + [files] {

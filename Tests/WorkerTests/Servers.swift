@@ -50,7 +50,9 @@ extension RabbitMQServer {
         try await control(
             "eval",
             "lists:foreach(fun(N) -> rabbit_vhost:add(N, <<\"tests\">>), "
-                + "rabbit_auth_backend_internal:set_permissions(<<\"guest\">>, N, \(all), <<\"tests\">>) end, [\(list)]).")
+                + "rabbit_auth_backend_internal:set_permissions(<<\"guest\">>, N, \(all), <<\"tests\">>) "
+                + "end, [\(list)])."
+        )
     }
 }
 
