@@ -122,6 +122,19 @@ struct ReadOnlyCallsTests {
         await fixture.close()
     }
 
+    @Test("A caller whose patience is nonsense gets its answer and no heartbeat", arguments: [Int.max, Int.min, 86_401, 1])
+    func senselessPatience(_ seconds: Int) async throws {
+        let address = ReplyAddress.replyQueue(name: "reply_1", messageID: "m", heartbeat: seconds)
+        #expect(address.heartbeatInterval == nil)
+        let fixture = try ManagerFixture()
+        try await spawn(fixture)
+        let call = try message(fixture, Requests.of(Requests.id, "get_console_output"), reply: address)
+        try await fixture.run { await $0.work.serve(call, operation: GetConsoleOutput.name) }
+        let frames = try fixture.sink.published.map { try JSONParser.parse($0.body) }
+        #expect(frames.map { $0["failure"] } == [.null])
+        await fixture.close()
+    }
+
     @Test("A caller that watches its call hears that it still runs, and nothing after the answer")
     func heartbeats() async throws {
         let fixture = try ManagerFixture()

@@ -86,11 +86,12 @@ struct MessageScannerTests {
     private static let id = "dc696ddd207a4124aceb43b534cff51a"
 
     @Test(
-        "a heartbeat is promised for a whole number of seconds above 0 only",
+        "a heartbeat is promised for a whole number of seconds from 2 to a day only",
         arguments: [
             ("null", nil), ("30", 30), ("30.0", 30), ("3e1", 30), ("30.5", nil), ("0", nil), ("-4", nil),
             ("\"30\"", nil),
-            ("true", nil), ("1e400", nil),
+            ("true", nil), ("1e400", nil), ("1", nil), ("2", 2), ("86400", 86_400), ("86401", nil),
+            ("9223372036854775807", nil),
         ] as [(String, Int?)])
     func heartbeats(text: String, seconds: Int?) throws {
         let queue = "reply_\(Self.id)"

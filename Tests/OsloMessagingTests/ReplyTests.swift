@@ -164,6 +164,10 @@ struct ReplyTests {
         #expect(encoder.heartbeat(to: address(nil)) == nil)
         #expect(encoder.heartbeat(to: address(1)) == nil)
         #expect(address(5).heartbeatInterval == 2)
+        for nonsense in [Int.min, -1, 0, 86_401, Int.max] {
+            #expect(address(nonsense).heartbeatInterval == nil)
+            #expect(encoder.heartbeat(to: address(nonsense)) == nil)
+        }
         let frame = try content(try #require(encoder.heartbeat(to: address(2))))
         #expect(frame["ending"] == false)
         #expect(frame["result"] == .null)

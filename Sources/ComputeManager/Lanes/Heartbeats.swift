@@ -53,9 +53,10 @@ final class Heartbeats: Sendable {
 }
 
 extension ReplyAddress {
-    /// Half of the caller's patience; nil where it wants no sign, or none that can be given so fast.
+    /// Half of the caller's patience; nil where it wants no sign, or none that can be given so fast, or so late that
+    /// nobody waits for it.
     var heartbeatInterval: Duration? {
-        guard case .replyQueue(_, _, let heartbeat?) = self, heartbeat >= 2 else { return nil }
+        guard case .replyQueue(_, _, let heartbeat?) = self, (2...86_400).contains(heartbeat) else { return nil }
         return .milliseconds(heartbeat * 500)
     }
 }

@@ -28,13 +28,16 @@ struct MessageFields {
     /// `args.instance_uuid`.
     var instanceUUID: InstanceID?
 
+    /// The time-outs, in seconds, whose callers are sent heartbeats: shorter ones can't be kept, longer ones are nonsense.
+    static let heartbeats = 2...86_400
+
     /// Where the caller waits, if it named a place that we would publish to.
     var reply: ReplyAddress? {
         guard case .text(let messageID) = messageID, ReplyName.isMessageID(messageID) else { return nil }
         switch replyQueue {
         case .absent, .null: return .messageID(messageID)
         case .text(let queue) where ReplyName.isReplyQueue(queue):
-            guard case .number(let seconds?) = timeout, seconds > 0 else {
+            guard case .number(let seconds?) = timeout, Self.heartbeats.contains(seconds) else {
                 return .replyQueue(name: queue, messageID: messageID, heartbeat: nil)
             }
             return .replyQueue(name: queue, messageID: messageID, heartbeat: seconds)

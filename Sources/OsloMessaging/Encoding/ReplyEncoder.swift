@@ -64,9 +64,12 @@ extension ReplyAddress {
         }
     }
 
-    /// How long a running call may stay silent, in seconds: half of the caller's time-out; nil where none is awaited.
+    /// How long a running call may stay silent, in seconds: half of the caller's time-out; nil where none is awaited,
+    /// or where the time-out is no sensible one.
     public var heartbeatInterval: Int? {
-        guard case .replyQueue(_, _, let timeout?) = self, timeout / 2 >= 1 else { return nil }
+        guard case .replyQueue(_, _, let timeout?) = self, MessageFields.heartbeats.contains(timeout) else {
+            return nil
+        }
         return timeout / 2
     }
 }
