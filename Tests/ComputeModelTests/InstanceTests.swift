@@ -75,7 +75,7 @@ struct InstanceTests {
     @Test(
         "a field of the wrong type is refused by its name, and its value is not repeated",
         arguments: [
-            ("memory_mb", "hunter2"), ("vcpus", [1]), ("root_gb", -1), ("power_state", 2), ("vm_state", "hunter2"),
+            ("memory_mb", "hunter2"), ("vcpus", [1]), ("root_gb", -1), ("power_state", []), ("vm_state", 5),
             ("task_state", 5), ("instance_type", "hunter2"), ("display_name", 7), ("id", "hunter2"),
             ("metadata", "hunter2"),
         ] as [(String, JSONValue)])
@@ -86,6 +86,39 @@ struct InstanceTests {
         #expect(fault.kind == .invalid)
         #expect(fault.message.contains(key))
         #expect(!fault.message.contains("hunter2"))
+    }
+
+    @Test(
+        "the flavor's sizes are bounded like the instance's own, which they stand in for",
+        arguments: ["memory_mb", "vcpus", "root_gb", "ephemeral_gb", "swap"],
+        [.number(JSONNumber(Int.max)), -1, 2_147_483_648, "hunter2"] as [JSONValue])
+    func flavorSizes(key: String, value: JSONValue) throws {
+        var fields = try recorded()
+        var flavor = fields["instance_type"]?.object ?? JSONObject()
+        flavor[key] = value
+        fields["instance_type"] = .object(flavor)
+        let fault = try #require(throws: ComputeFault.self) { try Instance(fields: fields) }
+        #expect(fault.kind == .invalid)
+        #expect(fault.message.contains(key))
+        #expect(!fault.message.contains("hunter2"))
+        flavor[key] = 2_147_483_647
+        fields["instance_type"] = .object(flavor)
+        #expect(try Instance(fields: fields).flavor?[key] == 2_147_483_647)
+    }
+
+    @Test("a state that is not known here is kept, and read as none")
+    func unknownStates() throws {
+        var fields = try recorded()
+        fields["vm_state"] = "shelved_offloaded"
+        fields["task_state"] = "shelving"
+        fields["power_state"] = 2
+        let instance = try Instance(fields: fields)
+        #expect(instance.vmState == nil)
+        #expect(instance.taskState == nil)
+        #expect(instance.powerState == .noState)
+        #expect(instance.fields["vm_state"] == "shelved_offloaded")
+        #expect(instance.fields["task_state"] == "shelving")
+        #expect(instance.fields["power_state"] == 2)
     }
 
     @Test(

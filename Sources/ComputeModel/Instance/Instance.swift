@@ -28,12 +28,21 @@ public struct Instance: Sendable, Hashable {
     private static func validate(_ fields: JSONObject, id: InstanceID) throws(ComputeFault) {
         for member in fields.members {
             guard let form = forms[member.key] else { continue }
-            guard form.accepts(member.value) else {
-                throw ComputeFault.invalid(
-                    "field '\(member.key)' of the instance must be \(form.words), not \(member.value.kindName)",
-                    instance: id)
-            }
+            try check(member.value, form, "field '\(member.key)' of the instance", id: id)
         }
+        // The flavor's sizes are what is read where the instance's own are absent.
+        guard let flavor = fields["instance_type"]?.object else { return }
+        for key in ["memory_mb", "vcpus", "root_gb", "ephemeral_gb", "swap"] {
+            guard let value = flavor[key] else { continue }
+            try check(value, .size, "field '\(key)' of the instance's instance_type", id: id)
+        }
+    }
+
+    private static func check(
+        _ value: JSONValue, _ form: FieldForm, _ what: String, id: InstanceID
+    ) throws(ComputeFault) {
+        guard !form.accepts(value) else { return }
+        throw ComputeFault.invalid("\(what) must be \(form.words), not \(value.kindName)", instance: id)
     }
 
     /// The type of each field that we read; Folsom's columns, of which all but the uuid may be absent or null.
@@ -44,8 +53,8 @@ public struct Instance: Sendable, Hashable {
         "access_ip_v4": .text, "access_ip_v6": .text, "created_at": .text, "launched_at": .text,
         "terminated_at": .text, "deleted_at": .text, "key_data": .text, "root_device_name": .text,
         "id": .wholeNumber, "memory_mb": .size, "vcpus": .size, "root_gb": .size, "ephemeral_gb": .size,
-        "instance_type_id": .wholeNumberOrText, "power_state": .powerState, "vm_state": .vmState,
-        "task_state": .taskState, "instance_type": .object, "metadata": .arrayOrObject,
+        "instance_type_id": .wholeNumberOrText, "power_state": .wholeNumberOrText, "vm_state": .text,
+        "task_state": .text, "instance_type": .object, "metadata": .arrayOrObject,
     ]
 
     private func text(_ key: String) -> String? { fields[key]?.string }
@@ -106,16 +115,19 @@ public struct Instance: Sendable, Hashable {
         set { fields["launched_on"] = JSONValue(newValue) }
     }
 
+    /// Nil too for a state that is not known here; the field keeps it.
     public var vmState: VMState? {
         get { text("vm_state").flatMap(VMState.init(rawValue:)) }
         set { fields["vm_state"] = JSONValue(newValue?.rawValue) }
     }
 
+    /// Nil too for a task that is not known here; the field keeps it.
     public var taskState: TaskState? {
         get { text("task_state").flatMap { TaskState(rawValue: $0) } }
         set { fields["task_state"] = JSONValue(newValue?.rawValue) }
     }
 
+    /// `noState` too for a state that is not known here; the field keeps it.
     public var powerState: PowerState {
         get { number("power_state").flatMap(PowerState.init(rawValue:)) ?? .noState }
         set { fields["power_state"] = JSONValue(newValue.rawValue) }
@@ -160,7 +172,7 @@ extension Instance: CustomStringConvertible {
 
 /// The forms that a field of an instance can take.
 private enum FieldForm {
-    case text, wholeNumber, size, wholeNumberOrText, powerState, vmState, taskState, object, arrayOrObject
+    case text, wholeNumber, size, wholeNumberOrText, object, arrayOrObject
 
     var words: String {
         switch self {
@@ -168,9 +180,6 @@ private enum FieldForm {
         case .wholeNumber: "a whole number or null"
         case .size: "a whole number from 0 to 2147483647 or null"
         case .wholeNumberOrText: "a whole number, a string or null"
-        case .powerState: "one of nova's power states (0, 1, 3, 4, 6, 7, 9) or null"
-        case .vmState: "one of nova's vm states or null"
-        case .taskState: "one of nova's task states or null"
         case .object: "an object or null"
         case .arrayOrObject: "an array, an object or null"
         }
@@ -184,9 +193,6 @@ private enum FieldForm {
             true
         case (.wholeNumber, .number(let number)), (.wholeNumberOrText, .number(let number)): number.int != nil
         case (.size, .number(let number)): number.int.map { (0...2_147_483_647).contains($0) } ?? false
-        case (.powerState, .number(let number)): number.int.flatMap(PowerState.init(rawValue:)) != nil
-        case (.vmState, .string(let text)): VMState(rawValue: text) != nil
-        case (.taskState, .string(let text)): TaskState(rawValue: text) != nil
         default: false
         }
     }
