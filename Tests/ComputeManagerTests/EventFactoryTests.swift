@@ -74,6 +74,7 @@ struct EventFactoryTests {
                 "admin_password": "CANARY", "injected_files": [["/a", "CANARY"]], "user_data": nil, "new_pass": "",
                 "deep": [["instance_properties": ["User_Data": "CANARY", "connection_info": ["password": "CANARY"]]]],
                 "display_name": "web-1", "vcpus": 1,
+                "metadata": [["key": "Password", "value": "CANARY", "id": 3], ["key": "role", "value": "db"]],
             ]))
         #expect(!JSONWriter.text(masked).contains("CANARY"))
         #expect(masked["admin_password"] == "***")
@@ -82,5 +83,7 @@ struct EventFactoryTests {
         #expect(masked["new_pass"] == "")
         #expect(masked["display_name"] == "web-1")
         #expect(masked["vcpus"] == 1)
+        #expect(
+            masked["metadata"] == [["key": "Password", "value": "***", "id": 3], ["key": "role", "value": "db"]])
     }
 }

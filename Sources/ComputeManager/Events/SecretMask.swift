@@ -23,8 +23,10 @@ enum SecretMask {
 
     static func masked(_ object: JSONObject) -> JSONObject {
         var result = JSONObject(minimumCapacity: object.count)
+        // A row of metadata names its key in one field and holds the value in the next.
+        let isSecretRow = object["key"]?.string.map { keys.contains($0.lowercased()) } ?? false
         for member in object.members {
-            let isSecret = keys.contains(member.key.lowercased())
+            let isSecret = keys.contains(member.key.lowercased()) || isSecretRow && member.key == "value"
             result.append(newKey: member.key, isSecret ? veiled(member.value) : masked(member.value))
         }
         return result
