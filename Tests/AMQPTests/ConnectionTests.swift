@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AMQP
+import Glibc
 import TestSupport
 import Testing
 
@@ -117,7 +118,7 @@ struct ConnectionTests {
         }
     }
 
-    @Test("Heartbeats are kept through idle time, and while the taker of a batch is slow")
+    @Test("Heartbeats are kept through idle time, and while the taker of a batch is held up by a slow commit")
     func heartbeats() async throws {
         let configuration = try await SharedBroker.server.configuration { $0.heartbeat = .seconds(1) }
         let queue = Queue(name: name("q"), autoDelete: true)
@@ -125,16 +126,44 @@ struct ConnectionTests {
             try await withPublisher(configuration) { publisher in
                 _ = await consumer.states.first(\.isReady)
                 try await publisher.send(bytes("1"), to: queue.name)
-                // A commit that takes its time, on the taker's side; the broker gives up after two seconds of silence.
                 let first = try await consumer.take(1)[0]
-                try await Task.sleep(for: .seconds(5))
+                // The commit: its thread stands for more than four intervals; the broker gives up after two of silence.
+                #expect(usleep(4_500_000) == 0)
                 consumer.acknowledge([first.tag])
                 try await publisher.send(bytes("2"), to: queue.name)
                 let second = try await consumer.take(1)[0]
                 #expect(second.body == bytes("2") && !second.redelivered)
+                #expect(second.tag.generation == first.tag.generation)
                 #expect(consumer.statistics.connections == 1)
                 #expect(consumer.statistics.stale == 0)
                 #expect(publisher.statistics.connections == 1)
+            }
+        }
+    }
+
+    @Test("Heartbeats are kept while messages stream without a pause and the consumer has nothing of its own to say")
+    func busyHeartbeats() async throws {
+        let configuration = try await SharedBroker.server.configuration { $0.heartbeat = .seconds(1) }
+        let queue = Queue(name: name("q"), autoDelete: true)
+        try await withConsumer(configuration, [Subscription(queue: queue)], prefetch: .max) { consumer in
+            try await withPublisher(configuration) { publisher in
+                _ = await consumer.states.first(\.isReady)
+                // More than four intervals without an acknowledgement: the consumer's heartbeats are all that it writes.
+                let end = ContinuousClock.now + .milliseconds(4500)
+                var sent = 0
+                var taken: [Delivery] = []
+                while .now < end, sent < 60_000 {
+                    try await publisher.submit([[UInt8]](repeating: [7], count: 20), to: queue.name)
+                    sent += 20
+                    taken += try await consumer.take(sent - taken.count)
+                }
+                #expect(.now >= end, "the stream ended before four intervals had passed")
+                consumer.acknowledge(taken.map(\.tag))
+                try await publisher.send(bytes("last"), to: queue.name)
+                let last = try await consumer.take(1)[0]
+                #expect(last.body == bytes("last") && last.tag.generation == 1)
+                #expect(taken.count == sent && taken.allSatisfy { !$0.redelivered && $0.tag.generation == 1 })
+                #expect(publisher.statistics.connections == 1 && publisher.statistics.confirmed == UInt64(sent) + 1)
             }
         }
     }

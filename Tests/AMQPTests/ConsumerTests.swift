@@ -251,21 +251,49 @@ struct ConsumerTests {
         let server = try await SharedBroker.server
         let configuration = try server.configuration()
         let queue = Queue(name: name("q"), arguments: ["x-expires": 60_000])
-        let subscription = Subscription(queue: queue, prefetch: 4)
+        // The prefetch is far away: it is the bytes that count.
+        let subscription = Subscription(queue: queue, prefetch: 1000)
+        let body = { @Sendable (number: Int) in [UInt8](repeating: UInt8(number), count: 100_000) }
         try await withConsumer(configuration, [subscription], maximumOutstandingBytes: 250_000) { consumer in
             _ = await consumer.states.first(\.isReady)
             try await withPublisher(configuration) { publisher in
-                let bodies = (0..<12).map { [UInt8](repeating: UInt8($0), count: 100_000) }
-                try await publisher.send(bodies, to: queue.name)
-            }
-            var bodies: Set<UInt8> = []
-            while bodies.count < 12 {
-                let batch = try #require(await consumer.nextBatch())
-                for delivery in batch { bodies.insert(delivery.body[0]) }
-                consumer.acknowledge(batch.map(\.tag))
+                try await publisher.send((0..<12).map(body), to: queue.name)
+                // The one that passes the bound is kept, and what was on its way up to twice the bound.
+                var held = 0
+                try await eventually("the intake stops at the bound") {
+                    let now = try await server.queues()[queue.name]
+                    held = now?.unacknowledged ?? 0
+                    return (3...5).contains(held) && now?.ready == 12 - held
+                }
+                let taken = try await consumer.take(held)
+                #expect(taken.count == held)
+                /// One more stays in the queue, where a consumer would have been handed it at once.
+                func expectNothingTaken(ready: Int, unacknowledged: Int, publishing number: Int) async throws {
+                    try await publisher.send(body(number), to: queue.name)
+                    let now = try #require(try await server.queues()[queue.name])
+                    #expect(now.ready == ready && now.unacknowledged == unacknowledged)
+                }
+                try await expectNothingTaken(ready: 13 - held, unacknowledged: held, publishing: 12)
+                // 200 000 bytes are more than half of the bound.
+                consumer.acknowledge(taken.dropLast(2).map(\.tag))
+                try await eventually("all but two are settled") {
+                    try await server.queues()[queue.name]?.unacknowledged == 2
+                }
+                try await expectNothingTaken(ready: 14 - held, unacknowledged: 2, publishing: 13)
+                // With half of it settled the rest comes, though one is still held.
+                consumer.acknowledge([taken[held - 2].tag])
+                var bodies = Set(taken.map { $0.body[0] })
+                while bodies.count < 14 {
+                    let batch = try #require(await consumer.nextBatch())
+                    for delivery in batch { bodies.insert(delivery.body[0]) }
+                    consumer.acknowledge(batch.map(\.tag))
+                }
+                consumer.acknowledge([taken[held - 1].tag])
             }
             #expect(consumer.statistics.connections == 1)
         }
+        let left = try #require(try await server.queues()[queue.name])
+        #expect(left.ready == 0 && left.unacknowledged == 0)
     }
 }
 

@@ -94,10 +94,19 @@ extension Publisher {
         try await publish(OutboundMessage(exchange: "", routingKey: queue, mandatory: mandatory, body: body))
     }
 
-    /// Publishes many at once, in order, and waits for all confirms.
+    /// Publishes many at once, in any order, and waits for all confirms.
     func send(_ bodies: [[UInt8]], to queue: String) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for body in bodies { group.addTask { try await self.send(body, to: queue) } }
+            try await group.waitForAll()
+        }
+    }
+
+    /// Hands over many in this order, none of them waiting for another, and waits for all confirms.
+    func submit(_ bodies: [[UInt8]], to queue: String) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            // An immediate task runs here until its first wait, which is after the message was handed over.
+            for body in bodies { group.addImmediateTask { try await self.send(body, to: queue) } }
             try await group.waitForAll()
         }
     }
