@@ -45,7 +45,7 @@ struct CommitTests {
 
     @Test("a closure that fails takes back its own changes and leaves those of its commit alone")
     func savepoints() async throws {
-        try await withManualPump { pump, writer, levels in
+        try await withManualPump { pump, writer, levels, path in
             async let outcomes = withTaskGroup(of: (Int, Result<JournalID, any Error>).self) { group in
                 for number in 0..<6 {
                     group.addTask {
@@ -79,6 +79,23 @@ struct CommitTests {
             let ids = all.values.compactMap { try? $0.get().value }
             #expect(Set(ids).count == 3)
             #expect(writer.levels.unfinished == 3)
+            // Memory and disk agree: the rows of those that failed are gone, too.
+            try await afterCrash(of: path) { other in
+                let rows = try await other.read { try $0.unfinished(limit: 9) }
+                #expect(Set(rows.compactMap(\.uniqueID)) == ["0", "2", "4"])
+                #expect(other.levels.outbox == 3)
+                // What failed is no repeat, what succeeded is one.
+                _ = try accepted(try await other.accept(newEntry("1")))
+            }
+            async let again = pump.write { try $0.accept(newEntry("1")) }
+            async let repeated = pump.write { try $0.accept(newEntry("2")) }
+            await pump.waitForJobs(2)
+            pump.commitPending()
+            _ = try accepted(try await again)
+            guard case .duplicate = try await repeated else {
+                Issue.record("a repeat was taken for a new message")
+                return
+            }
         }
     }
 
@@ -207,7 +224,7 @@ struct CommitTests {
 /// A pump without a thread: the test says when it commits.
 private func withManualPump(
     isolation: isolated (any Actor)? = #isolation,
-    _ body: (CommitPump, Writer, LevelWatch) async throws -> Void
+    _ body: (CommitPump, Writer, LevelWatch, String) async throws -> Void
 ) async throws {
     try await withDirectory { path in
         let configuration = StoreConfiguration(directory: path)
@@ -215,7 +232,7 @@ private func withManualPump(
         let writer = try DatabaseOpening(configuration: configuration, directory: directory).openWriter()
         let levels = LevelWatch(writer.levels)
         let pump = CommitPump(writer: writer, strikeDelay: .seconds(1), levels: levels)
-        try await body(pump, writer, levels)
+        try await body(pump, writer, levels, path)
         try writer.close()
     }
 }
