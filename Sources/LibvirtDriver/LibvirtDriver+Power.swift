@@ -56,6 +56,7 @@ extension LibvirtDriver {
                 return false
             }
             try await domain.shutdown()
+            host.logger.debug("power button pressed, waiting for the guest", metadata: ["instance.uuid": "\(id)"])
             _ = try await gone.event(within: configuration.softRebootWait)
             return true
         } catch {

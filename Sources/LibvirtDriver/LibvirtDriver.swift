@@ -24,13 +24,21 @@ public final class LibvirtDriver: Sendable {
     private let choice = Mutex<(VirtTypeChoice, HostVirtualization)?>(nil)
 
     /// - Parameter now: The time that is written into a domain's metadata.
-    public init(
+    public convenience init(
         configuration: LibvirtDriverConfiguration, logger: Logger,
         now: @escaping @Sendable () -> Timestamp = LibvirtDriver.systemTime
     ) {
+        self.init(configuration: configuration, logger: logger, now: now, hears: { _ in true })
+    }
+
+    /// - Parameter hears: Which of libvirt's events arrive; the others are as if libvirt had never told of them.
+    init(
+        configuration: LibvirtDriverConfiguration, logger: Logger, now: @escaping @Sendable () -> Timestamp,
+        hears: @escaping @Sendable (DomainEvent) -> Bool
+    ) {
         self.configuration = configuration
         self.now = now
-        host = LibvirtHost(configuration, logger: logger)
+        host = LibvirtHost(configuration, logger: logger, hears: hears)
     }
 
     /// Which kind of domain the driver makes, and why; known from the first time that somebody asks.

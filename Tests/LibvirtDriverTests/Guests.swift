@@ -42,13 +42,21 @@ enum Guests {
             softRebootWait: .seconds(1), undoWait: .seconds(5))
     }
 
-    /// Runs `body` with a driver that keeps its connection.
-    static func withDriver(
-        _ configuration: LibvirtDriverConfiguration, _ body: (LibvirtDriver) async throws -> Void
-    ) async throws {
+    static let quiet: Logger = {
         var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         logger.logLevel = .debug
-        let driver = LibvirtDriver(configuration: configuration, logger: logger)
+        return logger
+    }()
+
+    /// Runs `body` with a driver that keeps its connection.
+    static func withDriver(
+        _ configuration: LibvirtDriverConfiguration, logger: Logger = quiet,
+        _ body: (LibvirtDriver) async throws -> Void
+    ) async throws {
+        try await withDriver(LibvirtDriver(configuration: configuration, logger: logger), body)
+    }
+
+    static func withDriver(_ driver: LibvirtDriver, _ body: (LibvirtDriver) async throws -> Void) async throws {
         try await driver.start()
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await driver.run() }

@@ -4,6 +4,7 @@ import ComputeDriver
 import ComputeModel
 import Foundation
 import LibvirtDriver
+import Logging
 import TestSupport
 import Testing
 
@@ -109,17 +110,22 @@ struct LibvirtDriverTests {
         try await LibvirtServer.withServer { server async throws in
             var configuration = Guests.configuration(server)
             configuration.softRebootWait = .seconds(200)
-            try await Guests.withDriver(configuration) { driver async throws in
+            let (words, writer) = AsyncStream<String>.makeStream()
+            var logger = Logger(label: "test") { _ in LogWords(continuation: writer) }
+            logger.logLevel = .debug
+            try await Guests.withDriver(configuration, logger: logger) { driver async throws in
                 let instance = try Guests.newInstance()
                 try await driver.spawn(Guests.request(instance, server))
                 let first = try await driver.info(instance.id).bootIdentity
                 let began = ContinuousClock.now
                 // The plug stands for a guest that obeys: what libvirt tells of is the same.
                 async let reboot: Void = driver.reboot(RebootRequest(instance: instance, type: .soft))
-                try await Task.sleep(for: .milliseconds(300))
+                #expect(await words.contains("power button pressed, waiting for the guest"))
                 _ = try await server.virsh("destroy", instance.id.description)
                 try await reboot
                 #expect(ContinuousClock.now - began < .seconds(60))
+                writer.finish()
+                #expect(await !words.contains("soft reboot becomes a hard one"))
                 #expect(try await driver.info(instance.id).bootIdentity != first)
                 #expect(try await driver.info(instance.id).powerState == .running)
             }
@@ -194,4 +200,18 @@ struct LibvirtDriverTests {
             #expect(await driver.virtTypeChoice().type == .qemu)
         }
     }
+}
+
+/// Hands on the words of each line that is logged.
+private struct LogWords: LogHandler {
+    let continuation: AsyncStream<String>.Continuation
+    var metadata: Logger.Metadata = [:]
+    var logLevel: Logger.Level = .debug
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) { continuation.yield("\(event.message)") }
 }

@@ -18,7 +18,10 @@ final class LibvirtHost: Sendable {
     /// Who runs QEMU, as the connection told that is named.
     private let hypervisorUser = Mutex<(connection: ObjectIdentifier, id: UInt32?)?>(nil)
 
-    init(_ configuration: LibvirtDriverConfiguration, logger: Logger) {
+    init(
+        _ configuration: LibvirtDriverConfiguration, logger: Logger,
+        hears: @escaping @Sendable (DomainEvent) -> Bool
+    ) {
         self.logger = logger
         var lanes = CallLanes()
         lanes.shortDeadline = configuration.callDeadline
@@ -53,6 +56,7 @@ final class LibvirtHost: Sendable {
                     metadata: ["libvirt.uri": "\(configuration.uri)", "error": "\(error)"])
                 events.fail(error)
             case .lifecycle(let change):
+                guard hears(change) else { return }
                 events.deliver(change)
                 if let id = InstanceID(change.uuid), let state = PowerState(change) {
                     broadcast.send(.changed(id, state))
