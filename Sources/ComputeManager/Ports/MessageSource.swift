@@ -13,7 +13,8 @@ public protocol MessageSource: Sendable {
     /// Gives one back: to the queue, or away.
     func reject(_ token: AcknowledgementToken, requeue: Bool)
 
-    /// Stops deliveries and returns to the queue what is not acknowledged; ``resume()`` begins again.
+    /// Stops deliveries and returns to the queue what was not handed out; ``resume()`` begins again. What was handed out
+    /// stays with its taker, who alone knows what of it is journaled.
     func pause()
 
     func resume()
