@@ -58,6 +58,38 @@ struct ArchitectureTests {
         #expect(checked > 50)
     }
 
+    @Test("Every target is in Swift 6 mode, takes no warning, and imports no wider than it must")
+    func settingsAreTheHouses() throws {
+        let manifest = try Self.manifest()
+        let house: Set<Manifest.Setting> = [
+            .init(name: "swiftLanguageMode", value: "6"), .init(name: "treatAllWarnings", value: "error"),
+            .init(name: "enableUpcomingFeature", value: "ExistentialAny"),
+            .init(name: "enableUpcomingFeature", value: "MemberImportVisibility"),
+            .init(name: "enableUpcomingFeature", value: "InternalImportsByDefault"),
+        ]
+        var checked = 0
+        for target in manifest.targets where target.type != "system" {
+            let settings = Set(target.settings.filter { $0.name != "linkedLibrary" })
+            #expect(settings == house, "\(target.name)")
+            checked += 1
+        }
+        #expect(checked > 25)
+    }
+
+    @Test(
+        "An import is read in each of its spellings",
+        arguments: [
+            ("import AMQP", "AMQP"), ("  public import AMQP", "AMQP"), ("@testable import AMQP", "AMQP"),
+            ("@_exported import AMQP", "AMQP"), ("@preconcurrency internal import AMQP // why", "AMQP"),
+            ("import struct AMQP.Delivery", "AMQP"), ("private import func AMQP.bytes;", "AMQP"),
+            ("@_exported public import enum AMQP.Declaration", "AMQP"), ("import AMQP.Inner", "AMQP"),
+            ("@_spi(Inner) import AMQP", "AMQP"), ("// import AMQP", nil),
+            ("let text = \"import AMQP\"", nil), ("important(AMQP)", nil), ("import compute_worker", "compute-worker"),
+        ] as [(String, String?)])
+    func importsAreRead(line: String, module: String?) {
+        #expect(Self.importedModule(Substring(line)) == module)
+    }
+
     @Test("Every file says under which licence it stands and can be read in one sitting")
     func filesAreSmall() throws {
         for file in try Self.swiftFiles(in: Self.root.appending(path: "Sources")) {
@@ -75,6 +107,31 @@ struct ArchitectureTests {
             let name: String
             let type: String
             let dependencies: [Dependency]
+            let settings: [Setting]
+        }
+
+        /// A build setting by its name and its one value, as `{"kind": {"swiftLanguageMode": {"_0": "6"}}}` says them.
+        struct Setting: Decodable, Hashable {
+            let name: String
+            let value: String
+            /// Held where the setting is bound to a platform or a configuration, and so does not always hold.
+            let condition: String?
+
+            private enum Keys: String, CodingKey { case kind, condition }
+
+            init(name: String, value: String) {
+                self.name = name
+                self.value = value
+                condition = nil
+            }
+
+            init(from decoder: any Decoder) throws {
+                let container = try decoder.container(keyedBy: Keys.self)
+                condition = container.contains(.condition) ? "conditional" : nil
+                let kind = try container.decode([String: [String: String]].self, forKey: .kind)
+                name = kind.keys.sorted().joined(separator: ",")
+                value = kind.values.flatMap(\.values).joined(separator: ",")
+            }
         }
 
         struct Dependency: Decodable {
@@ -141,17 +198,25 @@ struct ArchitectureTests {
 
     private static func imports(of file: URL) throws -> Set<String> {
         let text = try String(contentsOf: file, encoding: .utf8)
-        let modules = text.split(separator: "\n").compactMap { line -> String? in
-            let words = line.split(separator: " ")
-            guard let position = words.firstIndex(of: "import"), words[..<position].allSatisfy(isModifier),
-                position + 1 < words.count
-            else { return nil }
-            return String(words[position + 1]).replacing("compute_worker", with: "compute-worker")
-        }
-        return Set(modules)
+        return Set(text.split(separator: "\n").compactMap(importedModule))
     }
 
+    /// The module that a line imports, of whatever kind the import is (`@_exported public import struct X.Y`).
+    private static func importedModule(_ line: Substring) -> String? {
+        var words = line.split { $0 == " " || $0 == "\t" || $0 == ";" }[...]
+        while let word = words.first, isModifier(word) { words.removeFirst() }
+        guard words.popFirst() == "import" else { return nil }
+        if let word = words.first, kinds.contains(String(word)) { words.removeFirst() }
+        return words.first?.split(separator: ".").first.map {
+            String($0).replacing("compute_worker", with: "compute-worker")
+        }
+    }
+
+    private static let kinds: Set<String> = [
+        "struct", "class", "enum", "protocol", "typealias", "func", "let", "var",
+    ]
+
     private static func isModifier(_ word: Substring) -> Bool {
-        ["public", "package", "internal", "private", "fileprivate", "@preconcurrency", "@testable"].contains(word)
+        word.hasPrefix("@") || ["public", "package", "internal", "private", "fileprivate"].contains(word)
     }
 }
