@@ -11,7 +11,8 @@ public struct InstanceID: Hashable, Sendable, Comparable, CustomStringConvertibl
 
     /// Parses `8-4-4-4-12` hexadecimal digits of either case; nil for anything else.
     public init?(_ text: some StringProtocol) {
-        guard let bits = UniqueBits(dashed: text.utf8) else { return nil }
+        var text = String(text)
+        guard let bits = text.withUTF8({ UniqueBits(dashed: $0) }) else { return nil }
         self.bits = bits
     }
 
@@ -36,12 +37,13 @@ public struct UniqueBits: Hashable, Sendable, Comparable {
         self.low = low
     }
 
-    init?(dashed bytes: some Collection<UInt8>) {
+    init?(dashed bytes: UnsafeBufferPointer<UInt8>) {
         guard bytes.count == 36 else { return nil }
         var high: UInt64 = 0
         var low: UInt64 = 0
         var digits = 0
-        for (position, byte) in bytes.enumerated() {
+        for position in 0..<36 {
+            let byte = bytes[position]
             if position == 8 || position == 13 || position == 18 || position == 23 {
                 guard byte == UInt8(ascii: "-") else { return nil }
                 continue

@@ -34,7 +34,9 @@ public struct WorkerLogHandler: LogHandler {
     public func log(event: LogEvent) {
         var fields = metadata
         if let provided = metadataProvider?.get() { fields.merge(provided) { $1 } }
-        if let given = event.metadata { fields.merge(given) { $1 } }
+        if let given = event.metadata {
+            if fields.isEmpty { fields = given } else { fields.merge(given) { $1 } }
+        }
         if let error = event.error { fields["error"] = .string("\(error)") }
         let line = usesJSON ? json(event, fields) : text(event, fields)
         output.write(line)

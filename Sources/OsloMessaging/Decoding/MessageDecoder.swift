@@ -71,31 +71,34 @@ public struct MessageDecoder: Sendable {
 
 extension MessageFields {
     init(_ message: JSONObject) {
-        method = Field(message["method"])
-        version = Field(message["version"])
-        namespace = Field(message["namespace"])
-        uniqueID = Field(message["_unique_id"])
-        messageID = Field(message["_msg_id"])
-        replyQueue = Field(message["_reply_q"])
-        timeout = Field(message["_timeout"])
-        requestID = Field(message["_context_request_id"])
-        arguments = Field(message["args"])
-        if case .object(let args)? = message["args"] {
-            instance = args["instance"]?["uuid"]?.string.flatMap { InstanceID($0) }
-            instanceUUID = args["instance_uuid"]?.string.flatMap { InstanceID($0) }
+        for member in message.members {
+            switch member.key {
+            case "method": method = Field(member.value)
+            case "version": version = Field(member.value)
+            case "namespace": namespace = Field(member.value)
+            case "_unique_id": uniqueID = Field(member.value)
+            case "_msg_id": messageID = Field(member.value)
+            case "_reply_q": replyQueue = Field(member.value)
+            case "_timeout": timeout = Field(member.value)
+            case "_context_request_id": requestID = Field(member.value)
+            case "args":
+                arguments = Field(member.value)
+                instance = member.value["instance"]?["uuid"]?.string.flatMap { InstanceID($0) }
+                instanceUUID = member.value["instance_uuid"]?.string.flatMap { InstanceID($0) }
+            default: break
+            }
         }
     }
 }
 
 extension MessageFields.Field {
-    fileprivate init(_ value: JSONValue?) {
+    fileprivate init(_ value: JSONValue) {
         switch value {
-        case nil: self = .absent
-        case .null?: self = .null
-        case .object?: self = .object
-        case .string(let text)?: self = text.utf8.count <= MessageFields.longestText ? .text(text) : .tooLong
-        case .number(let number)?: self = .number(number.int)
-        case .bool?, .array?: self = .other
+        case .null: self = .null
+        case .object: self = .object
+        case .string(let text): self = text.utf8.count <= MessageFields.longestText ? .text(text) : .tooLong
+        case .number(let number): self = .number(number.int)
+        case .bool, .array: self = .other
         }
     }
 }
