@@ -9,109 +9,120 @@ import Testing
 extension Program {
     /// What nobody should send.
     @Suite struct BadInputTests {
-        /// A message, how it is published, and the reason that its dead letter gives.
-        static let refused: [(name: String, command: JSONObject, reason: String)] = [
-            ("cut-off JSON", ["text": "{\"method\": "], "not-json"),
-            ("nothing", ["text": ""], "not-json"),
-            ("invalid UTF-8", ["hex": "7b226d6574686f64223a22ff227d"], "not-json"),
-            ("10,000 levels", ["head": "{\"method\":\"x\",\"args\":", "fill": ["[", 10000]], "not-json"),
-            ("an array", ["text": "[1, 2]"], "not-an-object"),
-            ("a text", ["text": "\"run_instance\""], "not-an-object"),
-            ("an unknown envelope", ["text": "{\"oslo.version\": \"9.0\", \"oslo.message\": \"{}\"}"], "bad-envelope"),
-            ("an envelope of a number", ["text": "{\"oslo.version\": \"2.0\", \"oslo.message\": 5}"], "bad-envelope"),
-            ("an envelope of no JSON", ["text": "{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\"}"], "not-json"),
-            ("no method", ["text": "{\"args\": {}, \"version\": \"2.0\"}"], "no-method"),
-            (
-                "an unknown method", ["text": "{\"method\": \"no_such\", \"args\": {}, \"version\": \"2.0\"}"],
-                "unknown-method"
-            ),
-            (
-                "a private method", ["text": "{\"method\": \"_run\", \"args\": {}, \"version\": \"2.0\"}"],
-                "unknown-method"
-            ),
-            (
-                "version 3.0", ["text": "{\"method\": \"run_instance\", \"args\": {}, \"version\": \"3.0\"}"],
-                "unsupported-version"
-            ),
-            ("no version", ["text": "{\"method\": \"run_instance\", \"args\": {}}"], "unsupported-version"),
-            (
-                "5 MiB", ["head": "{\"method\":\"run_instance\",\"x\":\"", "fill": ["x", 5_242_880], "tail": "\"}"],
-                "too-large"
-            ),
-        ]
-
-        @Test("What can't be taken in is put aside with its reason, and the worker serves on", .timeLimit(.minutes(5)))
-        func deadLetters() async throws {
+        @Test("Each row of docs/BAD-INPUT.md holds: answers, counters, dead letters, events", .timeLimit(.minutes(5)))
+        func table() async throws {
+            let rows = try BadInputRow.all()
             try await Bench.with { bench in
-                let worker = try await bench.worker()
+                let worker = try await bench.worker(bench.counting(bench.settings()))
                 let probe = try await bench.probe()
-                for message in Self.refused {
-                    var more = message.command
-                    more["text"] = nil
-                    try await probe.publish(
-                        message.command["text"]?.string ?? "", to: "compute.one", exchange: "nova", more: more)
+                let folsom = rows.map { _ in Self.identifier() }
+                let oslo = rows.map { _ in Self.identifier() }
+                let queue = "reply_\(Self.identifier())"
+                try await probe.collectEvents()
+                try await probe.collect(queue, bindings: [])
+                try await probe.collect("seen.folsom", bindings: folsom.map { ($0, "direct", $0) })
+                try await probe.collect(
+                    BadInput.forgedTarget, bindings: [(BadInput.forgedTarget, "direct", BadInput.forgedTarget)])
+                for (index, row) in rows.enumerated() {
+                    try await Self.send(row.input, .folsomCall(id: folsom[index]), probe)
+                    try await Self.send(row.input, .osloCall(id: oslo[index], queue: queue), probe)
+                    try await Self.send(row.input, .cast, probe)
                 }
                 try await probe.collect(existing: "compute.one.dead")
-                let dead = try await probe.messages("compute.one.dead", atLeast: Self.refused.count, settle: 0.5)
-                #expect(dead.count == Self.refused.count)
-                #expect(
-                    dead.map { $0.headers["x-reason"]?.string }.sorted { ($0 ?? "") < ($1 ?? "") }
-                        == Self.refused.map(\.reason).sorted())
-                #expect(dead.allSatisfy { $0.size <= 4096 })
-                let large = try #require(dead.first { $0.headers["x-reason"] == "too-large" })
-                #expect(large.headers["x-size"]?.string.flatMap { Int($0) } ?? 0 > 5_242_880)
-                #expect(large.size == 4096 && large.body.hasPrefix("{\"method\":\"run_instance\""))
+                try await Self.hold(rows, answers: (folsom, oslo, queue), probe)
+                try await Self.hold(rows, deadLetters: probe)
+                let told = try await probe.messages(Probe.events, atLeast: rows.count { $0.isTold } * 3, settle: 0.5)
+                #expect(told.count == rows.count { $0.isTold } * 3, "\(told.map(\.eventType))")
+                #expect(told.allSatisfy { $0.message["priority"] == "ERROR" })
+                let forged = try await probe.collected(BadInput.forgedTarget)
+                #expect(forged.isEmpty, "\(forged.map(\.body))")
 
+                try await Self.hold(rows, counters: bench, worker)
                 try await Self.serves(bench)
-                worker.kill(SIGUSR2)
-                for reason in Set(Self.refused.map(\.reason)) {
-                    let count = Self.refused.filter { $0.reason == reason }.count
-                    let line = await worker.log.first(within: .seconds(10)) {
-                        $0.contains("compute_rpc_dead_letters_total{") && $0.contains(reason)
-                    }
-                    #expect(line?.hasSuffix(" \(count)") == true, "\(reason): \(line ?? "not told")")
-                }
+                #expect(try await worker.stop() == .exited(0))
             }
         }
 
-        @Test(
-            "A call that can't be taken in is answered with its failure, and nothing is put aside",
-            .timeLimit(.minutes(5)))
-        func failureReplies() async throws {
-            try await Bench.with { bench in
-                _ = try await bench.worker()
-                let probe = try await bench.probe()
-                let kombu = try await bench.kombu()
-                func call(_ body: JSONObject) async throws -> JSONValue {
-                    try await kombu.ask(
-                        ["kind": "call", "body": .object(body), "routing_key": "compute.one", "timeout": 10])
+        private static func hold(
+            _ rows: [BadInputRow], answers: (folsom: [String], oslo: [String], queue: String), _ probe: Probe
+        ) async throws {
+            func frames(_ answer: BadInputRow.Answer, isFolsom: Bool) -> Int {
+                switch answer {
+                case .none: 0
+                case .result: isFolsom ? 2 : 1
+                case .failure: 1
                 }
-                let unknown = try await call(["method": "_private", "args": [:], "version": "2.0"])
-                #expect(unknown["failure"]?["class"] == "AttributeError", "\(JSONWriter.text(unknown))")
-                let version = try await call(["method": "run_instance", "args": [:], "version": "2.9"])
-                #expect(version["failure"]?["class"] == "UnsupportedRpcVersion", "\(JSONWriter.text(version))")
-                let word = try await call(["method": "run_instance", "args": [:], "version": "abc"])
-                #expect(word["failure"]?["class"] == "ValueError", "\(JSONWriter.text(word))")
-                let short = try await call(["method": "run_instance", "args": [:], "version": "2"])
-                #expect(short["failure"]?["class"] == "IndexError", "\(JSONWriter.text(short))")
-                let wrong: [(JSONValue, String)] = [
-                    ([:], "TypeError"), (["instance": 5], "TypeError"), (["instance": [:]], "Invalid"),
-                    (["instance": ["uuid": "../../etc"]], "Invalid"), (["instance": ["uuid": 7]], "Invalid"),
-                ]
-                for (arguments, name) in wrong {
-                    let answer = try await call(["method": "reboot_instance", "args": arguments, "version": "2.0"])
-                    #expect(answer["failure"]?["class"]?.string == name, "\(JSONWriter.text(answer))")
+            }
+            func hold(_ row: BadInputRow, _ answer: BadInputRow.Answer, _ heard: [Probe.Message], isFolsom: Bool) throws {
+                let place = "\(row.input.rawValue): \(heard.map(\.body))"
+                #expect(heard.count == frames(answer, isFolsom: isFolsom), "\(place)")
+                guard let first = heard.first?.message else { return }
+                switch answer {
+                case .none: break
+                case .result: #expect(first["failure"] == .null && first["result"]?.string != nil, "\(place)")
+                case .failure(let name):
+                    let failure = try JSONParser.parse(try #require(first["failure"]?.string, "\(place)"))
+                    #expect(failure["class"]?.string == name, "\(place)")
                 }
-                // A reply name that nova never made is not published to, whatever it names.
-                try await probe.collect("seen.forged", bindings: [("nova", "topic", "nova")])
-                try await probe.publish(
-                    "{\"method\": \"get_host_uptime\", \"args\": {}, \"version\": \"2.0\", \"_msg_id\": \"nova\"}",
-                    to: "compute.one", exchange: "nova")
-                try await Self.serves(bench)
-                #expect(try await probe.messages("seen.forged", atLeast: 0, settle: 0.5).isEmpty)
-                #expect(try await probe.depth("compute.one.dead") == nil, "nothing was put aside")
+            }
+            let flat = try await probe.messages(
+                "seen.folsom", atLeast: rows.map { frames($0.folsomAnswer, isFolsom: true) }.reduce(0, +), settle: 0.5)
+            let enveloped = try await probe.messages(
+                answers.queue, atLeast: rows.map { frames($0.osloAnswer, isFolsom: false) }.reduce(0, +), settle: 0.5)
+            for (index, row) in rows.enumerated() {
+                let id = answers.folsom[index]
+                try hold(row, row.folsomAnswer, flat.filter { $0.exchange == id && $0.key == id }, isFolsom: true)
+                try hold(
+                    row, row.osloAnswer,
+                    enveloped.filter { $0.message["_msg_id"]?.string == answers.oslo[index] }, isFolsom: false)
             }
         }
+
+        private static func hold(_ rows: [BadInputRow], deadLetters probe: Probe) async throws {
+            var expected: [String: Int] = [:]
+            for row in rows {
+                guard let reason = row.deadLetter else { continue }
+                expected[reason, default: 0] += row.folsomAnswer == .none ? 3 : 1
+            }
+            let dead = try await probe.messages(
+                "compute.one.dead", atLeast: expected.values.reduce(0, +), settle: 0.5)
+            var seen: [String: Int] = [:]
+            for letter in dead { seen[letter.headers["x-reason"]?.string ?? "none", default: 0] += 1 }
+            #expect(seen == expected)
+            #expect(dead.allSatisfy { $0.size <= 4096 })
+            let large = dead.filter { $0.headers["x-reason"] == "too-large" }
+            #expect(large.count == 3)
+            for letter in large {
+                #expect(letter.headers["x-size"]?.string.flatMap { Int($0) } ?? 0 > 67_108_864)
+                #expect(letter.size == 4096)
+            }
+        }
+
+        /// Every counter that the table names, and none of their kind that it does not, in the file and in the log.
+        private static func hold(_ rows: [BadInputRow], counters bench: Bench, _ worker: WorkerProcess) async throws {
+            var counted: [String: Int] = [:]
+            for row in rows {
+                counted[row.callCounter, default: 0] += 2
+                counted[row.castCounter, default: 0] += 1
+            }
+            let names = Set(counted.keys.map { $0.prefix { $0 != "{" } })
+            let counters = try await bench.counters(reaching: counted)
+            let seen = counters.filter { names.contains($0.key.prefix { $0 != "{" }) && $0.value > 0 }
+            for key in Set(seen.keys).union(counted.keys).sorted() {
+                #expect(seen[key] == counted[key], "\(key)")
+            }
+            worker.kill(SIGUSR2)
+            for (key, value) in counted {
+                let line = await worker.log.first(within: .seconds(10)) { $0.contains("counter \(key) ") }
+                #expect(line?.hasSuffix("counter \(key) \(value)") == true, "\(key): \(line ?? "not told")")
+            }
+        }
+
+        private static func send(_ input: BadInput, _ sender: BadInput.Sender, _ probe: Probe) async throws {
+            try await probe.publish("", to: "compute.one", exchange: "nova", more: input.command(from: sender))
+        }
+
+        private static func identifier() -> String { newInstance().replacing("-", with: "") }
 
         @Test("Casts with wrong arguments tell of it and leave nothing unfinished", .timeLimit(.minutes(5)))
         func wrongArguments() async throws {
@@ -146,7 +157,7 @@ extension Program {
         @Test("Bodies of 64 MB and thousands of bad messages do not make the worker grow", .timeLimit(.minutes(10)))
         func memory() async throws {
             try await Bench.with { bench in
-                let worker = try await bench.worker()
+                let worker = try await bench.worker(bench.counting(bench.settings()))
                 let probe = try await bench.probe()
                 // What is used once is there before the first look.
                 try await probe.publish("no", to: "compute.one", exchange: "nova", more: ["repeat": 500])
@@ -155,7 +166,8 @@ extension Program {
                 let many = Self.count("COMPUTE_WORKER_BAD_MESSAGES", 10_000)
                 try await probe.publish(
                     "{\"method\": 1}", to: "compute.one", exchange: "nova", more: ["repeat": JSONValue(many)])
-                for _ in 0..<Self.count("COMPUTE_WORKER_LARGE_BODIES", 100) / 10 {
+                let large = Self.count("COMPUTE_WORKER_LARGE_BODIES", 100) / 10 * 10
+                for _ in 0..<large / 10 {
                     try await probe.publish(
                         "", to: "compute.one", exchange: "nova",
                         more: [
@@ -166,8 +178,15 @@ extension Program {
                 try await Self.serves(bench)
                 let after = try worker.residentBytes()
                 #expect(after - before <= 20_971_520, "grew from \(before) to \(after) bytes")
+                // They were looked at, one by one.
+                let counters = try await bench.counters(reaching: [Self.tooLarge: large])
+                #expect(counters[Self.tooLarge] == large)
+                #expect(counters["compute_rpc_dead_letters_total{reason=\"bad-field\"}"] == many)
+                #expect(counters["compute_rpc_dead_letters_total{reason=\"not-json\"}"] == 500)
             }
         }
+
+        private static let tooLarge = "compute_rpc_dead_letters_total{reason=\"too-large\"}"
 
         private static func count(_ name: String, _ usual: Int) -> Int {
             ProcessInfo.processInfo.environment[name].flatMap { Int($0) } ?? usual
@@ -180,6 +199,41 @@ extension Program {
                 ["kind": "call", "method": "get_host_uptime", "server": "one", "timeout": 60])
             try #require(uptime["result"]?.string != nil, "\(JSONWriter.text(uptime))")
         }
+    }
+}
+
+extension Bench {
+    var countersFile: URL { directory.appending(path: "counters") }
+
+    /// The settings, with the counters written to a file every second.
+    func counting(_ settings: WorkerProcess.Settings) -> WorkerProcess.Settings {
+        var settings = settings
+        settings.options["compute_worker", default: [:]].merge(
+            ["counters_file": countersFile.path, "counters_interval": "1"]
+        ) { _, new in new }
+        return settings
+    }
+
+    /// What the counters' file says when it has these values, or at last.
+    func counters(
+        reaching wanted: [String: Int], within limit: Duration = .seconds(30)
+    ) async throws -> [String: Int] {
+        let deadline = ContinuousClock.now + limit
+        while true {
+            let seen = try counters()
+            if wanted.allSatisfy({ seen[$0.key] == $0.value }) || ContinuousClock.now > deadline { return seen }
+            // The worker writes it at an interval and nothing tells when.
+            try await Task.sleep(for: .milliseconds(200))
+        }
+    }
+
+    private func counters() throws -> [String: Int] {
+        var values: [String: Int] = [:]
+        for line in try String(contentsOf: countersFile, encoding: .utf8).split(separator: "\n") {
+            guard let space = line.lastIndex(of: " ") else { continue }
+            values[String(line[..<space])] = Int(line[line.index(after: space)...])
+        }
+        return values
     }
 }
 

@@ -51,7 +51,7 @@ struct Probe: Sendable {
         let list = bindings.map { binding -> JSONValue in
             [
                 "exchange": .string(binding.exchange), "type": .string(binding.type), "key": .string(binding.key),
-                "durable": .bool(durable), "auto_delete": .bool(binding.type == "fanout"),
+                "durable": .bool(durable), "auto_delete": .bool(["fanout", "direct"].contains(binding.type)),
             ]
         }
         try await ask(["do": "collect", "queue": .string(queue), "durable": .bool(durable), "bindings": .array(list)])
