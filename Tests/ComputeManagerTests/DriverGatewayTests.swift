@@ -54,6 +54,39 @@ struct DriverGatewayTests {
         #expect(driver.faults.calls(of: .destroy) == 1)
     }
 
+    @Test("A spawn that ends well after its guest was destroyed under it was no success")
+    func lateSuccess() async throws {
+        let late = LateDriver(fake: driver)
+        let gateway = DriverGateway(
+            driver: late, deadlines: DriverDeadlines(), interruptionGrace: .seconds(5), clock: clock,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        async let outcome = kind {
+            try await gateway.spawn(SpawnRequest(instance: instance, image: nil), interruptedBy: InterruptionToken())
+        }
+        await clock.sleeper(for: .seconds(600))
+        clock.advance(by: .seconds(600))
+        #expect(await outcome == .timeout)
+        #expect(driver.faults.calls(of: .destroy) == 1)
+    }
+
+    @Test("A call that is overdue and takes no notice is still freed by a later terminate")
+    func interruptedWhenOverdue() async throws {
+        let point = driver.faults.hang(.reboot)
+        let token = InterruptionToken()
+        async let outcome = kind {
+            try await gateway.reboot(RebootRequest(instance: instance, type: .soft), interruptedBy: token)
+        }
+        await point.reached()
+        await clock.sleeper(for: .seconds(300))
+        clock.advance(by: .seconds(300))
+        #expect(driver.faults.calls(of: .destroy) == 0)
+        token.interrupt()
+        await clock.sleeper(for: .seconds(5))
+        clock.advance(by: .seconds(5))
+        #expect(await outcome == .timeout)
+        #expect(driver.faults.calls(of: .destroy) == 1)
+    }
+
     @Test("A call that may be repeated outlasts a hypervisor that is away for a while")
     func reconnects() async throws {
         driver.faults.plan(.fail(ComputeFault(.unavailable, "away")), for: .destroy, calls: 1...2)

@@ -35,7 +35,7 @@ extension DriverGateway {
         let instance = request.instance
         try await call(
             .reboot, on: instance.id, isRepeatable: false, interruptedBy: token,
-            unblock: { if token.isInterrupted { await unblock(instance) } }
+            unblock: { token.isInterrupted ? await unblock(instance) : false }
         ) { try await driver.reboot(request) }
     }
 
@@ -45,7 +45,7 @@ extension DriverGateway {
         }
         try await call(
             .powerOff, on: instance.id, interruptedBy: token,
-            unblock: { if token.isInterrupted { await unblock(instance) } }
+            unblock: { token.isInterrupted ? await unblock(instance) : false }
         ) { try await driver.powerOff(instance) }
     }
 
@@ -55,7 +55,7 @@ extension DriverGateway {
         }
         try await call(
             .powerOn, on: instance.id, interruptedBy: token,
-            unblock: { if token.isInterrupted { await unblock(instance) } }
+            unblock: { token.isInterrupted ? await unblock(instance) : false }
         ) { try await driver.powerOn(instance) }
     }
 
@@ -72,7 +72,7 @@ extension DriverGateway {
     }
 
     /// Destroys a guest whose call hangs, so that the call returns; what fails here fails again, and is told, there.
-    private func unblock(_ instance: Instance) async {
+    private func unblock(_ instance: Instance) async -> Bool {
         do {
             try await destroy(instance)
         } catch {
@@ -80,5 +80,7 @@ extension DriverGateway {
                 "the guest of a hanging call can't be destroyed",
                 metadata: [LogKey.instance: .string(instance.id.description), LogKey.error: .string("\(error)")])
         }
+        // Also where the destroy failed: nobody knows how far it came.
+        return true
     }
 }

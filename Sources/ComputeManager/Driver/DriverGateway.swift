@@ -30,8 +30,16 @@ struct DriverGateway: Sendable {
 
     var kind: any ComputeDriver.Type { type(of: driver) }
 
+    /// How a call ended with regard to its deadline.
+    private enum Punctuality: Sendable {
+        case inTime
+        case overdue
+        /// Overdue, and its guest was destroyed under it.
+        case freed
+    }
+
     private enum Signal: Sendable {
-        case returned, overdue, interrupted, quiet
+        case returned(Punctuality), overdue, interrupted, quiet
     }
 
     /// Refuses what the driver's type does not have.
@@ -45,10 +53,11 @@ struct DriverGateway: Sendable {
     ///
     /// - Parameters:
     ///   - isRepeatable: whether it may be made again while the hypervisor can't be reached.
-    ///   - unblock: frees the call from another task when it is overdue or, some time after, interrupted.
+    ///   - unblock: frees the call from another task when it is overdue or, some time after, interrupted; whether it
+    ///     destroyed the guest for that.
     func call<Output: Sendable>(
         _ operation: DriverOperation, on instance: InstanceID? = nil, isRepeatable: Bool = true,
-        interruptedBy token: InterruptionToken? = nil, unblock: (@Sendable () async -> Void)? = nil,
+        interruptedBy token: InterruptionToken? = nil, unblock: (@Sendable () async -> Bool)? = nil,
         _ body: @escaping @Sendable () async throws -> Output
     ) async throws -> Output {
         var waited = Duration.zero
@@ -66,7 +75,7 @@ struct DriverGateway: Sendable {
 
     private func measured<Output: Sendable>(
         _ operation: DriverOperation, _ instance: InstanceID?, _ token: InterruptionToken?,
-        _ unblock: (@Sendable () async -> Void)?, _ body: @escaping @Sendable () async throws -> Output
+        _ unblock: (@Sendable () async -> Bool)?, _ body: @escaping @Sendable () async throws -> Output
     ) async throws -> Output {
         var result: Result<Output, any Error>?
         let elapsed = await clock.measure {
@@ -83,50 +92,84 @@ struct DriverGateway: Sendable {
         return try result.get()
     }
 
+    /// Makes the call, and frees it some time after an interruption; that is listened for until the call has returned,
+    /// overdue or not.
     private func raced<Output: Sendable>(
         _ operation: DriverOperation, _ instance: InstanceID?, _ token: InterruptionToken?,
-        _ unblock: (@Sendable () async -> Void)?, _ body: @escaping @Sendable () async throws -> Output
+        _ unblock: (@Sendable () async -> Bool)?, _ body: @escaping @Sendable () async throws -> Output
     ) async -> Result<Output, any Error> {
         let outcome = Outcome<Output>()
-        let isOverdue = await withTaskGroup(of: Signal.self) { group in
+        guard let token, let unblock else {
+            return result(outcome, await timed(operation, instance, nil, outcome, body), operation, instance)
+        }
+        let punctuality = await withTaskGroup(of: Signal.self) { group in
+            group.addImmediateTask { .returned(await timed(operation, instance, unblock, outcome, body)) }
+            if outcome.value != nil { return Punctuality.inTime }
+            group.addTask {
+                await token.wait()
+                do { try await clock.sleep(for: interruptionGrace) } catch { return .quiet }
+                return .interrupted
+            }
+            var punctuality = Punctuality.inTime
+            while let signal = await group.next() {
+                switch signal {
+                case .quiet, .overdue: break
+                case .returned(let value):
+                    punctuality = value
+                    group.cancelAll()
+                case .interrupted where outcome.value == nil:
+                    warn("driver call goes on after a terminate", operation, instance)
+                    _ = await unblock()
+                case .interrupted: break
+                }
+            }
+            return punctuality
+        }
+        return result(outcome, punctuality, operation, instance)
+    }
+
+    /// Makes the call and cancels it when it is overdue; returns when it has returned.
+    private func timed<Output: Sendable>(
+        _ operation: DriverOperation, _ instance: InstanceID?, _ unblock: (@Sendable () async -> Bool)?,
+        _ outcome: Outcome<Output>, _ body: @escaping @Sendable () async throws -> Output
+    ) async -> Punctuality {
+        await withTaskGroup(of: Signal.self) { group in
             // Begun here and now: an answer that needs no waiting needs no timer either.
             group.addImmediateTask {
                 do { outcome.set(.success(try await body())) } catch { outcome.set(.failure(error)) }
-                return .returned
+                return .returned(.inTime)
             }
-            if outcome.value != nil { return false }
+            if outcome.value != nil { return .inTime }
             group.addTask {
                 do { try await clock.sleep(for: deadlines[operation]) } catch { return .quiet }
                 return .overdue
             }
-            if let token, unblock != nil {
-                group.addTask {
-                    await token.wait()
-                    do { try await clock.sleep(for: interruptionGrace) } catch { return .quiet }
-                    return .interrupted
-                }
-            }
-            var isOverdue = false
+            var punctuality = Punctuality.inTime
             while let signal = await group.next() {
                 switch signal {
-                case .quiet: break
+                case .quiet, .interrupted: break
                 case .returned: group.cancelAll()
-                case .overdue:
-                    isOverdue = true
+                case .overdue where outcome.value == nil:
+                    punctuality = .overdue
                     warn("driver call is overdue", operation, instance)
                     group.cancelAll()
-                    await unblock?()
-                case .interrupted:
-                    warn("driver call goes on after a terminate", operation, instance)
-                    await unblock?()
+                    if let unblock, await unblock() { punctuality = .freed }
+                case .overdue: break
                 }
             }
-            return isOverdue
+            return punctuality
         }
+    }
+
+    private func result<Output: Sendable>(
+        _ outcome: Outcome<Output>, _ punctuality: Punctuality, _ operation: DriverOperation, _ instance: InstanceID?
+    ) -> Result<Output, any Error> {
         switch outcome.value {
-        case .success(let output)?: return .success(output)
-        case .failure(let error)? where !isOverdue: return .failure(Self.fault(error, operation, instance))
-        case .failure, nil:
+        // What ended well under a guest that was destroyed meanwhile left nothing of it.
+        case .success(let output)? where punctuality != .freed: return .success(output)
+        case .failure(let error)? where punctuality == .inTime:
+            return .failure(Self.fault(error, operation, instance))
+        case .success, .failure, nil:
             let seconds = deadlines[operation].components.seconds
             return .failure(
                 ComputeFault(
