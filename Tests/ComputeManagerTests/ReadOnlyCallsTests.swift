@@ -4,6 +4,9 @@
 import ComputeDriver
 import ComputeModel
 import FakeDriver
+import ImageService
+import Logging
+import Synchronization
 import Testing
 import WorkerStore
 
@@ -132,6 +135,54 @@ struct ReadOnlyCallsTests {
         try await fixture.run { await $0.work.serve(call, operation: GetConsoleOutput.name) }
         let frames = try fixture.sink.published.map { try JSONParser.parse($0.body) }
         #expect(frames.map { $0["failure"] } == [.null])
+        await fixture.close()
+    }
+
+    @Test("A reply that nobody takes keeps no slot, and is given up when the publisher knows that its caller is gone")
+    func vanishedCaller() async throws {
+        let fixture = try ManagerFixture { $0.readSlots = 1 }
+        try await spawn(fixture)
+        let sink = StuckSink(key: "gone")
+        let manager = ComputeManager(
+            configuration: fixture.configuration, store: fixture.store, driver: fixture.driver,
+            images: LocalImageDirectory(path: fixture.directory), encoder: fixture.wire, decoder: fixture.wire,
+            sink: sink, clock: fixture.clock, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let body = Requests.of(Requests.id, "get_console_output")
+        let gone = try message(fixture, body, reply: .messageID("gone"))
+        let here = try message(fixture, body, reply: .messageID("here"))
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await manager.work.serve(gone, operation: GetConsoleOutput.name) }
+            await sink.reached()
+            await manager.work.serve(here, operation: GetConsoleOutput.name)
+            #expect(sink.taken.withLock { $0 } == ["here"])
+            await fixture.clock.sleeper(for: .seconds(90))
+            fixture.clock.advance(by: .seconds(90))
+        }
+        await fixture.close()
+    }
+
+    @Test("A caller that watches its call hears of it while it waits for its turn")
+    func heartbeatsBeforeTheTurn() async throws {
+        let fixture = try ManagerFixture { $0.readSlots = 1 }
+        try await spawn(fixture)
+        let point = fixture.driver.faults.hang(.consoleOutput)
+        let body = Requests.of(Requests.id, "get_console_output")
+        let first = try message(fixture, body)
+        let second = try message(
+            fixture, body, reply: .replyQueue(name: "reply_1", messageID: "m", heartbeat: 10))
+        try await fixture.run { manager in
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await manager.work.serve(first, operation: GetConsoleOutput.name) }
+                await point.reached()
+                group.addTask { await manager.work.serve(second, operation: GetConsoleOutput.name) }
+                await fixture.clock.sleeper(for: .seconds(5))
+                fixture.clock.advance(by: .seconds(5))
+                let beat = await fixture.sink.next()
+                #expect(beat.flatMap { try? JSONParser.parse($0.body) } == ["heartbeat": true])
+                point.release()
+            }
+        }
+        #expect(fixture.sink.published.count == 3)
         await fixture.close()
     }
 

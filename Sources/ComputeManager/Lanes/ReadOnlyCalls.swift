@@ -9,8 +9,9 @@ struct ReadOnlyCalls: Sendable {
     private let services: ManagerServices
     private let heartbeats: Heartbeats
     private let slots: Slots
-    /// How long an answer is kept while the broker is away; callers wait a minute by default.
-    private let patience = Duration.seconds(60)
+    /// How long an answer is kept while the broker is away or the caller's queue is missing: longer than the publisher
+    /// tries a missing queue, so that it learns which callers are gone.
+    static let patience = Duration.seconds(90)
 
     init(services: ManagerServices, heartbeats: Heartbeats) {
         self.services = services
@@ -18,25 +19,43 @@ struct ReadOnlyCalls: Sendable {
         slots = Slots(services.configuration.readSlots)
     }
 
+    /// What a call came to.
+    private enum Answer {
+        case result(JSONValue)
+        case failure(ComputeFault, RPCRequest?)
+        /// The worker stops.
+        case none
+    }
+
     /// Answers one call; returns when the answer was sent or given up.
     func serve(_ message: IncomingMessage) async {
-        guard await slots.take() else { return }
-        defer { slots.give() }
         let address = (try? message.scan.get())?.reply
+        // Its caller waits from now on, whenever its turn comes.
         heartbeats.begin(address)
         defer { heartbeats.end(address) }
+        guard await slots.take() else { return }
+        let answer = await answer(message)
+        // A reply may wait for long, for its broker or its caller; who asks next does not wait behind it.
+        slots.give()
+        heartbeats.end(address)
+        switch answer {
+        case .result(let result): if let address { await send(services.encoder.reply(result, to: address)) }
+        case .failure(let fault, let request):
+            await fail(fault, request, address, method: (try? message.scan.get())?.method ?? "")
+        case .none: break
+        }
+    }
+
+    private func answer(_ message: IncomingMessage) async -> Answer {
         var request: RPCRequest?
         do {
             let decoded = try services.decoder.decode(message.body)
             request = decoded
-            let result = try await services.dialects.readBinding(decoded).answer(decoded, from: services.driver)
-            heartbeats.end(address)
-            if let address { await send(services.encoder.reply(result, to: address)) }
+            return .result(try await services.dialects.readBinding(decoded).answer(decoded, from: services.driver))
         } catch is CancellationError {
-            return
+            return .none
         } catch {
-            heartbeats.end(address)
-            await fail(Self.fault(error), request, address, method: (try? message.scan.get())?.method ?? "")
+            return .failure(Self.fault(error), request)
         }
     }
 
@@ -86,7 +105,7 @@ struct ReadOnlyCalls: Sendable {
                     }
                 }
             }
-            group.addTask { try? await services.clock.sleep(for: patience) }
+            group.addTask { try? await services.clock.sleep(for: Self.patience) }
             await group.next()
             group.cancelAll()
         }
