@@ -59,8 +59,9 @@ extension BrokerConnection {
         }
         amqp_ssl_socket_set_verify_peer(socket, tls.verifiesPeer ? 1 : 0)
         let isAddress = isAddress(host)
-        amqp_ssl_socket_set_verify_hostname(socket, tls.verifiesPeer && !isAddress ? 1 : 0)
-        if tls.verifiesPeer && isAddress {
+        let verifiesName = tls.verifiesPeer && tls.verifiesHostName
+        amqp_ssl_socket_set_verify_hostname(socket, verifiesName && !isAddress ? 1 : 0)
+        if verifiesName && isAddress {
             // The library compares names only. OpenSSL compares the address as part of the chain's verification.
             guard crabbitmq_expect_address(socket, host) == 1 else {
                 throw BrokerError(.tlsFailed, "the address \(host) cannot be verified; give the broker's host name")

@@ -53,8 +53,8 @@ public final class Consumer: Sendable {
 
     /// Consumes until `shutDown` is through, or until the task is cancelled. Can be called once.
     ///
-    /// Cancellation writes the acknowledgements that were given before it, and closes. Throws only if no thread could
-    /// be made, or on a second call.
+    /// Cancellation writes the acknowledgements that were given before it, and closes. Throws only if no thread
+    /// or file descriptor could be had, or on a second call.
     public func run() async throws(BrokerError) {
         let isFirst = mailbox.update { contents in
             defer { contents.hasRun = true }
@@ -62,6 +62,7 @@ public final class Consumer: Sendable {
         }
         guard isFirst else { throw BrokerError(.connectionClosed, "the consumer was run before") }
         defer { end() }
+        try mailbox.checkUsable()
         let hasRun = await withTaskCancellationHandler {
             await IOThread.run(named: "amqp-consume") { [self] in
                 ConsumerLoop(consumer: self, states: broadcaster).run()

@@ -6,7 +6,8 @@ internal import Synchronization
 
 /// What other threads leave for the thread that owns a connection, and the way to wake it.
 ///
-/// The thread sleeps in poll(2) on its socket and on an eventfd; the eventfd is written only when it sleeps.
+/// The thread sleeps in poll(2) on its socket and on an eventfd; the eventfd is written only when it sleeps. Where the
+/// process is out of file descriptors there is none: see ``checkUsable()``.
 final class Mailbox<Contents: Sendable>: Sendable {
     private struct State: Sendable {
         var contents: Contents
@@ -16,13 +17,23 @@ final class Mailbox<Contents: Sendable>: Sendable {
     private let state: Mutex<State>
     private let wakeUp: Int32
 
-    init(_ contents: Contents) {
+    convenience init(_ contents: Contents) { self.init(contents, wakeUp: crabbitmq_eventfd()) }
+
+    /// - Parameter wakeUp: an eventfd, which is closed in the end; negative where none could be made.
+    init(_ contents: Contents, wakeUp: Int32) {
         state = Mutex(State(contents: contents))
-        wakeUp = crabbitmq_eventfd()
-        precondition(wakeUp >= 0, "no eventfd: the process is out of file descriptors")
+        self.wakeUp = wakeUp
     }
 
-    deinit { close(wakeUp) }
+    deinit { if wakeUp >= 0 { close(wakeUp) } }
+
+    /// - Throws: where nothing could wake the thread.
+    func checkUsable() throws(BrokerError) {
+        guard wakeUp >= 0 else {
+            throw BrokerError(
+                .unreachable, "the process is out of file descriptors: raise its limit (ulimit -n, LimitNOFILE)")
+        }
+    }
 
     /// Changes the contents and wakes the thread. Any thread.
     func post<Result: Sendable>(_ body: (inout sending Contents) -> sending Result) -> Result {

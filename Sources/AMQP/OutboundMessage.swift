@@ -9,7 +9,8 @@ public struct OutboundMessage: Sendable {
     public var mandatory: Bool
     public var properties: MessageProperties
     public var body: [UInt8]
-    /// Made once per connection, before the first message that names them.
+    /// Made once per connection, before the first message that names them, and again after the broker has returned such
+    /// a message.
     public var declarations: [Declaration]
 
     public init(

@@ -40,7 +40,7 @@ public final class Publisher: Sendable {
     /// Connects and publishes until the task is cancelled. Can be called once.
     ///
     /// On cancellation new and unsent messages end as `.closed`, confirms are waited for (at most `closeGrace`), and
-    /// the connection is closed. Throws only if no thread could be made, or on a second call.
+    /// the connection is closed. Throws only if no thread or file descriptor could be had, or on a second call.
     public func run() async throws(BrokerError) {
         let isFirst = mailbox.update { contents in
             defer { contents.hasRun = true }
@@ -48,6 +48,7 @@ public final class Publisher: Sendable {
         }
         guard isFirst else { throw BrokerError(.connectionClosed, "the publisher was run before") }
         defer { end() }
+        try mailbox.checkUsable()
         let hasRun = await withTaskCancellationHandler {
             await IOThread.run(named: "amqp-publish") { [self] in
                 PublisherLoop(publisher: self, states: broadcaster).run()

@@ -172,8 +172,14 @@ extension PublisherLoop {
                 submission.end(.failure(.declarationRefused(code: code, text: error.message)))
                 return false
             }
-            declared.insert(declaration)
+            noteDeclared(declaration)
         }
         return true
+    }
+
+    /// Remembers a declaration. Declaring twice does no harm, so when there are too many all are forgotten.
+    private func noteDeclared(_ declaration: Declaration) {
+        if declared.count >= Self.rememberedDeclarations { declared.removeAll(keepingCapacity: true) }
+        declared.insert(declaration)
     }
 }

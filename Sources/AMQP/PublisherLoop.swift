@@ -19,6 +19,7 @@ final class PublisherLoop: SessionOwner {
     // Of the present connection:
     var session: BrokerSession?
     var unconfirmed = ConfirmTracker<Submission>()
+    /// What need not be declared again; see ``noteDeclared(_:)`` for its bound.
     var declared: Set<Declaration> = []
     var assembler = ContentAssembler(maximumBodySize: .max)
     var pendingReturn: (code: UInt16, text: String, exchange: String, routingKey: String)?
@@ -30,6 +31,8 @@ final class PublisherLoop: SessionOwner {
     /// Bytes written between two looks at what the broker says.
     static let burst = 262_144
     static let napWithoutHeartbeat = Duration.seconds(1)
+    /// Declarations that are remembered: the exchange of each Folsom reply is one more.
+    static let rememberedDeclarations = 1024
 
     init(publisher: Publisher, states: StateBroadcaster) {
         self.publisher = publisher
@@ -114,7 +117,7 @@ final class PublisherLoop: SessionOwner {
     }
 
     /// A returned message carries no tag. It is the oldest unconfirmed one with this address and this body; of equal
-    /// ones each is returned, in order.
+    /// ones each is returned, in order. Somebody may have deleted what it needs: the next attempt declares it anew.
     private func returned(_ content: ContentAssembler.Content) {
         guard let pending = pendingReturn else { return }
         pendingReturn = nil
@@ -124,7 +127,10 @@ final class PublisherLoop: SessionOwner {
                 && message.exchange == pending.exchange && message.routingKey == pending.routingKey
                 && message.body == content.body
         }
-        submission?.end(.failure(.returned(code: pending.code, text: pending.text)))
+        if let submission {
+            declared.subtract(submission.message.declarations)
+            submission.end(.failure(.returned(code: pending.code, text: pending.text)))
+        }
         publisher.counts.withLock { $0.returned += 1 }
     }
 }

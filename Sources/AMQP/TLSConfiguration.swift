@@ -8,17 +8,20 @@ public struct TLSConfiguration: Sendable, Hashable {
     public var certificateFile: String?
     /// PEM file of the client's key.
     public var keyFile: String?
-    /// Off: anybody's certificate is taken. For a test installation only.
+    /// Off: anybody's certificate is taken, whatever its name. For a test installation only.
     public var verifiesPeer: Bool
+    /// Off: a certificate of a trusted authority is taken for whichever host it was made.
+    public var verifiesHostName: Bool
 
     public init(
         authorityFile: String? = nil, certificateFile: String? = nil, keyFile: String? = nil,
-        verifiesPeer: Bool = true
+        verifiesPeer: Bool = true, verifiesHostName: Bool = true
     ) {
         self.authorityFile = authorityFile
         self.certificateFile = certificateFile
         self.keyFile = keyFile
         self.verifiesPeer = verifiesPeer
+        self.verifiesHostName = verifiesHostName
     }
 
     static let systemAuthorities = "/etc/ssl/certs/ca-certificates.crt"

@@ -20,6 +20,8 @@ enum SharedBroker {
         }
     }
 
+    static func delete(queue: String) async throws { try await starting.value.deleteQueue(queue) }
+
     static func isThere(queue: String) async throws -> Bool {
         try await starting.value.control("list_queues", "name").split(separator: "\n").contains { $0 == queue }
     }

@@ -39,8 +39,9 @@ public struct NotificationEncoder: Sendable {
         ]
         if form.hasUniqueID { message.append(newKey: "_unique_id", .string(identifiers.next().hex)) }
         message.append(notification.context)
+        // Mandatory: the queue that the publisher declared may be deleted later, and the event would be lost unsaid.
         return EncodedMessage(
-            exchange: exchange, routingKey: notification.priority.routingKey(topic: topic), isMandatory: false,
+            exchange: exchange, routingKey: notification.priority.routingKey(topic: topic), isMandatory: true,
             body: Envelope.bytes(message, form: form.wireForm))
     }
 }

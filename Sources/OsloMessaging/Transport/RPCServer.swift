@@ -17,14 +17,17 @@ public final class RPCServer: Sendable {
     ///   - server: the host's name.
     ///   - prefetch: unacknowledged messages that the broker may have outstanding here, per queue.
     ///   - maximumBodySize: of a larger body only the beginning is kept.
+    ///   - maximumOutstandingBytes: bodies of unacknowledged messages; over it nothing more is taken until half is
+    ///     settled.
     public init(
         configuration: BrokerConfiguration, topology: RPCTopology, topic: String, server: String,
-        prefetch: UInt16 = 256, maximumBodySize: Int = 4 << 20, limits: JSONLimits = JSONLimits(),
-        identifiers: any IdentifierSource = RandomIdentifiers(), logger: Logger
+        prefetch: UInt16 = 256, maximumBodySize: Int = 4 << 20, maximumOutstandingBytes: Int = 64 << 20,
+        limits: JSONLimits = JSONLimits(), identifiers: any IdentifierSource = RandomIdentifiers(), logger: Logger
     ) {
         scanner = MessageScanner(limits: limits)
         consumer = Consumer(
-            configuration: configuration, prefetch: prefetch, maximumBodySize: maximumBodySize, logger: logger
+            configuration: configuration, prefetch: prefetch, maximumBodySize: maximumBodySize,
+            maximumOutstandingBytes: maximumOutstandingBytes, logger: logger
         ) {
             topology.serverSubscriptions(topic: topic, server: server, identifiers: identifiers)
         }

@@ -5,8 +5,9 @@ public import Logging
 
 /// Publishes messages as nova does: with its properties, and after declaring what it declares.
 ///
-/// A reply to a queue that does not exist is tried again for a while, as oslo.messaging does. Everything else is tried
-/// once; whoever keeps the message decides what a failure means.
+/// A reply to a queue that does not exist is tried again for a while, as oslo.messaging does. What goes to a queue that
+/// is declared here, and finds it gone, is sent once more after it was declared anew. Everything else is tried once;
+/// whoever keeps the message decides what a failure means.
 public final class WirePublisher: Sendable {
     private let publisher: Publisher
     private let topology: RPCTopology
@@ -40,7 +41,7 @@ public final class WirePublisher: Sendable {
     ) async throws(PublishError) {
         let outbound = outbound(message)
         guard message.isMandatory, message.exchange.isEmpty, ReplyName.isReplyQueue(message.routingKey) else {
-            return try await publisher.publish(outbound, deadline: deadline)
+            return try await publishDeclaringAnew(outbound, deadline)
         }
         let queue = message.routingKey
         guard !missing.contains(queue, at: .now) else {
@@ -78,6 +79,18 @@ public final class WirePublisher: Sendable {
 
     public var statistics: Publisher.Statistics { publisher.statistics }
 
+    private func publishDeclaringAnew(
+        _ message: OutboundMessage, _ deadline: ContinuousClock.Instant?
+    ) async throws(PublishError) {
+        do {
+            try await publisher.publish(message, deadline: deadline)
+        } catch {
+            guard case .returned = error, message.declarations.contains(where: \.isQueue) else { throw error }
+            logger.notice("a queue is gone; declaring it anew", metadata: ["queue": "\(message.routingKey)"])
+            try await publisher.publish(message, deadline: deadline)
+        }
+    }
+
     private func outbound(_ message: EncodedMessage) -> OutboundMessage {
         var properties = MessageProperties.json
         if message.headers[DeadLetter.reasonHeader] != nil {
@@ -92,4 +105,8 @@ public final class WirePublisher: Sendable {
             properties: properties, body: message.body,
             declarations: topology.declarations(exchange: message.exchange, routingKey: message.routingKey))
     }
+}
+
+extension Declaration {
+    fileprivate var isQueue: Bool { if case .queue = self { true } else { false } }
 }
