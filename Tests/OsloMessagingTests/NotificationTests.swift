@@ -48,7 +48,7 @@ struct NotificationTests {
         #expect(
             messages.map(\.routingKey)
                 == Array(repeating: ["notifications.error", "billing.error"], count: 3).flatMap { $0 })
-        #expect(messages.allSatisfy { $0.exchange == "cloud" && !$0.isMandatory })
+        #expect(messages.allSatisfy { $0.exchange == "cloud" && $0.isMandatory })
         let received = try messages.map { try ReceivedNotification($0.body) }
         #expect(received.map(\.form) == [.flat, .flat, .messaging, .messaging, .messagingV2, .messagingV2])
         #expect(Set(received.compactMap(\.uniqueID)).count == 4)
