@@ -179,6 +179,110 @@ struct BrokerFailureTests {
         }
     }
 
+    @Test("A consumer notices a broker that falls silent, and has everything again when it wakes")
+    func silentForConsumer() async throws {
+        let server = try await Self.starting.value
+        let configuration = try server.configuration {
+            $0.heartbeat = .seconds(1)
+            $0.connectTimeout = .seconds(1)
+        }
+        let queue = Queue(name: name("q"), durable: true)
+        try await withConsumer(configuration, [Subscription(queue: queue)]) { consumer in
+            _ = await consumer.states.first(\.isReady)
+            try await withPublisher(try server.configuration()) { try await $0.send(bytes("held"), to: queue.name) }
+            #expect(try await consumer.take(1)[0].tag.generation == 1)
+            let states = consumer.states
+            try server.freeze()
+            let began = ContinuousClock.now
+            let error = await states.first { $0.lostError != nil }?.lostError
+            #expect(error?.code == .heartbeatLost)
+            #expect(ContinuousClock.now - began < .seconds(10))
+            try server.freeze(false)
+            let again = try await consumer.take(1)[0]
+            #expect(again.body == bytes("held") && again.redelivered && again.tag.generation == 2)
+        }
+    }
+
+    @Test("No more than the window is unconfirmed, however many are submitted, and the rest follows the confirms")
+    func window() async throws {
+        let server = try await Self.starting.value
+        let configuration = try server.configuration { $0.heartbeat = .seconds(60) }
+        let queue = Queue(name: name("q"), durable: true)
+        try await withPublisher(configuration, window: 16) { publisher in
+            try await publisher.publish(
+                OutboundMessage(
+                    exchange: "", routingKey: queue.name, mandatory: true, body: [0], declarations: [.queue(queue)]))
+            // A broker that stands confirms nothing; its socket would take all of these.
+            try server.freeze()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await publisher.submit((1...200).map { [UInt8($0)] }, to: queue.name) }
+                try await eventually("the window is full") { publisher.statistics.published >= 17 }
+                #expect(publisher.statistics.published == 17)
+                // It is still so when a later submission has woken the publisher's thread.
+                await #expect(throws: PublishError.deadlineExceeded(mayHaveBeenDelivered: false)) {
+                    try await publisher.publish(
+                        OutboundMessage(exchange: "", routingKey: queue.name, body: [201]),
+                        deadline: .now + .milliseconds(500))
+                }
+                #expect(publisher.statistics.published == 17)
+                try server.freeze(false)
+                try await group.waitForAll()
+            }
+            // Counted on the publisher's thread, after those who wait have been told.
+            try await eventually("all are counted as confirmed") { publisher.statistics.confirmed == 201 }
+            #expect(publisher.statistics.published == 201)
+            #expect(publisher.statistics.connections == 1)
+        }
+        let held = try #require(try await server.queues()[queue.name])
+        #expect(held.ready == 201)
+    }
+
+    @Test("A channel that the broker closes while it is consumed from: everything comes again on a new connection")
+    func channelClosedWhileConsuming() async throws {
+        let server = try await Self.starting.value
+        let configuration = try server.configuration()
+        let exchange = Exchange(name: name("nova"), kind: .topic, durable: true)
+        let queue = Queue(name: name("compute.host"), durable: true)
+        let binding = Binding(exchange: exchange.name, routingKey: "k")
+        let subscription = Subscription(exchanges: [exchange], queue: queue, bindings: [binding])
+        // The broker closes a channel on which a delivery is unacknowledged for so long.
+        try await server.control(
+            "eval",
+            "application:set_env(rabbit, consumer_timeout, 2000), application:set_env(rabbit, channel_tick_interval, 500).")
+        try await withConsumer(configuration, [subscription]) { consumer in
+            _ = await consumer.states.first(\.isReady)
+            // A channel keeps the limit that it began with; the next ones have the usual one again.
+            try await server.control("eval", "application:set_env(rabbit, consumer_timeout, 900000).")
+            try await withPublisher(configuration) { publisher in
+                let states = consumer.states
+                for number in 0..<5 { try await publisher.send([UInt8(number)], to: queue.name) }
+                let first = try await consumer.take(5)
+                consumer.acknowledge(first.prefix(2).map(\.tag))
+                let error = await states.first { $0.lostError != nil }?.lostError
+                #expect(error?.code == .channelClosed)
+                #expect(error?.replyCode == 406)
+                #expect(error?.message.contains("timeout") == true)
+                let again = try await consumer.take(3)
+                #expect(Set(again.map { $0.body[0] }) == [2, 3, 4])
+                #expect(again.allSatisfy { $0.redelivered && $0.tag.generation == 2 })
+                // Acknowledgements of the channel that is gone settle nothing on the new one.
+                consumer.acknowledge(first.map(\.tag))
+                try await publisher.publish(
+                    OutboundMessage(exchange: exchange.name, routingKey: "k", mandatory: true, body: bytes("new")))
+                let new = try await consumer.take(1)[0]
+                #expect(new.body == bytes("new") && !new.redelivered && new.tag.generation == 2)
+                #expect(try await server.queues()[queue.name]?.unacknowledged == 4)
+                #expect(consumer.statistics.stale == 5)
+                consumer.acknowledge(again.map(\.tag) + [new.tag])
+                try await eventually("all are settled") {
+                    let now = try await server.queues()[queue.name]
+                    return now?.unacknowledged == 0 && now?.ready == 0
+                }
+            }
+            #expect(consumer.statistics.connections == 2)
+        }
+    }
+
     @Test("Connections closed by an operator: unconfirmed messages are told so, and consuming begins anew")
     func closedByOperator() async throws {
         let server = try await Self.starting.value
