@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exception classes under nova's names, as far as a compute worker's failures name them."""
+"""Exception classes under nova's names, as far as a compute worker's failures name them; folsom.py has those of 2012."""
 
 
 class NovaException(Exception):
@@ -30,9 +30,46 @@ class ImageNotFound(NotFound):
     template = "Image %(image_id)s could not be found."
 
 
+class InstanceExists(NovaException):
+    template = "Instance %(name)s already exists."
+
+
+class ImageUnacceptable(Invalid):
+    template = "Image %(image_id)s is unacceptable: %(reason)s"
+
+
+class FlavorDiskSmallerThanImage(NovaException):
+    template = ("Flavor's disk is too small for requested image. Flavor disk is %(flavor_size)i bytes, "
+                "image is %(image_size)i bytes.")
+
+
+class ServiceUnavailable(Invalid):
+    template = "Service is unavailable at this time."
+
+
+class ComputeResourcesUnavailable(ServiceUnavailable):
+    template = "Insufficient compute resources: %(reason)s."
+
+
 class InstanceInvalidState(Invalid):
     template = "Instance %(instance_uuid)s in %(attr)s %(state)s. Cannot %(method)s while the instance is in this state."
 
 
+class InstanceTerminationFailure(Invalid):
+    template = "Failed to terminate instance: %(reason)s"
+
+
+class InstancePowerOnFailure(Invalid):
+    template = "Failed to power on instance: %(reason)s"
+
+
+class InstancePowerOffFailure(Invalid):
+    template = "Failed to power off instance: %(reason)s"
+
+
+class InstanceRebootFailure(Invalid):
+    template = "Failed to reboot instance: %(reason)s"
+
+
 class UnexpectedTaskStateError(NovaException):
-    template = "unexpected task state: expecting %(expected)s but the actual state is %(actual)s"
+    template = "Conflict updating instance %(instance_uuid)s. Expected: %(expected)s. Actual: %(actual)s"
