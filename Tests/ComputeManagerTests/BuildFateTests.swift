@@ -53,6 +53,24 @@ struct BuildFateTests {
         await fixture.close()
     }
 
+    @Test("is not built elsewhere when it is deleted before the cast has left")
+    func deleted() async throws {
+        let other = "00000000-0000-4000-8000-000000000002"
+        let fixture = try ManagerFixture()
+        fixture.driver.faults.plan(.fail(ComputeFault(.hypervisorFailure, "no")), for: .spawn)
+        try await fixture.run { manager in
+            try await fixture.perform(
+                manager, Requests.run(Requests.id, Requests.retry), Requests.run(other, Requests.retry))
+            #expect(try await fixture.outbox().filter { $0.kind == .cast }.count == 2)
+            try await fixture.perform(manager, Requests.of(Requests.id, "terminate_instance"))
+        }
+        #expect(try await fixture.instance(id) == nil)
+        let casts = try await fixture.outbox().filter { $0.kind == .cast }
+        #expect(casts.map(\.orderingKey) == [other])
+        #expect(fixture.store.levels.outbox == (try await fixture.outbox().count))
+        await fixture.close()
+    }
+
     @Test(
         "is a new build when it comes back here, and its old cast's fate no longer touches it",
         arguments: [true, false])
@@ -69,6 +87,7 @@ struct BuildFateTests {
             }
         }
         #expect(try await fixture.instance(id)?.vmState == .active)
+        #expect(try await !fixture.outbox().contains { $0.kind == .cast })
         await fixture.close()
     }
 }

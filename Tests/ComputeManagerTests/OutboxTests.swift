@@ -25,6 +25,27 @@ struct OutboxTests {
         }
     }
 
+    @Test("a cast that was taken back before it left does not leave, also where it was read already")
+    func takenBack() async throws {
+        try await OutboxFixture.run(holds: true) { fixture in
+            let id = InstanceID(bits: UniqueBits(high: 0, low: 1))
+            let cast = OutboxMessage(
+                orderingKey: "a", kind: .cast, exchange: "nova", routingKey: "a", isMandatory: true, body: [0x63],
+                instance: id)
+            let first = OutboxFixture.message("a", "event", .notification)
+            let last = OutboxFixture.message("a", "end", .notification)
+            try await fixture.store.write { transaction in
+                for message in [first, cast, last] { try transaction.enqueue(message) }
+            }
+            await fixture.sink.started.wait { $0.count == 1 }
+            try await fixture.store.write { try $0.strikeCasts(of: id) }
+            fixture.sink.release()
+            await fixture.sink.log.wait { $0.contains { $0.text == "end" } }
+            #expect(fixture.sink.log.events.map(\.text) == ["event", "end"])
+            #expect(await fixture.store.wait(until: { $0.outbox == 0 }))
+        }
+    }
+
     @Test("no more than the window is under way, and the window is used")
     func window() async throws {
         try await OutboxFixture.run(RelayConfiguration(window: 4), holds: true) { fixture in

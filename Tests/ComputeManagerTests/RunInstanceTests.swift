@@ -145,6 +145,20 @@ struct RunInstanceTests {
         await fixture.close()
     }
 
+    @Test("A build of an instance that another task holds ends in ERROR; the task stays, nothing is built")
+    func anotherTask() async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.run { manager in
+            try await fixture.perform(manager, Requests.run(Requests.id, Requests.retry) { $0["task_state"] = "deleting" })
+        }
+        #expect(fixture.driver.faults.calls(of: .spawn) == 0)
+        #expect(try await fixture.instance(id)?.vmState == .error)
+        #expect(try await fixture.instance(id)?.taskState == .deleting)
+        #expect(try await fixture.eventTypes() == ["run_instance"])
+        #expect(try await fixture.resources(id).isEmpty)
+        await fixture.close()
+    }
+
     @Test("A build that failed here may be asked for again")
     func again() async throws {
         let fixture = try ManagerFixture()

@@ -90,6 +90,7 @@ enum RunInstance: InstanceOperation {
             arguments.instance, .spawning, accept: acceptance(of: arguments), missing: .renew,
             expecting: [.scheduling, nil]
         ) { change throws(ComputeFault) in
+            change.takeBackCasts(of: run.row)
             change.amend { $0.details[InstancePayload.imageMetadataKey] = image.properties }
             change.update(elevated: true) {
                 $0.vmState = .building
@@ -156,6 +157,12 @@ enum RunInstance: InstanceOperation {
         }
     }
 
+    /// Nothing is known of how far the build came: what there is of a guest goes.
+    static func undo(_ arguments: Arguments, in run: OperationRun<RunInstance>) async throws {
+        try await run.driver.destroy(run.row?.instance ?? arguments.instance)
+        run.markUndone()
+    }
+
     static func rowOfFailure(
         _ arguments: Arguments, _ fault: ComputeFault, _ services: ManagerServices
     ) -> StoredInstance? {
@@ -165,7 +172,9 @@ enum RunInstance: InstanceOperation {
 
     static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
         switch fault.kind {
-        case .instanceExists, .unexpectedTaskState: break
+        case .instanceExists: break
+        // Nova: straight to ERROR, and a task that is another's stays.
+        case .unexpectedTaskState: change.update(elevated: true) { $0.vmState = .error }
         case .superseded: change.update(elevated: true) { $0.taskState = nil }
         default:
             change.update(elevated: true) { $0.vmState = .error }

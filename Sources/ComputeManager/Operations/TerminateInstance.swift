@@ -58,6 +58,8 @@ enum TerminateInstance: InstanceOperation {
                 $0.terminatedAt = now
             }
             change.clean()
+            // What is deleted is not to be built elsewhere.
+            change.takeBackCasts(of: change.row)
             change.remove()
             change.notify("delete.end")
         }

@@ -93,7 +93,8 @@ public final class OutboxRelay: Sendable {
     }
 
     private func content(of item: RelayQueue.Item) async throws -> OutboxRow? {
-        if let row = item.row { return row }
+        // A cast may have been taken back since it was read.
+        if let row = item.row, row.message.kind != .cast { return row }
         return try await outlasting { try await self.store.read { try $0.outboxRow(item.id) } }
     }
 

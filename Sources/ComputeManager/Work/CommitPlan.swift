@@ -22,6 +22,7 @@ struct CommitPlan: Sendable {
         if let change {
             let id = change.row.id
             if change.isClean { try transaction.strikeResources(of: id) }
+            if change.takesBackCasts { try transaction.strikeCasts(of: id) }
             for resource in change.resources {
                 try transaction.register(kind: resource.kind, name: resource.name, for: id)
             }

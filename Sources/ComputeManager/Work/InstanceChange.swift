@@ -13,6 +13,7 @@ struct InstanceChange: Sendable {
     private(set) var resources: [StoredResource] = []
     private(set) var isClean = false
     private(set) var isRemoved = false
+    private(set) var takesBackCasts = false
     let context: RequestContext
     private let events: EventFactory
 
@@ -81,6 +82,13 @@ struct InstanceChange: Sendable {
 
     /// Strikes everything that was written down as made outside: it is gone.
     mutating func clean() { isClean = true }
+
+    /// Strikes the casts that hand the build back to the scheduler, where they have not left yet.
+    ///
+    /// Only a row that says it was handed back is looked after: a look through the outbox is not for every request.
+    mutating func takeBackCasts(of known: StoredInstance?) {
+        if known?.details[Build.contextKey] != nil { takesBackCasts = true }
+    }
 
     /// Removes the row.
     mutating func remove() { isRemoved = true }

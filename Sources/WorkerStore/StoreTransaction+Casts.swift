@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ComputeModel
+internal import GRDB
+
+extension StoreTransaction {
+    /// Removes the casts of an instance that have not left yet; looks through the whole outbox.
+    public func strikeCasts(of instance: InstanceID) throws {
+        let gone = try execute(
+            "DELETE FROM outbox WHERE kind = ? AND instance = ?",
+            [OutboxMessage.Kind.cast.rawValue, instance.bits.blob])
+        writer.memory.counters.outbox -= gone
+    }
+}
