@@ -149,6 +149,111 @@ struct RecoveryTests {
         await fixture.close()
     }
 
+    /// Lets the given number of waits for the hypervisor pass.
+    private func passWaits(_ count: Int, _ fixture: ManagerFixture) async {
+        for _ in 0..<count {
+            await fixture.clock.sleeper(for: .seconds(1))
+            fixture.clock.advance(by: .seconds(1))
+        }
+    }
+
+    private func goAway(_ fixture: ManagerFixture, for operation: DriverOperation, calls count: Int) {
+        let made = fixture.driver.faults.calls(of: operation)
+        fixture.driver.faults.plan(
+            .fail(ComputeFault(.unavailable, "away")), for: operation, calls: made + 1...made + count)
+    }
+
+    @Test("A build that was begun waits for a hypervisor that is away at the restart")
+    func buildWaitsForTheHypervisor() async throws {
+        let fixture = try ManagerFixture()
+        try await interrupt(fixture, at: .spawn, during: Requests.run())
+        goAway(fixture, for: .info, calls: 40)
+        try await fixture.run { [self] _ in
+            await passWaits(40, fixture)
+            await fixture.idle()
+        }
+        #expect(try await fixture.instance(id)?.vmState == .active)
+        #expect(try await fixture.eventTypes() == ["compute.instance.create.start", "compute.instance.create.end"])
+        await fixture.close()
+    }
+
+    @Test("A delete that was begun waits for a hypervisor that is away at the restart")
+    func deleteWaitsForTheHypervisor() async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.run { try await fixture.perform($0, Requests.run()) }
+        try await interrupt(fixture, at: .destroy, during: Requests.of(Requests.id, "terminate_instance"))
+        goAway(fixture, for: .destroy, calls: 40)
+        try await fixture.run { [self] _ in
+            await passWaits(40, fixture)
+            await fixture.idle()
+        }
+        #expect(try await fixture.instance(id) == nil)
+        #expect(try await fixture.driver.instances().isEmpty)
+        #expect(try await fixture.eventTypes().last == "compute.instance.delete.end")
+        await fixture.close()
+    }
+
+    @Test("A build that waits for the hypervisor makes way for a delete")
+    func waitIsInterrupted() async throws {
+        let fixture = try ManagerFixture()
+        try await interrupt(fixture, at: .spawn, during: Requests.run(Requests.id, Requests.retry))
+        goAway(fixture, for: .info, calls: 2)
+        try await fixture.run { [self] manager in
+            await fixture.clock.sleeper(for: .seconds(1))
+            try await fixture.submit(manager, Requests.of(Requests.id, "terminate_instance"))
+            await passWaits(1, fixture)
+            await fixture.idle()
+        }
+        #expect(try await fixture.instance(id) == nil)
+        #expect(try await fixture.resources(id).isEmpty)
+        #expect(fixture.driver.faults.calls(of: .spawn) == 1)
+        #expect(try await fixture.eventTypes().last == "compute.instance.delete.end")
+        await fixture.close()
+    }
+
+    @Test("A build that was begun and is given up is undone: no guest, no resources, ERROR and an event")
+    func givenUpBuild() async throws {
+        let fixture = try ManagerFixture { $0.maximumAttempts = 2 }
+        try await interrupt(fixture, at: .spawn, during: Requests.run(Requests.id, Requests.retry))
+        let entry = try #require(try await fixture.store.read { try $0.unfinished(after: nil, limit: 1) }.first)
+        #expect(entry.step != nil)
+        let row = try #require(try await fixture.instance(id))
+        try await fixture.driver.spawn(SpawnRequest(instance: row, image: nil))
+        try await exhaust(entry, fixture)
+        try await restart(fixture)
+        #expect(try await fixture.finished(entry)?.outcome == .failed)
+        #expect(try await fixture.driver.instances().isEmpty)
+        #expect(try await fixture.resources(id).isEmpty)
+        #expect(try await fixture.instance(id)?.vmState == .error)
+        #expect(try await fixture.instance(id)?.taskState == nil)
+        #expect(try await fixture.eventTypes() == ["compute.instance.create.start", "run_instance"])
+        await fixture.close()
+    }
+
+    @Test("A stop that was begun and is given up clears its task")
+    func givenUpStop() async throws {
+        let fixture = try ManagerFixture { $0.maximumAttempts = 2 }
+        try await fixture.run { try await fixture.perform($0, Requests.run()) }
+        try await interrupt(fixture, at: .powerOff, during: Requests.of(Requests.id, "stop_instance"))
+        let entry = try #require(try await fixture.store.read { try $0.unfinished(after: nil, limit: 1) }.first)
+        #expect(try await fixture.instance(id)?.taskState == .stopping)
+        try await exhaust(entry, fixture)
+        try await restart(fixture)
+        #expect(try await fixture.finished(entry)?.outcome == .failed)
+        #expect(try await fixture.instance(id)?.taskState == nil)
+        #expect(try await fixture.instance(id)?.vmState == .active)
+        #expect(try await fixture.eventTypes().last == "stop_instance")
+        await fixture.close()
+    }
+
+    /// Counts as many beginnings of a request as are allowed.
+    private func exhaust(_ entry: JournalEntry, _ fixture: ManagerFixture) async throws {
+        let count = fixture.configuration.maximumAttempts
+        try await fixture.store.write { transaction in
+            for _ in 0..<count { try transaction.countAttempt(entry.id) }
+        }
+    }
+
     @Test("Work that never ends is given up after the configured number of beginnings")
     func givenUp() async throws {
         let fixture = try ManagerFixture { $0.maximumAttempts = 2 }

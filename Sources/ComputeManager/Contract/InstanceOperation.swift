@@ -30,6 +30,9 @@ protocol InstanceOperation: ComputeOperation {
         _ arguments: Arguments, from step: Step?, in run: OperationRun<Self>
     ) async throws -> Finished<Output>
 
+    /// Takes back what a begun request made outside, after too many attempts that did not end.
+    static func undo(_ arguments: Arguments, in run: OperationRun<Self>) async throws
+
     /// The row that a failure before the first commit leaves behind; nil for none.
     static func rowOfFailure(
         _ arguments: Arguments, _ fault: ComputeFault, _ services: ManagerServices
@@ -45,6 +48,8 @@ extension InstanceOperation {
     static var slot: SlotKind { .change }
     static var supersedesEarlier: Bool { false }
     static var errorEvents: [String] { [name.rawValue] }
+
+    static func undo(_ arguments: Arguments, in run: OperationRun<Self>) async throws {}
 
     static func rowOfFailure(
         _ arguments: Arguments, _ fault: ComputeFault, _ services: ManagerServices

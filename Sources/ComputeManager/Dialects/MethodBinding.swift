@@ -12,9 +12,10 @@ protocol MethodBinding: Sendable {
 
 /// A method that changes an instance.
 protocol InstanceBinding: MethodBinding {
-    /// Decodes the arguments and runs the operation.
+    /// Decodes the arguments and runs the operation, or gives up one that was begun.
     func execute(
-        _ request: RPCRequest, _ entry: JournalEntry, _ engine: OperationEngine, _ turn: Turn
+        _ request: RPCRequest, _ entry: JournalEntry, _ engine: OperationEngine, _ turn: Turn,
+        givingUp fault: ComputeFault?
     ) async throws -> OperationEngine.Ending
 }
 
@@ -41,7 +42,8 @@ struct Changes<Operation: InstanceOperation>: InstanceBinding {
     var operation: any ComputeOperation.Type { Operation.self }
 
     func execute(
-        _ request: RPCRequest, _ entry: JournalEntry, _ engine: OperationEngine, _ turn: Turn
+        _ request: RPCRequest, _ entry: JournalEntry, _ engine: OperationEngine, _ turn: Turn,
+        givingUp fault: ComputeFault?
     ) async throws -> OperationEngine.Ending {
         let arguments: Operation.Arguments
         do {
@@ -49,6 +51,7 @@ struct Changes<Operation: InstanceOperation>: InstanceBinding {
         } catch {
             return try await engine.refuse(entry, request, error, outcome: .refused)
         }
+        if let fault { return try await engine.giveUp(Operation.self, arguments, request, entry, turn, fault) }
         return try await engine.run(Operation.self, arguments, request, entry, turn)
     }
 }

@@ -15,6 +15,8 @@ struct DriverGateway: Sendable {
     let clock: any Clock<Duration>
     let logger: Logger
     private let metrics: DriverMetrics
+    /// Says when to wait no longer for a hypervisor that is away; nil where that has its time.
+    private var patience: InterruptionToken?
 
     init(
         driver: any ComputeDriver, deadlines: DriverDeadlines, interruptionGrace: Duration,
@@ -26,6 +28,14 @@ struct DriverGateway: Sendable {
         self.clock = clock
         self.logger = logger
         metrics = DriverMetrics(driver: type(of: driver).name)
+    }
+
+    /// The same way to the driver with patience: a call that may be repeated is repeated while the hypervisor can't be
+    /// reached, for as long as it takes; it fails as superseded when the token says so.
+    func outlasting(until token: InterruptionToken) -> DriverGateway {
+        var gateway = self
+        gateway.patience = token
+        return gateway
     }
 
     var kind: any ComputeDriver.Type { type(of: driver) }
@@ -65,12 +75,24 @@ struct DriverGateway: Sendable {
             do {
                 return try await measured(operation, instance, token, unblock, body)
             } catch let fault as ComputeFault where fault.kind == .unavailable && isRepeatable {
-                guard waited < deadlines.reconnection, token?.isInterrupted != true else { throw fault }
-                let pause = min(.seconds(1), deadlines.reconnection - waited)
+                var pause = Duration.seconds(1)
+                if let patience {
+                    if patience.isInterrupted { throw Self.superseded(instance) }
+                    if waited == .zero { warn("the hypervisor is away; what was begun waits for it", operation, instance) }
+                } else {
+                    guard waited < deadlines.reconnection, token?.isInterrupted != true else { throw fault }
+                    pause = min(pause, deadlines.reconnection - waited)
+                }
                 try await clock.sleep(for: pause)
                 waited += pause
             }
         }
+    }
+
+    private static func superseded(_ instance: InstanceID?) -> ComputeFault {
+        ComputeFault(
+            .superseded, "The wait for the hypervisor was given up because the instance is to be terminated.",
+            instance: instance, arguments: ["reason": "superseded by terminate_instance"])
     }
 
     private func measured<Output: Sendable>(

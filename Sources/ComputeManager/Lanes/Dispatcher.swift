@@ -138,7 +138,7 @@ final class Dispatcher: AcceptedWork {
         var count = 0
         while true {
             let after = last
-            let page = try await services.store.read { try $0.unfinished(after: after, limit: 256) }
+            let page = try await services.read { try $0.unfinished(after: after, limit: 256) }
             guard let end = page.last?.id else { break }
             last = end
             count += page.count

@@ -22,19 +22,32 @@ struct ManagerServices: Sendable {
 
     /// What is known of an instance; a build's is new, which needs no look at the disk.
     func row(_ id: InstanceID) async throws -> StoredInstance? {
-        store.mayHold(id) ? try await store.read { try $0.instance(id) } : nil
+        store.mayHold(id) ? try await read { try $0.instance(id) } : nil
     }
 
     /// Writes, and goes on trying while the disk is full or fails: what was acknowledged is not given up for that.
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (borrowing StoreTransaction) throws -> Value
     ) async throws -> Value {
+        try await outlasting("the store can't be written; trying again") { try await store.write(body) }
+    }
+
+    /// Reads with the same patience.
+    func read<Value: Sendable>(
+        _ body: @escaping @Sendable (borrowing StoreSnapshot) throws -> Value
+    ) async throws -> Value {
+        try await outlasting("the store can't be read; trying again") { try await store.read(body) }
+    }
+
+    private func outlasting<Value: Sendable>(
+        _ complaint: Logger.Message, _ body: () async throws -> Value
+    ) async throws -> Value {
         var pause = Duration.seconds(1)
         while true {
             do {
-                return try await store.write(body)
+                return try await body()
             } catch let error as StoreError where error.isRetriable {
-                logger.error("the store can't be written; trying again", metadata: [LogKey.error: .string("\(error)")])
+                logger.error(complaint, metadata: [LogKey.error: .string("\(error)")])
                 try await clock.sleep(for: pause)
                 pause = min(pause * 2, .seconds(30))
             }

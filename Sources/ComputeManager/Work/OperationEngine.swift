@@ -21,7 +21,9 @@ struct OperationEngine: Sendable {
         do {
             if isResumed {
                 let attempts = try await services.write { try $0.countAttempt(entry.id) }
-                if attempts > services.configuration.maximumAttempts { return try await giveUp(entry, attempts) }
+                if attempts > services.configuration.maximumAttempts {
+                    return try await giveUp(entry, attempts, turn)
+                }
             }
             guard let request = try await decode(entry) else { return .finished(.refused) }
             return try await perform(request, entry, turn)
@@ -57,7 +59,7 @@ struct OperationEngine: Sendable {
         var result: Result<Ending, any Error>?
         let elapsed = await services.clock.measure {
             do {
-                result = .success(try await binding.execute(request, entry, self, turn))
+                result = .success(try await binding.execute(request, entry, self, turn, givingUp: nil))
             } catch {
                 result = .failure(error)
             }
@@ -108,7 +110,7 @@ struct OperationEngine: Sendable {
     }
 
     /// Writes what a failure makes of the row, tells of it, answers the caller, finishes: one commit.
-    private func fail<Operation: InstanceOperation>(
+    func fail<Operation: InstanceOperation>(
         _ run: OperationRun<Operation>, _ arguments: Operation.Arguments, _ fault: ComputeFault
     ) async throws -> Ending {
         services.logger.warning(
@@ -167,24 +169,14 @@ struct OperationEngine: Sendable {
         return .finished(outcome)
     }
 
-    /// Ends a request that did not end in many attempts: something in it stops the worker each time.
-    private func giveUp(_ entry: JournalEntry, _ attempts: Int) async throws -> Ending {
-        let request = try await read(entry)
-        let fault = ComputeFault(
-            .internalError, "\(entry.method) was given up after \(attempts - 1) attempts that did not end.",
-            instance: entry.instance)
-        return try await refuse(entry, request, fault, outcome: .failed)
-    }
-
-    private func read(_ entry: JournalEntry) async throws -> RPCRequest? {
+    func read(_ entry: JournalEntry) async throws -> RPCRequest? {
         let stored: [UInt8]?
         if let body = entry.body {
             stored = body
         } else {
-            stored = try await services.store.read { try $0.body(of: entry.id) }
+            stored = try await services.read { try $0.body(of: entry.id) }
         }
-        guard let stored else { return nil }
-        return try? services.decoder.decode(stored)
+        return stored.flatMap { try? services.decoder.decode($0) }
     }
 
     /// The request; nil after it was finished as one that can't be read.

@@ -30,6 +30,8 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
     let request: RPCRequest
     let services: ManagerServices
     let turn: Turn
+    /// What was begun is neither done nor failed while the hypervisor can't be asked: a resumed request waits for it.
+    let driver: DriverGateway
     private let state: Mutex<State>
 
     init(
@@ -40,12 +42,11 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
         self.request = request
         self.services = services
         self.turn = turn
+        driver = entry.step == nil ? services.driver : services.driver.outlasting(until: turn.token)
         state = Mutex(State(row: row))
     }
 
     var token: InterruptionToken { turn.token }
-
-    var driver: DriverGateway { services.driver }
 
     /// The row as of the last commit; nil before the first where none was there.
     var row: StoredInstance? { state.withLock { $0.row } }
@@ -165,9 +166,10 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
 extension Instance {
     /// The same instance with the fields that a sparse request left out.
     func completed(by known: Instance) throws(ComputeFault) -> Instance {
-        guard fields.count < known.fields.count else { return self }
+        let missing = known.fields.members.filter { fields[$0.key] == nil }
+        if missing.isEmpty { return self }
         var all = fields
-        for member in known.fields.members where all[member.key] == nil { all[member.key] = member.value }
+        for member in missing { all[member.key] = member.value }
         return try Instance(fields: all)
     }
 

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+internal import Logging
+internal import WorkerStore
+
+extension OperationEngine {
+    /// Ends a request that did not end in many attempts: something in it stops the worker each time.
+    func giveUp(_ entry: JournalEntry, _ attempts: Int, _ turn: Turn) async throws -> Ending {
+        let request = try await read(entry)
+        let fault = ComputeFault(
+            .internalError, "\(entry.method) was given up after \(attempts - 1) attempts that did not end.",
+            instance: entry.instance)
+        // What was begun is taken back; where that too does not end, the request is ended without.
+        if entry.step != nil, attempts <= 2 * services.configuration.maximumAttempts, let request,
+            let binding = try? services.dialects.instanceBinding(request)
+        {
+            return try await binding.execute(request, entry, self, turn, givingUp: fault)
+        }
+        return try await refuse(entry, request, fault, outcome: .failed)
+    }
+
+    /// Takes back what a begun request made, then writes what a failure makes of the row; the binding has opened its
+    /// type.
+    func giveUp<Operation: InstanceOperation>(
+        _ operation: Operation.Type, _ arguments: Operation.Arguments, _ request: RPCRequest, _ entry: JournalEntry,
+        _ turn: Turn, _ fault: ComputeFault
+    ) async throws -> Ending {
+        let row = try await services.row(Operation.instance(of: arguments).id)
+        let run = OperationRun<Operation>(entry: entry, request: request, row: row, services: services, turn: turn)
+        do {
+            try await Operation.undo(arguments, in: run)
+        } catch let undo as ComputeFault {
+            services.logger.error(
+                "what was given up can't be undone; a terminate will try again",
+                metadata: [
+                    LogKey.instance: .string(entry.instance?.description ?? "-"), LogKey.error: .string(undo.message),
+                ])
+        }
+        return try await fail(run, arguments, fault)
+    }
+}
