@@ -86,7 +86,12 @@ let package = Package(
         tests(of: "WorkerStore", ["ComputeModel", grdb]),
         tests(of: "ImageService", ["ComputeModel"]),
         tests(of: "ComputeManager", ["ComputeDriver", "ComputeModel", "FakeDriver", "ImageService", "WorkerStore", logging]),
-        tests(of: "ComputeService", ["ComputeDriver", "ComputeManager", "ComputeModel", "LibvirtDriver", configuration]),
+        tests(
+            of: "ComputeService",
+            [
+                "AMQP", "ComputeDriver", "ComputeManager", "ComputeModel", "LibvirtDriver", "OsloMessaging", "WorkerStore",
+                configuration,
+            ]),
         .testTarget(name: "WorkerTests", dependencies: ["ComputeModel", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),
     ])

@@ -7,6 +7,10 @@ struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config",
         abstract: "Look at the configuration.",
+        discussion: """
+            Example:
+              compute-worker config show --config-file /etc/nova/nova.conf
+            """,
         subcommands: [Show.self, Sample.self])
 
     struct Show: ParsableCommand {

@@ -221,7 +221,7 @@ struct ConfigurationFaultTests {
             ("[mine]\nzzz = 1", "[mine] zzz (a.conf:2) is ignored: no option of the worker"),
             (
                 "[oslo_messaging_rabbit]\nheartbeat_rate = x",
-                "[oslo_messaging_rabbit] heartbeat_rate (a.conf:2) is ignored: heartbeats are sent twice in each threshold"
+                "[oslo_messaging_rabbit] heartbeat_rate (a.conf:2) is ignored: one heartbeat is sent in each threshold"
             ),
             (
                 "[DEFAULT]\nverbose = true",

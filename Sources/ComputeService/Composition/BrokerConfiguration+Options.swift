@@ -5,23 +5,31 @@ internal import ComputeModel
 internal import OsloMessaging
 
 extension BrokerConfiguration {
-    /// A connection as nova.conf describes it.
+    /// A connection as nova.conf describes it; options in the URL's query stand over those of the file.
     ///
     /// - Parameter purpose: follows the program's name in the broker's list of connections.
     /// - Throws: `TransportURLError`, without the URL's secrets.
     init(_ url: Secret<String>, _ options: ConnectionOptions, purpose: String) throws(TransportURLError) {
-        let tls = options.tls.map {
-            TLSConfiguration(
-                authorityFile: $0.caFile, certificateFile: $0.certificateFile, keyFile: $0.keyFile,
-                verifiesPeer: $0.verifiesHostName)
+        try self.init(
+            transportURL: url.reveal(), tls: options.tls.map { TLSConfiguration($0) },
+            tlsOnRequest: TLSConfiguration(options.tlsOnRequest)
+        ) { configuration in
+            // AMQPLAIN carries the same user and password as PLAIN, which every RabbitMQ takes.
+            if options.loginMethod == .external { configuration.loginMethod = .external }
+            configuration.heartbeat = options.heartbeat ?? .zero
+            configuration.reconnect = ReconnectPolicy(
+                initial: options.retryInterval, step: options.retryBackoff, maximum: options.retryMaximum)
+            configuration.connectionName = "compute-worker:\(purpose)"
         }
-        try self.init(transportURL: url.reveal(), tls: tls)
-        // AMQPLAIN carries the same user and password as PLAIN, which every RabbitMQ takes.
-        if options.loginMethod == .external { loginMethod = .external }
-        heartbeat = options.heartbeat ?? .zero
-        reconnect = ReconnectPolicy(
-            initial: options.retryInterval, step: options.retryBackoff, maximum: options.retryMaximum)
-        connectionName = "compute-worker:\(purpose)"
+    }
+}
+
+extension TLSConfiguration {
+    /// The chain is verified whatever the options say; they can only leave out the host's name.
+    init(_ options: TLSOptions) {
+        self.init(
+            authorityFile: options.caFile, certificateFile: options.certificateFile, keyFile: options.keyFile,
+            verifiesHostName: options.verifiesHostName)
     }
 }
 
@@ -40,6 +48,7 @@ extension TopologyOptions {
         quorumLimits.maximumMemoryBytes = queues.quorumMaxMemoryBytes ?? 0
         isTransientQuorum = queues.isTransientQuorum
         transientQueueExpiry = queues.transientTTL.map { Int($0.components.seconds) } ?? 0
+        cancelsOnFailover = queues.cancelsOnFailover
         fanoutForm = queues.fanout == .exclusive ? .folsom : .expiring
         deadLetterCount = messaging.deadLetterMaxLength
         deadLetterAge = Int(messaging.deadLetterTTL.components.seconds)

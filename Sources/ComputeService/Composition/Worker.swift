@@ -70,7 +70,8 @@ final class Worker: Service {
         server = RPCServer(
             configuration: try broker(messaging.transportURL, "consume"), topology: topology, topic: messaging.topic,
             server: configuration.host, prefetch: UInt16(clamping: messaging.connection.prefetch),
-            maximumBodySize: messaging.maximumMessageSize, logger: makeLogger("amqp.consume"))
+            maximumBodySize: messaging.maximumMessageSize,
+            maximumOutstandingBytes: configuration.store.intakeBufferBytes, logger: makeLogger("amqp.consume"))
         let store = try WorkerStore(StoreConfiguration(directory: "\(configuration.store.statePath)/journal"))
         self.store = store
         let encoder = WireMessageEncoder(

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Configuration
+
 /// Collects what is wrong with settings that are each of the right type.
 struct ConfigurationCheck {
     private let resolved: ResolvedConfiguration
@@ -51,6 +53,15 @@ struct ConfigurationCheck {
             note(
                 OptionName("oslo_messaging_rabbit", "rabbit_transient_quorum_queue"),
                 "it needs [compute_worker] fanout_queue = expiring: a quorum queue cannot be exclusive")
+        }
+    }
+
+    /// Settings that a worker can't pass over without missing messages.
+    mutating func unserved() {
+        for key in ["rabbit_stream_fanout", "use_queue_manager"] {
+            let name = OptionName("oslo_messaging_rabbit", key)
+            guard case .bool(true)? = resolved[name.group, name.key]?.content else { continue }
+            note(name, "it is not served; remove it or set it to false, here and in the services that cast")
         }
     }
 

@@ -65,6 +65,7 @@ public struct WorkerConfiguration: Sendable, Equatable {
             let name = OptionName("oslo_messaging_notifications", "transport_url")
             check.transportURL(url, of: name, with: transportURLFault)
         }
+        check.unserved()
         check.pairs(of: self)
         guard check.faults.isEmpty else { throw ConfigurationFaults(check.faults) }
     }

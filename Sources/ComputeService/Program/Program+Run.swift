@@ -38,7 +38,7 @@ extension Program {
         do {
             service = try Worker(worker, driver: DriverFactory.make(worker, makeLogger), makeLogger: makeLogger)
         } catch let error as StoreError {
-            throw ProgramFailure(error.isRetriable ? .unavailable : .configuration, "\(error)")
+            throw ProgramFailure(error)
         } catch let error as TransportURLError {
             throw ProgramFailure(.configuration, "\(error)")
         }
@@ -59,6 +59,8 @@ extension Program {
         } catch is CancellationError {
             return
         } catch let error as StoreError {
+            throw ProgramFailure(error)
+        } catch let error as BrokerError {
             throw ProgramFailure(.unavailable, "\(error)")
         } catch let error as WorkerFailure {
             throw ProgramFailure(.failed, "\(error)")

@@ -26,8 +26,9 @@ public enum Program {
     public static func load(files: [String], directories: [String], debug: Bool) throws -> LoadedConfiguration {
         let resolved = resolve(files: files, directories: directories, debug: debug)
         do {
+            let worker = try typed(resolved)
             return LoadedConfiguration(
-                worker: try typed(resolved), notes: resolved.warnings.map(\.description),
+                worker: worker, notes: resolved.warnings.map(\.description) + BrokerAdvice.notes(for: worker),
                 ignored: resolved.ignored.map(\.description))
         } catch {
             throw ProgramFailure(.configuration, "\(error)")
@@ -121,7 +122,7 @@ public enum Program {
 /// A configuration without faults, and what is to be told about it.
 public struct LoadedConfiguration: Sendable {
     let worker: WorkerConfiguration
-    /// Deprecated spellings and the like.
+    /// Deprecated spellings, a way to the broker that is open to others, and the like.
     let notes: [String]
     /// Settings that have no effect.
     let ignored: [String]

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import WorkerStore
+
 /// Why a command of the program did not do what was asked, and with which status it ends.
 public struct ProgramFailure: Error, Sendable, CustomStringConvertible {
     /// The sorts of failure, with the statuses of sysexits.h.
@@ -8,11 +10,11 @@ public struct ProgramFailure: Error, Sendable, CustomStringConvertible {
         case failed
         /// An argument of the command is wrong.
         case usage
-        /// A peer can't be reached.
+        /// What the program needs is not to be had now: a peer, the disk, a state directory that another worker holds.
         case unavailable
         /// No answer came in time.
         case timeout
-        /// The configuration is wrong.
+        /// The configuration, or what it points at, is wrong; starting again does not help.
         case configuration
 
         /// The exit status.
@@ -36,4 +38,16 @@ public struct ProgramFailure: Error, Sendable, CustomStringConvertible {
     }
 
     public var status: Int32 { kind.status }
+}
+
+extension ProgramFailure {
+    /// The same status for the same failure, at the start and later.
+    init(_ error: StoreError) {
+        let kind: Kind =
+            switch error.code {
+            case .inUse, .diskFull, .inputOutput, .database, .noSuchEntry, .closed: .unavailable
+            case .newerSchema, .damaged, .notAccessible, .badConfiguration: .configuration
+            }
+        self.init(kind, "\(error)")
+    }
 }

@@ -25,7 +25,7 @@ struct Counters: Sendable {
             group.addTask { await reportOnSignal() }
             group.addTask { await writeAtInterval() }
         }
-        write()
+        await write()
     }
 
     private func reportOnSignal() async {
@@ -38,19 +38,25 @@ struct Counters: Sendable {
     private func writeAtInterval() async {
         guard options.countersFile != nil else { return }
         while !Task.isCancelled {
-            write()
+            await write()
             do { try await ContinuousClock().sleep(for: options.countersInterval) } catch { return }
         }
     }
 
     /// Writes a new file and renames it over the old one, so that a reader never sees half of it.
-    private func write() {
+    private func write() async {
         guard let path = options.countersFile else { return }
         measure()
-        do {
-            try Data(registry.text.utf8).write(to: URL(filePath: path), options: .atomic)
-        } catch {
-            logger.warning("the counters can't be written", metadata: ["path": "\(path)", "error": "\(error)"])
+        let bytes = Array(registry.text.utf8)
+        let failure: String?? = await DiskThread.run {
+            do {
+                try Data(bytes).write(to: URL(filePath: path), options: .atomic)
+                return nil
+            } catch {
+                return "\(error)"
+            }
         }
+        guard let reason = failure ?? "no thread can be started" else { return }
+        logger.warning("the counters can't be written", metadata: ["path": "\(path)", "error": "\(reason)"])
     }
 }

@@ -51,8 +51,27 @@ public struct WorkerLogHandler: LogHandler {
         line += "[\(request.joined(separator: " "))] \(instance)\(event.message)"
         for (key, value) in rest.sorted(by: { $0.key < $1.key }) { line += " \(key)=\(value)" }
         // One event is one line, whatever a peer managed to put into a value.
-        if line.utf8.contains(UInt8(ascii: "\n")) { line = line.replacing("\n", with: "\\n") }
-        return line + "\n"
+        return Self.printable(line) + "\n"
+    }
+
+    /// The text with control characters written as escapes: neither a line of its own nor a terminal's command comes
+    /// out of a value.
+    static func printable(_ text: String) -> String {
+        func isControl(_ byte: UInt8) -> Bool { byte < 0x20 || byte == 0x7F }
+        guard text.utf8.contains(where: isControl) else { return text }
+        let digits = Array("0123456789abcdef".utf8)
+        var output: [UInt8] = []
+        output.reserveCapacity(text.utf8.count + 16)
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\n"): output += Array("\\n".utf8)
+            case UInt8(ascii: "\r"): output += Array("\\r".utf8)
+            case UInt8(ascii: "\t"): output += Array("\\t".utf8)
+            case _ where isControl(byte): output += Array("\\x".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            default: output.append(byte)
+            }
+        }
+        return String(decoding: output, as: UTF8.self)
     }
 
     private func json(_ event: LogEvent, _ fields: Logger.Metadata) -> String {

@@ -6,6 +6,8 @@ internal import Configuration
 public struct ConnectionOptions: Sendable, Equatable {
     /// TLS; nil where `ssl` is false.
     public var tls: TLSOptions?
+    /// What TLS takes where `transport_url` asks for it in its query: the `ssl_*` options, whatever `ssl` says.
+    public var tlsOnRequest: TLSOptions
     /// `rabbit_login_method`.
     public var loginMethod: LoginMethod
     /// `heartbeat_timeout_threshold`; nil for no heartbeats.
@@ -20,7 +22,8 @@ public struct ConnectionOptions: Sendable, Equatable {
     public var prefetch: Int
 
     init(config: ConfigReader) throws {
-        tls = try TLSOptions(config: config)
+        tlsOnRequest = try TLSOptions(config: config)
+        tls = try config.requiredBool(forKey: "ssl") ? tlsOnRequest : nil
         loginMethod = try config.requiredString(forKey: "rabbit_login_method", as: LoginMethod.self)
         let seconds = try config.requiredInt(forKey: "heartbeat_timeout_threshold")
         heartbeat = seconds == 0 ? nil : .seconds(seconds)

@@ -22,6 +22,8 @@ public struct QueueOptions: Sendable, Equatable {
     public var isMirrored: Bool
     /// `rabbit_transient_queues_ttl`; nil for no `x-expires`.
     public var transientTTL: Duration?
+    /// `enable_cancel_on_failover`: `x-cancel-on-ha-failover` of consumers.
+    public var cancelsOnFailover: Bool
     /// `[compute_worker] fanout_queue`.
     public var fanout: FanoutQueueForm
 
@@ -39,6 +41,7 @@ public struct QueueOptions: Sendable, Equatable {
         quorumMaxMemoryBytes = try limit("rabbit_quorum_max_memory_bytes")
         isMirrored = try config.requiredBool(forKey: "rabbit_ha_queues")
         transientTTL = try limit("rabbit_transient_queues_ttl").map { .seconds($0) }
+        cancelsOnFailover = try config.requiredBool(forKey: "enable_cancel_on_failover")
         self.fanout = fanout
     }
 }

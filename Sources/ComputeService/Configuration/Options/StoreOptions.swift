@@ -12,7 +12,7 @@ public struct StoreOptions: Sendable, Equatable {
     public var intakeHighWater: Int
     /// `[compute_worker] intake_low_water`: unfinished casts at which consuming goes on; below the high mark.
     public var intakeLowWater: Int
-    /// `[compute_worker] intake_buffer_bytes`: message bytes that may wait for the journal.
+    /// `[compute_worker] intake_buffer_bytes`: message bytes that may be taken and not acknowledged.
     public var intakeBufferBytes: Int
 
     init(config: ConfigReader) throws {

@@ -2,7 +2,7 @@
 
 internal import Configuration
 
-/// TLS to the brokers: `[oslo_messaging_rabbit] ssl*`.
+/// TLS to the brokers: `[oslo_messaging_rabbit] ssl_*`.
 public struct TLSOptions: Sendable, Equatable {
     /// `ssl_ca_file`; nil for the system's certificates.
     public var caFile: String?
@@ -13,12 +13,10 @@ public struct TLSOptions: Sendable, Equatable {
     /// `ssl_enforce_hostname_verification`.
     public var verifiesHostName: Bool
 
-    /// Nil where `ssl` is false.
-    init?(config: ConfigReader) throws {
+    init(config: ConfigReader) throws {
         caFile = config.string(forKey: "ssl_ca_file")
         certificateFile = config.string(forKey: "ssl_cert_file")
         keyFile = config.string(forKey: "ssl_key_file")
         verifiesHostName = try config.requiredBool(forKey: "ssl_enforce_hostname_verification")
-        guard try config.requiredBool(forKey: "ssl") else { return nil }
     }
 }

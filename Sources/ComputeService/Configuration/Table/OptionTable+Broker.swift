@@ -47,7 +47,7 @@ extension OptionTable {
         served("ssl_key_file", .path, aliases: rabbit("kombu_ssl_keyfile"), "The key of ssl_cert_file (PEM)."),
         served(
             "ssl_enforce_hostname_verification", .boolean, default: "true",
-            "Refuse a broker whose certificate is not for its name."),
+            "Refuse a broker whose certificate is not for its name; its authority is verified in any case."),
         ignored(
             "ssl_version", .text, aliases: rabbit("kombu_ssl_version"),
             because: "TLS 1.2 or newer is always negotiated",
@@ -61,9 +61,9 @@ extension OptionTable {
             "SASL mechanism; AMQPLAIN logs in as PLAIN does, which every broker takes as well."),
         served(
             "heartbeat_timeout_threshold", .integer(0...65535), default: "60",
-            "Seconds without a sign of life after which a connection counts as lost; 0: no heartbeats."),
+            "Seconds between heartbeats; a connection without a sign of life for twice as long is lost; 0: none."),
         ignored(
-            "heartbeat_rate", .integer(0...1000), default: "3", because: "heartbeats are sent twice in each threshold",
+            "heartbeat_rate", .integer(0...1000), default: "3", because: "one heartbeat is sent in each threshold",
             "Checks in each heartbeat_timeout_threshold."),
         served(
             "rabbit_retry_interval", .integer(1...3600), default: "1",
@@ -89,7 +89,7 @@ extension OptionTable {
             "kombu_failover_strategy", .choice(["round-robin", "shuffle"]), default: "round-robin",
             because: "brokers are tried in the order of transport_url", "Order in which brokers are tried."),
         ignored(
-            "kombu_compression", .text, because: "bodies are sent as they are, and read compressed or not",
+            "kombu_compression", .text, because: "bodies are sent as they are; a compressed one is not read and goes to the dead letters",
             "Compression of bodies."),
         served(
             "kombu_missing_consumer_retry_timeout", .integer(0...3600), default: "60",
@@ -131,18 +131,17 @@ extension OptionTable {
         served(
             "rabbit_transient_queues_ttl", .integer(0...31_536_000), default: "1800",
             "Seconds after which an unused fanout queue of the expiring form vanishes; 0: never."),
-        ignored(
-            "rabbit_stream_fanout", .boolean, default: "false",
-            because: "fanouts are read from a queue of the worker's own",
-            "Fanouts are a stream."),
-        ignored(
-            "use_queue_manager", .boolean, default: "false", because: "queues of the worker's own have random names",
-            "Names of reply and fanout queues repeat."),
-        ignored(
+        unserved("rabbit_stream_fanout", "Fanouts are a stream. Not served: true is refused."),
+        unserved("use_queue_manager", "Names of reply and fanout queues repeat. Not served: true is refused."),
+        served(
             "enable_cancel_on_failover", .boolean, default: "false",
-            because: "a consumer that the broker cancels always consumes again",
-            "Consumers ask to be told of a failover."),
+            "The broker cancels consumers when a mirrored queue fails over; they consume again."),
     ]
+
+    /// What changes the wire, and would leave casts unread if it were passed over.
+    private static func unserved(_ key: String, _ help: String) -> ConfigurationOption {
+        ConfigurationOption("oslo_messaging_rabbit", key, .boolean, default: "false", standing: .checked, help)
+    }
 
     private static func served(
         _ key: String, _ kind: OptionKind, default fallback: ConfigurationOption.Fallback = .nothing,

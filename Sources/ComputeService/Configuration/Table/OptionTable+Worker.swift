@@ -20,7 +20,7 @@ extension OptionTable {
             "Unfinished casts in the journal at which consuming goes on."),
         worker(
             "intake_buffer_bytes", .integer(65536 ... .max), default: "67108864",
-            "Bytes of messages that may wait for the journal."),
+            "Bytes of messages that are taken and not acknowledged at which reading pauses until half is."),
         worker(
             "maximum_message_size", .integer(4096...(512 << 20)), default: "4194304",
             "Bytes of the largest message that is taken; the head of a larger one goes to the dead letters."),
