@@ -16,6 +16,8 @@ if command -v docker >/dev/null && docker info >/dev/null 2>&1; then
     docker build -f "$root/docker/Dockerfile" -t "$name" "$root"
     step "the worker from the image"
     docker run --rm "$name" --version
+    docker run --rm "$name" config show --config-file /etc/nova/nova.conf | grep -E 'compute_driver|amqp_durable_queues'
+    docker run --rm --entrypoint sh "$name" -c 'echo "runs as $(id)"; test "$(id -u)" -ne 0'
     docker image inspect --format 'image {{.Id}}, {{.Size}} bytes' "$name"
     exit
 fi
