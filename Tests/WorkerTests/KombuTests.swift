@@ -41,6 +41,15 @@ extension Program {
                         "shutdown.start", "shutdown.end", "delete.end",
                     ])
                 #expect(events.allSatisfy { $0.instance == instance })
+                // A scheduler that does not care who does it casts to the topic itself.
+                let anywhere = newInstance()
+                try await kombu.cast([
+                    "golden": "f02-run_instance.json",
+                    "replace": [try Golden.instance(of: "f02-run_instance"): .string(anywhere)],
+                    "routing_key": "compute",
+                ])
+                let created = try await probe.events(of: anywhere, until: "compute.instance.create.end")
+                #expect(created.types == ["create.start", "create.end"])
                 // Folsom's form: no envelope, and none of oslo.messaging's keys.
                 for event in events {
                     let body = try JSONParser.parse(event.body)
@@ -99,6 +108,15 @@ extension Program {
                 ])
                 #expect(version["failure"]?["class"] == "UnsupportedRpcVersion", "\(JSONWriter.text(version))")
                 #expect(version["failure"]?["kwargs"] == ["version": "3.0"])
+                let uptime = try await kombu.ask([
+                    "kind": "call", "method": "get_host_uptime", "args": [:], "routing_key": "compute.compute1",
+                ])
+                #expect(uptime["result"]?.string?.contains("load average") == true, "\(JSONWriter.text(uptime))")
+                #expect(uptime["ended"] == true && uptime["failure"] == .null)
+                let both = uptime["frames"]?.array ?? []
+                #expect(both.count == 2)
+                #expect(both.first == ["result": uptime["result"] ?? .null, "failure": nil])
+                #expect(both.last == ["result": nil, "failure": nil, "ending": true])
                 // A method that nova's clients only cast answers a call with null and the end.
                 let reboot = try await kombu.ask([
                     "kind": "call", "golden": "f03-reboot_instance-soft.json",
