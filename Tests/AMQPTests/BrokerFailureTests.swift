@@ -248,7 +248,8 @@ struct BrokerFailureTests {
         // The broker closes a channel on which a delivery is unacknowledged for so long.
         try await server.control(
             "eval",
-            "application:set_env(rabbit, consumer_timeout, 2000), application:set_env(rabbit, channel_tick_interval, 500).")
+            "application:set_env(rabbit, consumer_timeout, 2000), "
+                + "application:set_env(rabbit, channel_tick_interval, 500).")
         try await withConsumer(configuration, [subscription]) { consumer in
             _ = await consumer.states.first(\.isReady)
             // A channel keeps the limit that it began with; the next ones have the usual one again.

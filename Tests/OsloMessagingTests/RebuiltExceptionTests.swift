@@ -30,7 +30,8 @@ struct RebuiltExceptionTests {
         case .unsupportedVersion: ("RemoteError:UnsupportedRpcVersion", "RemoteError:UnsupportedVersion")
         case .badArguments: ("RemoteError:TypeError", "TypeError")
         case .unavailable: ("ServiceUnavailable", "ServiceUnavailable")
-        case .timeout, .superseded, .hypervisorFailure, .storeFailure, .internalError: ("NovaException", "NovaException")
+        case .timeout, .superseded, .hypervisorFailure, .storeFailure, .internalError:
+            ("NovaException", "NovaException")
         }
     }
 
