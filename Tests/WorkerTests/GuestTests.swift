@@ -87,6 +87,7 @@ extension Program {
                 let probe = try await bench.probe()
                 try await probe.collectEvents()
                 try await probe.collect("seen.scheduler", bindings: [("nova", "topic", "scheduler")])
+                let tracing = try await Tracing.begin(bench, probe)
                 let oslo = try await bench.oslo()
                 let images = worker.imageDirectory
                 let hostile = "1f2e3d4c-0000-4000-8000-00000000bad0"
@@ -126,7 +127,6 @@ extension Program {
                                 "\(what)")
                             #expect(events.last?.message["priority"] == "ERROR")
                         }
-                        try await idle(oslo, instance)
                         #expect(try await hypervisor.isGone(instance, of: worker), "\(what) leaves nothing")
                     }
                 }
@@ -144,16 +144,14 @@ extension Program {
                     try Data().write(to: worker.instancesDirectory)
                 }
                 try FileManager.default.removeItem(at: worker.instancesDirectory)
+                let published = try await tracing.published(atLeast: 20)
+                #expect(published.count { $0["routing_key"] == "scheduler" } == 5)
+                try await tracing.validate(published)
                 let instance = newInstance()
                 try await oslo.cast("run_instance", instance, to: "one", image: Hypervisor.image)
                 try await probe.events(of: instance, until: "compute.instance.create.end")
                 #expect(try await hypervisor.state(instance) == "running", "the worker is none the worse")
             }
-        }
-
-        /// Returns when the lane of an instance has done what was before this.
-        private func idle(_ oslo: Caller, _ instance: String) async throws {
-            _ = try await oslo.call("get_console_output", instance, to: "one")
         }
 
         @Test(
@@ -167,6 +165,7 @@ extension Program {
                 let first = try await bench.worker(settings)
                 let probe = try await bench.probe()
                 try await probe.collectEvents()
+                let tracing = try await Tracing.begin(bench, probe)
                 let oslo = try await bench.oslo()
                 let instance = newInstance()
                 try await oslo.cast("run_instance", instance, to: "one", image: Hypervisor.image)
@@ -176,6 +175,15 @@ extension Program {
                 let answer = try await oslo.call(
                     "reboot_instance", instance, to: "one", more: ["timeout": 60, "call_monitor_timeout": 2])
                 #expect(answer["error"] == nil, "\(JSONWriter.text(answer))")
+                let published = try await tracing.published(atLeast: 6)
+                let beats = published.filter { record in
+                    guard let text = record["body"]?.string, let envelope = try? JSONParser.parse(text),
+                        let inner = envelope["oslo.message"]?.string, let frame = try? JSONParser.parse(inner)
+                    else { return false }
+                    return frame["ending"] == false
+                }
+                #expect(beats.count >= 2, "the caller was told that the call still runs")
+                try await tracing.validate(published)
 
                 let (start, end) = ("compute.instance.reboot.start", "compute.instance.reboot.end")
                 try await oslo.cast("reboot_instance", instance, to: "one")

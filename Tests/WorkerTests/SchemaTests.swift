@@ -15,9 +15,8 @@ extension Program {
             ])
         func everything(form: String) async throws {
             try await Bench.with { bench in
-                try await bench.servers.broker.control("trace_on", "-p", bench.virtualHost)
                 let probe = try await bench.probe()
-                try await probe.collect("seen.all", bindings: [("amq.rabbitmq.trace", "topic", "publish.#")])
+                let tracing = try await Tracing.begin(bench, probe)
                 try await probe.collectEvents()
                 var settings = bench.settings()
                 settings.options["oslo_messaging_notifications"] = ["driver": form]
@@ -49,32 +48,14 @@ extension Program {
                 try await probe.events(of: instance, until: "compute.instance.delete.end")
                 #expect(try await worker.stop() == .exited(0))
 
-                let all = try await probe.messages("seen.all", atLeast: 40, settle: 1)
-                let records = all.compactMap(Self.record)
+                let records = try await tracing.published(atLeast: 40)
                 let keys = Set(records.compactMap { $0["routing_key"]?.string })
                 #expect(
                     keys.isSuperset(of: ["notifications.info", "notifications.error", "compute.one.dead"]), "\(keys)")
                 #expect(keys.contains { $0.hasPrefix("reply_") })
-                let file = bench.directory.appending(path: "published.jsonl")
-                let lines = records.map { JSONWriter.text($0) }.joined(separator: "\n")
-                try Data((lines + "\n").utf8).write(to: file)
-                let script = PythonClient.projectDirectory.appending(path: "scripts/validate-messages.py").path
-                let verdict = try await ChildProcess.run(
-                    bench.servers.python, [script, file.path], within: .seconds(120))
-                #expect(verdict.end == .exited(0), "\(verdict.output)\n\(verdict.errors)")
-                #expect(verdict.output.contains("compute.instance.update"), "\(verdict.output)")
+                let verdict = try await tracing.validate(records)
+                #expect(verdict.contains("compute.instance.update"), "\(verdict)")
             }
-        }
-
-        /// What the worker published, of what the tracing saw.
-        private static func record(_ traced: Probe.Message) -> JSONValue? {
-            guard let key = traced.headers["routing_keys"]?.array?.first?.string else { return nil }
-            // What others send to it.
-            if key.hasPrefix("compute"), !key.hasSuffix(".dead") { return nil }
-            return [
-                "body": .string(traced.body), "routing_key": .string(key),
-                "headers": traced.headers["properties"]?["headers"] ?? [:],
-            ]
         }
     }
 }
