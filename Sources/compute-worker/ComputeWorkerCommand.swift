@@ -13,8 +13,8 @@ struct ComputeWorkerCommand: AsyncParsableCommand {
             Example:
               compute-worker run --config-file /etc/nova/nova.conf
 
-            Exit status: 0 done, 1 the request failed, 64 wrong usage, 69 the broker or another peer can't be reached,
-            75 no answer in time, 78 the configuration is wrong.
+            Exit status: 0 done, 1 the request failed, 64 wrong usage, 69 the broker, the disk or the state directory
+            is not to be had now, 75 no answer in time, 78 the configuration is wrong, or the journal can't be used.
             """,
         version: Program.version,
         subcommands: [
