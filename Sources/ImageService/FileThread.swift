@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ComputeModel
 internal import Foundation
 internal import Synchronization
 
 /// One named thread for calls that may wait for a disk, so that none of Swift's cooperative pool ever does.
+///
+/// A disk may never answer (a network file system whose server is gone): who waits can stop waiting, and no more than a
+/// bounded number of calls is kept.
 final class FileThread: Sendable {
     private struct State {
         var jobs: [@Sendable () -> Void] = []
@@ -16,8 +20,11 @@ final class FileThread: Sendable {
     }
 
     private let box = Box()
+    private let limit: Int
 
-    init(name: String) {
+    /// - Parameter limit: calls that wait; one more is refused.
+    init(name: String, limit: Int = 256) {
+        self.limit = limit
         let box = box
         let thread = Thread {
             while true {
@@ -38,10 +45,26 @@ final class FileThread: Sendable {
     }
 
     /// Runs a call on the thread, after those that came before it.
+    ///
+    /// - Throws: what the call throws; `CancellationError` as soon as the task is cancelled, whatever the call still
+    ///   does; ``ComputeFault`` of kind `unavailable` when too many wait.
     func run<Output: Sendable>(_ body: @escaping @Sendable () throws -> Output) async throws -> Output {
-        try await withCheckedThrowingContinuation { continuation in
-            box.state.withLock { $0.jobs.append { continuation.resume(with: Result(catching: body)) } }
-            box.semaphore.signal()
+        let call = FileCall<Output>()
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                guard call.begin(continuation) else { return }
+                let isTaken = box.state.withLock { state in
+                    guard state.jobs.count < limit else { return false }
+                    state.jobs.append { if call.isAwaited { call.end(Result(catching: body)) } }
+                    return true
+                }
+                guard isTaken else {
+                    return call.end(.failure(ComputeFault(.unavailable, "Too many look-ups of images wait for the disk.")))
+                }
+                box.semaphore.signal()
+            }
+        } onCancel: {
+            call.end(.failure(CancellationError()))
         }
     }
 }

@@ -36,6 +36,38 @@ struct InterruptionTests {
         await fixture.close()
     }
 
+    @Test("A build that waits for its image makes way at once")
+    func waitsForImage() async throws {
+        let fixture = try ManagerFixture()
+        let images = AbsentImages()
+        let entry = try await fixture.run(images: images) { manager in
+            let entries = try await fixture.submit(manager, Requests.run(Requests.id, Requests.retry))
+            await images.reached()
+            try await fixture.submit(manager, Requests.of(Requests.id, "terminate_instance"))
+            await fixture.idle()
+            return entries[0]
+        }
+        #expect(try await fixture.finished(entry)?.outcome == .superseded)
+        #expect(fixture.driver.faults.calls(of: .spawn) == 0)
+        #expect(try await fixture.instance(id) == nil)
+        await fixture.close()
+    }
+
+    @Test("A build whose image does not come ends in ERROR after the image's deadline")
+    func imageDoesNotCome() async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.run(images: AbsentImages()) { manager in
+            try await fixture.submit(manager, Requests.run(Requests.id, Requests.retry))
+            await fixture.clock.sleeper(for: .seconds(120))
+            fixture.clock.advance(by: .seconds(120))
+            await fixture.idle()
+        }
+        #expect(try await fixture.instance(id)?.vmState == .error)
+        let event = try #require(try await fixture.events().last)
+        #expect(event["payload"]?["exception"]?["kind"] == "timeout")
+        await fixture.close()
+    }
+
     @Test("A build whose driver call hangs is freed by destroying its guest after the grace")
     func hangingBuild() async throws {
         let fixture = try ManagerFixture()

@@ -18,6 +18,9 @@ struct BuildImage: Sendable {
 
 /// The parts of a build that are no state changes: its wishes, its image, the driver's call, the way back.
 final class Build: Sendable {
+    /// How long a build waits for its image.
+    static let imagePatience = Duration.seconds(120)
+
     /// Where the row keeps the image's name for `create.end`.
     static let imageNameKey = "image_name"
     /// Where the row keeps the requester's context, without its token, while the scheduler has the build.
@@ -95,10 +98,35 @@ final class Build: Sendable {
             return nil
         }
         do {
-            return try await run.services.images.image(
-                reference, kernelID: instance.kernelID, ramdiskID: instance.ramdiskID)
+            return try await bounded(instance.id) { [run] in
+                try await run.services.images.image(
+                    reference, kernelID: instance.kernelID, ramdiskID: instance.ramdiskID)
+            }
         } catch let fault as ComputeFault where fault.kind == .imageNotFound && !isNeeded {
             return nil
+        }
+    }
+
+    /// Waits for an image until its deadline, or until the build is to make way for a delete.
+    private func bounded(
+        _ id: InstanceID, _ look: @escaping @Sendable () async throws -> LocalImage
+    ) async throws -> LocalImage {
+        let run = run
+        return try await withThrowingTaskGroup(of: LocalImage.self) { group in
+            group.addTask(operation: look)
+            group.addTask {
+                try await run.services.clock.sleep(for: Self.imagePatience)
+                throw ComputeFault(
+                    .timeout, "The image was not there within \(Self.imagePatience.components.seconds) s.", instance: id)
+            }
+            group.addTask {
+                await run.token.wait()
+                try run.checkInterruption()
+                throw CancellationError()
+            }
+            defer { group.cancelAll() }
+            guard let image = try await group.next() else { throw CancellationError() }
+            return image
         }
     }
 

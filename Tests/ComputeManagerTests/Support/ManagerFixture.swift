@@ -40,19 +40,20 @@ final class ManagerFixture: Sendable {
     }
 
     /// - Parameter plain: whether the driver is one without facets that honours no wishes.
-    func makeManager(plain: Bool = false) -> ComputeManager {
+    func makeManager(plain: Bool = false, images: (any ImageService)? = nil) -> ComputeManager {
         ComputeManager(
             configuration: configuration, store: store,
             driver: plain ? PlainDriver(fake: driver) : driver,
-            images: LocalImageDirectory(path: directory + "/images"), encoder: wire, decoder: wire, sink: sink,
+            images: images ?? LocalImageDirectory(path: directory + "/images"), encoder: wire, decoder: wire, sink: sink,
             clock: clock, logger: Logger(label: "test") { [logs] _ in logs.handler })
     }
 
     /// Runs a manager around `body` and stops it, whatever the outcome.
     func run<Output: Sendable>(
-        plain: Bool = false, _ body: @escaping @Sendable (ComputeManager) async throws -> Output
+        plain: Bool = false, images: (any ImageService)? = nil,
+        _ body: @escaping @Sendable (ComputeManager) async throws -> Output
     ) async throws -> Output {
-        let manager = makeManager(plain: plain)
+        let manager = makeManager(plain: plain, images: images)
         return try await withThrowingTaskGroup(of: Output?.self) { group in
             group.addTask {
                 try await manager.run()
