@@ -25,6 +25,25 @@ struct OutboxTests {
         }
     }
 
+    @Test("a reply that nobody takes for a while keeps no place in the window")
+    func patientReplies() async throws {
+        try await OutboxFixture.run(RelayConfiguration(replyWindow: 1), holds: true) { fixture in
+            fixture.sink.letPass("here")
+            try await fixture.put(messages: [("gone", "reply")], kind: .reply)
+            await fixture.sink.started.wait { $0.count == 1 }
+            try await fixture.put(messages: (0..<3).map { ("here", "\($0)") }, kind: .reply)
+            await fixture.clock.sleeper(for: .seconds(2))
+            #expect(fixture.sink.log.events.isEmpty)
+            fixture.clock.advance(by: .seconds(2))
+            await fixture.sink.log.wait { $0.count == 3 }
+            fixture.sink.release()
+            await fixture.sink.log.wait { $0.count == 4 }
+            try await fixture.put(messages: (0..<3).map { ("k\($0)", "m") }, kind: .reply)
+            await fixture.sink.log.wait { $0.count == 7 }
+            #expect(await fixture.store.wait(until: { $0.outbox == 0 }))
+        }
+    }
+
     @Test("a cast that was taken back before it left does not leave, also where it was read already")
     func takenBack() async throws {
         try await OutboxFixture.run(holds: true) { fixture in

@@ -10,6 +10,8 @@ final class RelayFlow: Sendable {
     private struct State {
         var queue = RelayQueue()
         var workers = 0
+        /// Workers that gave their place back because their message takes its time.
+        var patient = 0
         /// Keys that begin to rest, for the loop to start their pauses.
         var resting: [(key: String, pause: Duration)] = []
         var isClosed = false
@@ -18,6 +20,10 @@ final class RelayFlow: Sendable {
 
     /// Messages that are read from the outbox at once.
     private static let readAtOnce = 256
+    /// How long a reply holds a place; one whose caller's queue is missing is tried for much longer.
+    private static let replyPatience = Duration.seconds(2)
+    /// Replies that are tried without a place.
+    private static let patientLimit = 1024
 
     private let part: OutboxPart
     private let window: Int
@@ -130,7 +136,7 @@ final class RelayFlow: Sendable {
     private func work(_ firstKey: String, _ firstItem: RelayQueue.Item) async {
         var next: (key: String, item: RelayQueue.Item)? = (firstKey, firstItem)
         while let (key, item) = next {
-            let outcome = await relay.send(item)
+            let (outcome, hasPlace) = part == .replies ? await sendPatiently(item) : (await relay.send(item), true)
             let (following, rings) = state.withLock { state in
                 // The loop sleeps while the buffer is full; it is told when there is room again.
                 let wasFull = state.queue.bufferedBytes >= configuration.bufferedBytes
@@ -149,13 +155,47 @@ final class RelayFlow: Sendable {
                     rings = true
                 }
                 if wasFull, state.queue.bufferedBytes < configuration.bufferedBytes { rings = true }
-                let following = state.isClosed || state.failure != nil ? nil : state.queue.next()
-                if following == nil { state.workers -= 1 }
-                return (following, rings)
+                let mayGoOn = !state.isClosed && state.failure == nil && (hasPlace || state.workers < window)
+                let following = mayGoOn ? state.queue.next() : nil
+                if !hasPlace { state.patient -= 1 }
+                state.workers += (following == nil ? 0 : 1) - (hasPlace ? 1 : 0)
+                // Without a place of its own, the key that lined up again may have to wait for another's.
+                return (following, rings || !hasPlace)
             }
             if rings { bell.ring() }
             next = following
         }
+    }
+
+    /// Sends a message that may take long; whether the worker still has its place then.
+    private func sendPatiently(_ item: RelayQueue.Item) async -> (OutboxRelay.Outcome, Bool) {
+        await withTaskGroup(of: OutboxRelay.Outcome?.self) { group in
+            group.addTask { await self.relay.send(item) }
+            group.addTask {
+                try? await self.relay.clock.sleep(for: Self.replyPatience)
+                return nil
+            }
+            var hasPlace = true
+            while let outcome = await group.next() {
+                if let outcome {
+                    group.cancelAll()
+                    return (outcome, hasPlace)
+                }
+                hasPlace = !givePlaceBack()
+            }
+            return (.closed, hasPlace)
+        }
+    }
+
+    private func givePlaceBack() -> Bool {
+        let isGiven = state.withLock { state in
+            guard state.patient < Self.patientLimit else { return false }
+            state.patient += 1
+            state.workers -= 1
+            return true
+        }
+        if isGiven { bell.ring() }
+        return isGiven
     }
 
     private func pause(after refusals: Int) -> Duration {
