@@ -265,7 +265,7 @@ def main():
                 if next(problems(mutant, expected, schemas), None) is None:
                     failures.append(f"{name}: {schema_name}: {change} {path_words(path + inner)} was not refused")
                 refused[schema_name] += 1
-                if out:
+                if out and "body" in mutant:
                     line = {"from": name, "schema": schema_name, "path": path_words(path + inner), "change": change,
                             "body": mutant["body"]}
                     out.write(json.dumps(line) + "\n")
