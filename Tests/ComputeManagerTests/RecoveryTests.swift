@@ -177,6 +177,23 @@ struct RecoveryTests {
         await fixture.close()
     }
 
+    @Test(
+        "A build that is taken up again outlasts a hypervisor that goes away meanwhile, but not for ever",
+        arguments: [true, false])
+    func buildOutlastsAnOutage(_ returns: Bool) async throws {
+        let fixture = try ManagerFixture { $0.maximumAttempts = 3 }
+        try await interrupt(fixture, at: .spawn, during: Requests.run())
+        goAway(fixture, for: .spawn, calls: returns ? 2 : 3)
+        try await fixture.run { [self] _ in
+            await passWaits(2, fixture)
+            await fixture.idle()
+        }
+        #expect(fixture.driver.faults.calls(of: .spawn) == 4)
+        #expect(try await fixture.instance(id)?.vmState == (returns ? .active : .error))
+        #expect(try await fixture.resources(id).isEmpty == !returns)
+        await fixture.close()
+    }
+
     @Test("A delete that was begun waits for a hypervisor that is away at the restart")
     func deleteWaitsForTheHypervisor() async throws {
         let fixture = try ManagerFixture()

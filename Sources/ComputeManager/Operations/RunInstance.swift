@@ -55,9 +55,11 @@ enum RunInstance: InstanceOperation {
             } else if recovery(at: .spawning) == .redoUnlessDone, guest?.powerState == .running {
                 try run.checkInterruption()
             } else {
-                try await run.driver.destroy(run.row?.instance ?? arguments.instance)
-                try run.checkInterruption()
-                try await build.spawn(try await build.image())
+                try await run.outlastingOutages {
+                    try await run.driver.destroy(run.row?.instance ?? arguments.instance)
+                    try run.checkInterruption()
+                    try await build.spawn(try await build.image())
+                }
             }
         } catch let fault as ComputeFault {
             return try await giveUp(build, fault)

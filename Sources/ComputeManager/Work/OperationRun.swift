@@ -62,6 +62,20 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
         throw Self.superseded(entry.instance)
     }
 
+    /// Does again from its beginning what a hypervisor that went away cut off; not for ever, since it may be this work
+    /// that ends the hypervisor.
+    func outlastingOutages(_ body: () async throws -> Void) async throws {
+        for _ in 1..<max(2, services.configuration.maximumAttempts) {
+            do {
+                return try await body()
+            } catch let fault as ComputeFault where fault.kind == .unavailable {
+                try checkInterruption()
+                try await services.clock.sleep(for: .seconds(1))
+            }
+        }
+        try await body()
+    }
+
     static func superseded(_ instance: InstanceID?) -> ComputeFault {
         ComputeFault(
             .superseded, "\(Operation.name) was given up because the instance is to be terminated.", instance: instance,
