@@ -50,7 +50,7 @@ extension PublisherLoop {
         session = nil
         countConfirmed()
         for submission in unconfirmed.reset() { submission.end(.failure(.connectionLost(error))) }
-        declared = []
+        declared.forgetAll()
         assembler = ContentAssembler(maximumBodySize: .max)
         pendingReturn = nil
         closedChannel = nil
@@ -82,7 +82,7 @@ extension PublisherLoop {
             }
         }
         // Whatever was deleted is declared again.
-        declared = []
+        declared.forgetAll()
         try prepareChannel(session)
     }
 
@@ -172,14 +172,8 @@ extension PublisherLoop {
                 submission.end(.failure(.declarationRefused(code: code, text: error.message)))
                 return false
             }
-            noteDeclared(declaration)
+            declared.insert(declaration)
         }
         return true
-    }
-
-    /// Remembers a declaration. Declaring twice does no harm, so when there are too many all are forgotten.
-    private func noteDeclared(_ declaration: Declaration) {
-        if declared.count >= Self.rememberedDeclarations { declared.removeAll(keepingCapacity: true) }
-        declared.insert(declaration)
     }
 }

@@ -19,8 +19,7 @@ final class PublisherLoop: SessionOwner {
     // Of the present connection:
     var session: BrokerSession?
     var unconfirmed = ConfirmTracker<Submission>()
-    /// What need not be declared again; see ``noteDeclared(_:)`` for its bound.
-    var declared: Set<Declaration> = []
+    var declared = DeclarationMemory()
     var assembler = ContentAssembler(maximumBodySize: .max)
     var pendingReturn: (code: UInt16, text: String, exchange: String, routingKey: String)?
     var closedChannel: BrokerError?
@@ -31,8 +30,6 @@ final class PublisherLoop: SessionOwner {
     /// Bytes written between two looks at what the broker says.
     static let burst = 262_144
     static let napWithoutHeartbeat = Duration.seconds(1)
-    /// Declarations that are remembered: the exchange of each Folsom reply is one more.
-    static let rememberedDeclarations = 1024
 
     init(publisher: Publisher, states: StateBroadcaster) {
         self.publisher = publisher
@@ -128,7 +125,7 @@ final class PublisherLoop: SessionOwner {
                 && message.body == content.body
         }
         if let submission {
-            declared.subtract(submission.message.declarations)
+            declared.forget(submission.message.declarations)
             submission.end(.failure(.returned(code: pending.code, text: pending.text)))
         }
         publisher.counts.withLock { $0.returned += 1 }
