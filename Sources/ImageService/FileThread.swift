@@ -59,7 +59,8 @@ final class FileThread: Sendable {
                     return true
                 }
                 guard isTaken else {
-                    return call.end(.failure(ComputeFault(.unavailable, "Too many look-ups of images wait for the disk.")))
+                    let fault = ComputeFault(.unavailable, "Too many look-ups of images wait for the disk.")
+                    return call.end(.failure(fault))
                 }
                 box.semaphore.signal()
             }

@@ -9,7 +9,7 @@ public protocol ImageService: Sendable {
     /// - Parameters:
     ///   - kernelID: the kernel to boot instead of the one that the image's metadata names.
     ///   - ramdiskID: likewise for the RAM disk.
-    /// - Throws: ``ComputeFault`` of kind `imageNotFound`, `imageUnacceptable` or `unavailable`; the text names no path.
-    ///   `CancellationError` soon after its task is cancelled.
+    /// - Throws: ``ComputeFault`` of kind `imageNotFound`, `imageUnacceptable` or `unavailable`; the text names no
+    ///   path. `CancellationError` soon after its task is cancelled.
     func image(_ id: String, kernelID: String?, ramdiskID: String?) async throws -> LocalImage
 }

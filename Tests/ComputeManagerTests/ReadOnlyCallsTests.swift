@@ -125,7 +125,9 @@ struct ReadOnlyCallsTests {
         await fixture.close()
     }
 
-    @Test("A caller whose patience is nonsense gets its answer and no heartbeat", arguments: [Int.max, Int.min, 86_401, 1])
+    @Test(
+        "A caller whose patience is nonsense gets its answer and no heartbeat",
+        arguments: [Int.max, Int.min, 86_401, 1])
     func senselessPatience(_ seconds: Int) async throws {
         let address = ReplyAddress.replyQueue(name: "reply_1", messageID: "m", heartbeat: seconds)
         #expect(address.heartbeatInterval == nil)

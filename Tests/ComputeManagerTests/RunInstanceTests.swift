@@ -148,9 +148,8 @@ struct RunInstanceTests {
     @Test("A build of an instance that another task holds ends in ERROR; the task stays, nothing is built")
     func anotherTask() async throws {
         let fixture = try ManagerFixture()
-        try await fixture.run { manager in
-            try await fixture.perform(manager, Requests.run(Requests.id, Requests.retry) { $0["task_state"] = "deleting" })
-        }
+        let request = Requests.run(Requests.id, Requests.retry) { $0["task_state"] = "deleting" }
+        try await fixture.run { try await fixture.perform($0, request) }
         #expect(fixture.driver.faults.calls(of: .spawn) == 0)
         #expect(try await fixture.instance(id)?.vmState == .error)
         #expect(try await fixture.instance(id)?.taskState == .deleting)

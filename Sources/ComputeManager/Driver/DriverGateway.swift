@@ -78,7 +78,9 @@ struct DriverGateway: Sendable {
                 var pause = Duration.seconds(1)
                 if let patience {
                     if patience.isInterrupted { throw Self.superseded(instance) }
-                    if waited == .zero { warn("the hypervisor is away; what was begun waits for it", operation, instance) }
+                    if waited == .zero {
+                        warn("the hypervisor is away; what was begun waits for it", operation, instance)
+                    }
                 } else {
                     guard waited < deadlines.reconnection, token?.isInterrupted != true else { throw fault }
                     pause = min(pause, deadlines.reconnection - waited)

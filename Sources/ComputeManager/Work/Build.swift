@@ -117,7 +117,8 @@ final class Build: Sendable {
             group.addTask {
                 try await run.services.clock.sleep(for: Self.imagePatience)
                 throw ComputeFault(
-                    .timeout, "The image was not there within \(Self.imagePatience.components.seconds) s.", instance: id)
+                    .timeout, "The image was not there within \(Self.imagePatience.components.seconds) s.",
+                    instance: id)
             }
             group.addTask {
                 await run.token.wait()

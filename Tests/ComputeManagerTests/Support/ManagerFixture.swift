@@ -44,7 +44,8 @@ final class ManagerFixture: Sendable {
         ComputeManager(
             configuration: configuration, store: store,
             driver: plain ? PlainDriver(fake: driver) : driver,
-            images: images ?? LocalImageDirectory(path: directory + "/images"), encoder: wire, decoder: wire, sink: sink,
+            images: images ?? LocalImageDirectory(path: directory + "/images"),
+            encoder: wire, decoder: wire, sink: sink,
             clock: clock, logger: Logger(label: "test") { [logs] _ in logs.handler })
     }
 
