@@ -105,7 +105,7 @@ struct LaneTable: Sendable {
 
     /// Frees the slot of a turn that goes on without it; nothing happens where it is free already.
     mutating func freeSlot(_ start: Start) {
-        guard lanes[start.key]?.running?.token === start.token, lanes[start.key]?.running?.hasSlot == true else { return }
+        guard let running = lanes[start.key]?.running, running.token === start.token, running.hasSlot else { return }
         lanes[start.key]?.running?.hasSlot = false
         free[start.slot, default: 0] += 1
     }
