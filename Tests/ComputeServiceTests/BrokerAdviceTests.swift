@@ -51,13 +51,15 @@ struct BrokerAdviceTests {
         #expect(tls?.verifiesHostName == false)
     }
 
-    @Test("What changes the wire and is not served is refused", arguments: ["rabbit_stream_fanout", "use_queue_manager"])
+    @Test(
+        "What changes the wire and is not served is refused",
+        arguments: ["rabbit_stream_fanout", "use_queue_manager"])
     func unserved(key: String) throws {
         let faults = ConfigurationFixtures.faults("[oslo_messaging_rabbit]\n\(key) = true\n")
         #expect(faults.count == 1 && faults[0].contains(key) && faults[0].contains("not served"))
         #expect(ConfigurationFixtures.faults("[oslo_messaging_rabbit]\n\(key) = false\n").isEmpty)
-        let queues = try ConfigurationFixtures.worker("[oslo_messaging_rabbit]\nenable_cancel_on_failover = 1").messaging
-        #expect(TopologyOptions(queues).cancelsOnFailover)
+        let worker = try ConfigurationFixtures.worker("[oslo_messaging_rabbit]\nenable_cancel_on_failover = 1")
+        #expect(TopologyOptions(worker.messaging).cancelsOnFailover)
     }
 
     @Test("A failure of the store has one status, whenever it comes", arguments: StoreError.Code.allCases)

@@ -89,7 +89,8 @@ extension OptionTable {
             "kombu_failover_strategy", .choice(["round-robin", "shuffle"]), default: "round-robin",
             because: "brokers are tried in the order of transport_url", "Order in which brokers are tried."),
         ignored(
-            "kombu_compression", .text, because: "bodies are sent as they are; a compressed one is not read and goes to the dead letters",
+            "kombu_compression", .text,
+            because: "bodies are sent as they are; a compressed one is not read and goes to the dead letters",
             "Compression of bodies."),
         served(
             "kombu_missing_consumer_retry_timeout", .integer(0...3600), default: "60",
