@@ -82,7 +82,8 @@ final class Build: Sendable {
         if limit > 0, size > limit {
             throw ComputeFault(
                 .imageTooLarge, "The image needs \(size) bytes, the root disk has \(instance.rootGiB) GiB.",
-                instance: instance.id)
+                instance: instance.id,
+                arguments: ["flavor_size": .number(JSONNumber(limit)), "image_size": .number(JSONNumber(size))])
         }
         let properties = asked?["properties"]?.object ?? local?.metadata.fields["properties"]?.object ?? JSONObject()
         return BuildImage(
