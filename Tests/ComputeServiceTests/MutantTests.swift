@@ -126,7 +126,9 @@ import Testing
                 file.path, root.appending(path: "schemas/examples.jsonl").path,
             ], within: .seconds(90))
         try #require(run.end == .exited(0), "\(run.errors)")
-        return try String(contentsOf: file, encoding: .utf8).split(separator: "\n").compactMap { try Mutant(String($0)) }
+        return try String(contentsOf: file, encoding: .utf8).split(separator: "\n").compactMap {
+            try Mutant(String($0))
+        }
     }
 }
 

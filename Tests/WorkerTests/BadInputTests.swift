@@ -53,7 +53,8 @@ extension Program {
                 case .failure: 1
                 }
             }
-            func hold(_ row: BadInputRow, _ answer: BadInputRow.Answer, _ heard: [Probe.Message], isFolsom: Bool) throws {
+            func hold(_ row: BadInputRow, _ answer: BadInputRow.Answer, _ heard: [Probe.Message], isFolsom: Bool) throws
+            {
                 let place = "\(row.input.rawValue): \(heard.map(\.body))"
                 #expect(heard.count == frames(answer, isFolsom: isFolsom), "\(place)")
                 guard let first = heard.first?.message else { return }
