@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every target says what it needs and installs what is missing (apt, with sudo where it is not root).
 .DEFAULT_GOAL := help
-.PHONY: help demo test build release image benchmark clean
+.PHONY: help demo demo-plants test build release image benchmark clean
 SHELL := /bin/bash
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## a cast becomes a running machine: real RabbitMQ, real libvirt, real guest
 	@scripts/demo
+
+demo-plants: ## shows that the demo can fail: each planted failure must end it with 1 (minutes, so not part of test)
+	@scripts/demo-plants
 
 test: ## every test; a missing server is a failure, nothing is skipped (FILTER=name for some)
 	@scripts/test.sh $(if $(FILTER),--filter '$(FILTER)')
