@@ -39,6 +39,10 @@ extension Program {
             do throws(RPCError) {
                 return try await client.call(request.outgoing, to: target, timeout: timeout, isMandatory: true)
             } catch {
+                if case .timedOut = error, !client.isConnected {
+                    throw ProgramFailure(
+                        .unavailable, "the broker could not be reached within \(timeout): check transport_url")
+                }
                 throw ProgramFailure(error, target)
             }
         }

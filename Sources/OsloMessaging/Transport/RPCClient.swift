@@ -59,6 +59,14 @@ public final class RPCClient: Sendable {
         try ended.get()
     }
 
+    /// Whether the broker is there and takes messages, at this moment.
+    public var isConnected: Bool {
+        switch publisher.state {
+        case .ready, .blocked: true
+        case .idle, .connecting, .lost, .closed: false
+        }
+    }
+
     /// Sends a request that nobody answers; returns when the broker has confirmed it.
     ///
     /// - Parameter isMandatory: whether a request that no queue takes is an error (nova's casts are not mandatory: they
