@@ -64,7 +64,8 @@ def main():
     endpoint = Endpoint(options.count)
     listener = oslo_messaging.get_notification_listener(
         transport, targets, [endpoint], executor="threading", allow_requeue=True, pool=options.pool)
-    listener.start()  # its queues are declared and bound when this returns
+    # One thread: with more, messages that arrive in order are told in whatever order their threads run.
+    listener.start(override_pool_size=1)  # its queues are declared and bound when this returns
     say({"ready": True})
 
     def until_input_ends():
