@@ -7,7 +7,14 @@ extension RabbitMQServer {
     /// Runs rabbitmqctl on this broker; returns what it printed.
     @discardableResult
     public func control(_ arguments: String...) async throws -> String {
-        try await run("/usr/lib/rabbitmq/bin/rabbitmqctl", ["-q"] + arguments)
+        let program = "/usr/lib/rabbitmq/bin/rabbitmqctl"
+        do {
+            return try await run(program, ["-q"] + arguments)
+        } catch let failure as Failure where failure.description.contains("requires the 'rabbit' app to be running") {
+            // Its listeners open a moment before the broker calls itself started.
+            _ = try await run(program, ["-q", "await_startup"])
+            return try await run(program, ["-q"] + arguments)
+        }
     }
 
     public func deleteQueue(_ name: String) async throws { try await control("delete_queue", name) }

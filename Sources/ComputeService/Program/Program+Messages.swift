@@ -41,7 +41,7 @@ extension Program {
             } catch {
                 if case .timedOut = error, !client.isConnected {
                     throw ProgramFailure(
-                        .unavailable, "the broker could not be reached within \(timeout): check transport_url")
+                        .unavailable, "the broker could not be reached within \(timeout): check transport_url, or give it more time with --timeout")
                 }
                 throw ProgramFailure(error, target)
             }
@@ -159,7 +159,7 @@ extension ProgramFailure {
             self.init(.timeout, "\(error): is a worker running for \(target.words)? More time: --timeout")
         case .undelivered(.returned):
             self.init(.unavailable, "no queue took the message: no worker has consumed \(target.words) yet")
-        case .undelivered(let error): self.init(.unavailable, "\(error): check transport_url")
+        case .undelivered(let error): self.init(.unavailable, "\(error): check transport_url, or give it more time with --timeout")
         case .malformedReply, .closed: self.init(.unavailable, "\(error)")
         }
     }
