@@ -10,6 +10,9 @@ enum LibvirtLibrary {
     ///
     /// "virEventRegisterDefaultImpl … must be called before connecting to a hypervisor."
     static let ready: Bool = {
+        // libvirt's event loop writes to its sockets without guarding against a daemon that has just gone; the write's
+        // error says so, and the signal would end the process.
+        signal(SIGPIPE, SIG_IGN)
         clibvirt_silence()
         guard virInitialize() == 0, virEventRegisterDefaultImpl() == 0 else { return false }
         return NamedThread.start("libvirt-events") {

@@ -14,6 +14,8 @@ extension Program {
     ///
     /// - Throws: ``ProgramFailure`` where the worker can't be what its configuration says.
     public static func run(_ configuration: LoadedConfiguration) async throws {
+        // A peer that closes its end is an error of the write that meets it, not the end of the worker.
+        signal(SIGPIPE, SIG_IGN)
         let worker = configuration.worker
         let output: LogOutput
         do throws(LogOutputError) {
