@@ -74,6 +74,7 @@ final class BrokerSession {
         case AMQP_CONNECTION_CLOSE_METHOD:
             let close = try method.fields(as: amqp_connection_close_t.self)
             let error = BrokerConnection.closeError(close, at: address)
+            // Courtesy only: the connection ends for the broker's reason, whether or not this still goes out.
             try? connection.send(AMQP_CONNECTION_CLOSE_OK_METHOD, on: 0, amqp_connection_close_ok_t())
             throw error
         case AMQP_CONNECTION_BLOCKED_METHOD:
