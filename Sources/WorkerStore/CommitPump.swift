@@ -21,11 +21,18 @@ final class CommitPump: Sendable {
     private let writer: Writer
     private let strikeDelay: Duration
     private let levels: LevelWatch
+    private let threads: StoreThreads
+    private let onWork: (@Sendable () -> Void)?
 
-    init(writer: Writer, strikeDelay: Duration, levels: LevelWatch) {
+    init(
+        writer: Writer, strikeDelay: Duration, levels: LevelWatch, threads: StoreThreads = .owned,
+        onWork: (@Sendable () -> Void)? = nil
+    ) {
         self.writer = writer
         self.strikeDelay = strikeDelay
         self.levels = levels
+        self.threads = threads
+        self.onWork = onWork
     }
 
     /// Queues a job for the next commit.
@@ -35,21 +42,24 @@ final class CommitPump: Sendable {
             state.jobs.append(job)
             return true
         }
-        if isAccepted { monitor.signal() } else { job.settle(StoreError(.closed, "the store is closed")) }
+        guard isAccepted else { return job.settle(StoreError(.closed, "the store is closed")) }
+        monitor.signal()
+        onWork?()
     }
 
-    /// Jobs that wait for the next commit.
-    var queuedJobs: Int { monitor.withLock { $0.jobs.count } }
+    /// What waits for the next commit.
+    var queued: (jobs: Int, strikes: Int) { monitor.withLock { ($0.jobs.count, $0.strikes.count) } }
 
     /// Queues the removal of delivered messages; it goes with the next commit, or after a short while.
     func strike(_ ids: [OutboxID]) {
         let wakes = monitor.withLock { state in
             let wasEmpty = state.strikes.isEmpty
             state.strikes.append(contentsOf: ids)
-            if state.strikesDue == nil { state.strikesDue = ContinuousClock.now + strikeDelay }
+            if threads == .owned, state.strikesDue == nil { state.strikesDue = ContinuousClock.now + strikeDelay }
             return wasEmpty || state.strikes.count >= Self.strikesAtOnce
         }
         if wakes { monitor.signal() }
+        if !ids.isEmpty { onWork?() }
     }
 
     /// The thread's work: commits until the pump is closed and everything queued is on the disk.
@@ -98,12 +108,38 @@ final class CommitPump: Sendable {
         guard !strikes.isEmpty else { return }
         monitor.withLock { state in
             state.strikes = strikes + state.strikes
-            state.strikesDue = ContinuousClock.now + max(strikeDelay, .seconds(1))
+            if threads == .owned { state.strikesDue = ContinuousClock.now + max(strikeDelay, .seconds(1)) }
         }
+    }
+
+    /// Closes on the calling thread, for a pump that is driven.
+    private func closeHere() {
+        guard monitor.withLock({ state in
+            defer { state.isClosing = true }
+            return !state.isClosing
+        }) else { return }
+        commitPending()
+        finish()
+    }
+
+    /// Fails all that is queued and closes the connection as it stands, for a pump that is driven.
+    func abandonQueued() {
+        let jobs: [any WriteJob]? = monitor.withLock { state in
+            guard !state.isClosing else { return nil }
+            state.isClosing = true
+            state.hasEnded = true
+            defer { (state.jobs, state.strikes) = ([], []) }
+            return state.jobs
+        }
+        guard let jobs else { return }
+        try? writer.close()
+        levels.close()
+        for job in jobs { job.settle(StoreError(.closed, "the store is closed")) }
     }
 
     /// Refuses further jobs, and returns when what was queued is on the disk and the connection is closed.
     func close() async {
+        if threads == .driven { return closeHere() }
         await withCheckedContinuation { continuation in
             let isOver = monitor.withLock { state in
                 state.isClosing = true

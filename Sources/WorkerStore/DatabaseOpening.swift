@@ -6,7 +6,8 @@ internal import GRDB
 /// Opens the connections with the settings on which the store's promises rest.
 struct DatabaseOpening {
     let configuration: StoreConfiguration
-    let directory: StateDirectory
+    /// The locked directory; nil where a VFS holds the files.
+    let directory: StateDirectory?
 
     /// The one connection that writes, with its tables at the present version.
     func openWriter() throws(StoreError) -> Writer {
@@ -15,7 +16,7 @@ struct DatabaseOpening {
             throw StoreError(.badConfiguration, "a page size of \(size) is no power of two from 512 to 65536")
         }
         do {
-            if try directory.prepareDatabaseFile() { try checkVersion() }
+            if try directory?.prepareDatabaseFile() ?? true { try checkVersion() }
             var settings = Configuration()
             settings.label = "worker-store"
             settings.busyMode = .timeout(5)
@@ -33,7 +34,14 @@ struct DatabaseOpening {
     /// Connections that only read.
     func openReaders() throws(StoreError) -> [DatabaseQueue] {
         do {
-            return try (0..<max(1, configuration.readers)).map { _ in try openReader() }
+            let count = configuration.threads == .driven ? 1 : max(1, configuration.readers)
+            return try (0..<count).map { _ in
+                let reader = try openReader()
+                // From its first look on it holds its share of the file, so that a writer which is abandoned is not the
+                // last connection, and leaves the log as a crash would.
+                try reader.read { _ = try Row.fetchOne($0, sql: "SELECT 1 FROM meta") }
+                return reader
+            }
         } catch {
             throw StoreError.of(error)
         }
@@ -49,16 +57,22 @@ struct DatabaseOpening {
 
     /// Looks at the version through a connection that can't write: one that can would copy the log back when it closes.
     private func checkVersion() throws {
-        let probe = try openReader()
+        let probe: DatabaseQueue
+        do {
+            probe = try openReader()
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_CANTOPEN && directory == nil {
+            // A VFS says in this way that there is no such file yet.
+            return
+        }
         defer { try? probe.close() }
-        try probe.read { try Schema.check($0, path: directory.database) }
+        try probe.read { try Schema.check($0, path: database) }
     }
 
     private func prepare(_ database: Database) throws {
         guard try String.fetchOne(database, sql: "PRAGMA journal_mode = WAL") == "wal" else {
             throw StoreError(
                 .notAccessible,
-                "the file system of \(directory.path) has no shared memory for a write-ahead log; use a local disk")
+                "the file system of \(configuration.directory) has no shared memory for a write-ahead log; use a local disk")
         }
         // After WAL: switching it on through GRDB's own setting would lower this to NORMAL, which acknowledges commits
         // that a power failure takes back.
@@ -69,7 +83,7 @@ struct DatabaseOpening {
         // Zeroes what is deleted: bodies hold passwords. Savepoints keep their undo pages in memory.
         try database.execute(sql: "PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY")
         try database.execute(sql: "PRAGMA cache_size = -\(configuration.cacheBytes / 1024)")
-        try Schema.migrate(database, identifiers: RandomIdentifiers())
+        try Schema.migrate(database, identifiers: configuration.identifiers)
         let pageSize = try Int.fetchOne(database, sql: "PRAGMA page_size") ?? configuration.pageSize
         let checkpointPages = max(1, configuration.checkpointBytes / pageSize)
         try database.execute(sql: "PRAGMA wal_autocheckpoint = \(checkpointPages)")
@@ -78,11 +92,13 @@ struct DatabaseOpening {
         }
     }
 
+    private var database: String { configuration.directory + "/" + StateDirectory.databaseName }
+
     /// The file, or its URI where a VFS is named.
     private var path: String {
-        guard let name = configuration.fileSystem else { return directory.database }
+        guard let name = configuration.fileSystem else { return database }
         var escaped = ""
-        for byte in directory.database.utf8 {
+        for byte in database.utf8 {
             switch byte {
             case 0x25, 0x3F, 0x23: escaped += "%" + String(byte, radix: 16)
             default: escaped.unicodeScalars.append(Unicode.Scalar(byte))

@@ -9,12 +9,22 @@ final class ReaderPool: Sendable {
         var isClosing = false
         var running = 0
         var closing: [CheckedContinuation<Void, Never>] = []
+        /// The connection of a pool that its owner drives.
+        var driven: DatabaseQueue?
     }
 
     private let monitor: Monitor<State>
+    private let onWork: (@Sendable () -> Void)?
 
-    /// Starts one thread for each connection.
-    init(_ connections: [DatabaseQueue]) throws(StoreError) {
+    /// Starts one thread for each connection, or none where the owner drives the first of them.
+    init(
+        _ connections: [DatabaseQueue], threads: StoreThreads = .owned, onWork: (@Sendable () -> Void)? = nil
+    ) throws(StoreError) {
+        self.onWork = onWork
+        if threads == .driven {
+            monitor = Monitor(State(driven: connections.first))
+            return
+        }
         monitor = Monitor(State(running: connections.count))
         for (number, connection) in connections.enumerated() {
             let monitor = monitor
@@ -48,12 +58,41 @@ final class ReaderPool: Sendable {
                 state.jobs.append(job)
                 return true
             }
-            if isAccepted { monitor.signal() } else { job(nil) }
+            guard isAccepted else { return job(nil) }
+            monitor.signal()
+            onWork?()
         }
+    }
+
+    /// Reads that wait.
+    var queued: Int { monitor.withLock { $0.jobs.count } }
+
+    /// Carries out the read that waits longest on the calling thread; false where none waits.
+    func readNext() -> Bool {
+        let next = monitor.withLock { state in
+            state.jobs.isEmpty ? nil : (state.jobs.removeFirst(), state.driven)
+        }
+        guard let (job, connection) = next else { return false }
+        job(connection)
+        return true
+    }
+
+    /// Fails all reads that wait and closes the connection, for a pool that its owner drives.
+    func abandonQueued() {
+        let (jobs, connection) = monitor.withLock { state in
+            defer { (state.isClosing, state.jobs, state.driven) = (true, [], nil) }
+            return (state.jobs, state.driven)
+        }
+        try? connection?.close()
+        for job in jobs { job(nil) }
     }
 
     /// Refuses further reads, and returns when those that were queued are done and the connections closed.
     func close() async {
+        if monitor.withLock({ $0.driven != nil }) {
+            while readNext() {}
+            return abandonQueued()
+        }
         await withCheckedContinuation { continuation in
             let isOver = monitor.withLock { state in
                 state.isClosing = true

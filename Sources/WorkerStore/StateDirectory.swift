@@ -10,6 +10,9 @@
 ///
 /// The journal holds passwords and tokens of the instances that are being built.
 final class StateDirectory: Sendable {
+    /// The database's file in the directory.
+    static let databaseName = "worker.sqlite"
+
     let path: String
     /// The file of the database.
     let database: String
@@ -18,7 +21,7 @@ final class StateDirectory: Sendable {
     /// Makes the directory where it is missing, closes it to others, and locks it.
     init(path: String) throws(StoreError) {
         self.path = path
-        database = path + "/worker.sqlite"
+        database = path + "/" + Self.databaseName
         try Self.makeParents(of: path)
         if mkdir(path, 0o700) == 0 {
             // The first commits would be lost with the directory if its own entry did not reach the disk.

@@ -20,15 +20,23 @@ public struct StoreConfiguration: Sendable {
     public var maximumPageCount: Int?
     /// How long the removal of a delivered message may wait for a commit that is made anyway.
     public var strikeDelay: Duration
-    /// The name of a registered SQLite VFS; nil for the operating system's files.
+    /// The name of a registered SQLite VFS, which then holds the directory: no real file is touched and nothing locked.
+    /// Nil for the operating system's files.
     public var fileSystem: String?
     /// Where times come from.
     public var clock: any WallClock
+    /// Where the key of a new database comes from.
+    public var identifiers: any IdentifierSource
+    /// Who carries out what waits.
+    package var threads = StoreThreads.owned
+    /// Called, on the thread that queues it, whenever something is queued.
+    package var onWork: (@Sendable () -> Void)?
 
     public init(
         directory: String, pageSize: Int = 32768, readers: Int = 1, checkpointBytes: Int = 32 << 20,
         cacheBytes: Int = 4 << 20, maximumPageCount: Int? = nil, strikeDelay: Duration = .milliseconds(50),
-        fileSystem: String? = nil, clock: any WallClock = SystemWallClock()
+        fileSystem: String? = nil, clock: any WallClock = SystemWallClock(),
+        identifiers: any IdentifierSource = RandomIdentifiers()
     ) {
         self.directory = directory
         self.pageSize = pageSize
@@ -39,5 +47,6 @@ public struct StoreConfiguration: Sendable {
         self.strikeDelay = strikeDelay
         self.fileSystem = fileSystem
         self.clock = clock
+        self.identifiers = identifiers
     }
 }

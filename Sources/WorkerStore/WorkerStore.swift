@@ -7,9 +7,10 @@ internal import GRDB
 ///
 /// One thread writes. Writes of many tasks share a commit, and each returns after its commit has reached the disk.
 public final class WorkerStore: Sendable {
-    private let directory: StateDirectory
-    private let pump: CommitPump
-    private let readers: ReaderPool
+    private let directory: StateDirectory?
+    private let threads: StoreThreads
+    let pump: CommitPump
+    let readers: ReaderPool
     private let watch: LevelWatch
     private let index: InstanceIndex
 
@@ -17,14 +18,17 @@ public final class WorkerStore: Sendable {
     ///
     /// Blocks the thread for some milliseconds. A database of a newer version is left as it is, byte for byte.
     public init(_ configuration: StoreConfiguration) throws(StoreError) {
-        let directory = try StateDirectory(path: configuration.directory)
+        let directory = configuration.fileSystem == nil ? try StateDirectory(path: configuration.directory) : nil
         let opening = DatabaseOpening(configuration: configuration, directory: directory)
         let writer = try opening.openWriter()
         let watch = LevelWatch(writer.levels)
-        let pump = CommitPump(writer: writer, strikeDelay: configuration.strikeDelay, levels: watch)
+        let pump = CommitPump(
+            writer: writer, strikeDelay: configuration.strikeDelay, levels: watch, threads: configuration.threads,
+            onWork: configuration.onWork)
         let connections = try opening.openReaders()
-        readers = try ReaderPool(connections)
-        guard WorkerThread.start(name: "store-commit", { pump.run() }) else {
+        readers = try ReaderPool(connections, threads: configuration.threads, onWork: configuration.onWork)
+        threads = configuration.threads
+        guard configuration.threads == .driven || WorkerThread.start(name: "store-commit", { pump.run() }) else {
             readers.abandon()
             throw StoreError(.notAccessible, "no thread can be started for the database; check the limits of the user")
         }
@@ -35,6 +39,7 @@ public final class WorkerStore: Sendable {
     }
 
     deinit {
+        if threads == .driven { return abandon() }
         // The threads hold what they use, and end by themselves.
         readers.abandon()
         pump.abandon()
@@ -92,6 +97,6 @@ public final class WorkerStore: Sendable {
     public func close() async {
         await readers.close()
         await pump.close()
-        directory.unlock()
+        directory?.unlock()
     }
 }

@@ -245,5 +245,5 @@ extension CommitPump {
     }
 
     /// Yields until so many jobs are queued.
-    fileprivate func waitForJobs(_ count: Int) async { while queuedJobs < count { await Task.yield() } }
+    fileprivate func waitForJobs(_ count: Int) async { while queued.jobs < count { await Task.yield() } }
 }
