@@ -46,7 +46,8 @@ public final class HangPoint: Sendable {
         state.withLock { $0.sleeper == nil ? nil : $0.instance }
     }
 
-    func wait(for instance: InstanceID?) async throws {
+    /// Waits until it is released, or until the guest of `instance` is destroyed.
+    public func wait(for instance: InstanceID? = nil) async throws {
         let fault = await withCheckedContinuation { (sleeper: CheckedContinuation<ComputeFault?, Never>) in
             let (outcome, watchers) = state.withLock { state -> (ComputeFault??, [CheckedContinuation<Void, Never>]) in
                 state.isReached = true

@@ -35,6 +35,8 @@ public enum SlotKind: String, Sendable, Hashable, CaseIterable {
     case change
     /// A read-only call: it passes by the lanes, is not journaled, answers and forgets.
     case read
+    /// Work of the worker's own in an instance's lane, such as comparing what is known of it with its guest.
+    case visit
 }
 
 /// The step of an operation that has none.

@@ -9,7 +9,7 @@ internal import WorkerStore
 final class Dispatcher: AcceptedWork {
     private enum Phase {
         /// What was left by an earlier run is still being read; what comes meanwhile waits behind it.
-        case loading(early: [JournalEntry])
+        case loading(early: [LaneTable.Item])
         case open
         case draining
     }
@@ -20,13 +20,21 @@ final class Dispatcher: AcceptedWork {
         /// The last request that was read from the journal at start; what is handed over up to it is in a lane already.
         var lastLoaded: JournalID?
 
-        mutating func add(_ entries: [JournalEntry]) -> [InterruptionToken] {
-            entries.compactMap { entry in
-                if let lastLoaded, entry.id <= lastLoaded { return nil }
-                return table.add(Dispatcher.item(entry, isResumed: false))
+        /// Takes work in, or keeps it until what was left is in its lanes; the tokens of what it interrupts.
+        mutating func add(_ items: [LaneTable.Item]) -> [InterruptionToken] {
+            if case .loading(let early) = phase {
+                phase = .loading(early: early + items)
+                return []
+            }
+            return items.compactMap { item in
+                if let lastLoaded, let id = item.entry?.id, id <= lastLoaded { return nil }
+                return table.add(item)
             }
         }
     }
+
+    /// Visits that run side by side: few, and none of them takes a request's slot.
+    private static let visitSlots = 8
 
     private let services: ManagerServices
     private let engine: OperationEngine
@@ -46,7 +54,10 @@ final class Dispatcher: AcceptedWork {
         state = Mutex(
             State(
                 table: LaneTable(
-                    slots: [.build: configuration.buildSlots, .change: configuration.operationSlots],
+                    slots: [
+                        .build: configuration.buildSlots, .change: configuration.operationSlots,
+                        .visit: Self.visitSlots,
+                    ],
                     bufferLimit: configuration.bufferedBodyBytes)))
         (wakeUps, wakeUp) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
@@ -58,17 +69,18 @@ final class Dispatcher: AcceptedWork {
 
     func enqueue(_ entries: [JournalEntry]) {
         if services.configuration.lanesClosed { return }
-        let tokens = state.withLock { state -> [InterruptionToken] in
-            switch state.phase {
-            case .loading(let early):
-                state.phase = .loading(early: early + entries)
-                return []
-            case .open, .draining:
-                return state.add(entries)
-            }
-        }
+        let items = entries.map { Self.item($0, isResumed: false) }
+        let tokens = state.withLock { $0.add(items) }
         for entry in entries { heartbeats.begin(entry.reply) }
         for token in tokens { token.interrupt() }
+        wakeUp.yield()
+    }
+
+    /// Gives work of the worker's own a turn in an instance's lane, behind what is there, so that it meets no operation
+    /// of that instance. Not journaled, and dropped where the worker stops first: nobody may wait for it.
+    func visit(_ id: InstanceID, _ body: @escaping @Sendable () async -> Void) {
+        if services.configuration.lanesClosed { return }
+        _ = state.withLock { $0.add([LaneTable.Item(visiting: id, body)]) }
         wakeUp.yield()
     }
 
@@ -76,7 +88,7 @@ final class Dispatcher: AcceptedWork {
         await reads.serve(message)
     }
 
-    /// Takes no more turns; ``run()`` returns when what runs has ended. What waits stays in the journal.
+    /// Takes no more turns; ``run()`` returns when what runs has ended. Requests that wait stay in the journal.
     func drain() {
         state.withLock { $0.phase = .draining }
         wakeUp.yield()
@@ -110,19 +122,28 @@ final class Dispatcher: AcceptedWork {
     }
 
     private func work(_ start: LaneTable.Start) async {
-        let item = start.item
+        switch start.item.work {
+        case .request(let entry): await work(start, entry)
+        case .visit(let body):
+            await body()
+            state.withLock { $0.table.finished(start) }
+            wakeUp.yield()
+        }
+    }
+
+    private func work(_ start: LaneTable.Start, _ entry: JournalEntry) async {
         let turn = Turn(token: start.token) { [self] in
             state.withLock { $0.table.freeSlot(start) }
             wakeUp.yield()
         }
         let ending =
-            item.isSuperseded
-            ? await engine.supersede(item.entry)
-            : await engine.execute(item.entry, isResumed: item.isResumed, turn)
-        heartbeats.end(item.entry.reply)
+            start.item.isSuperseded
+            ? await engine.supersede(entry)
+            : await engine.execute(entry, isResumed: start.item.isResumed, turn)
+        heartbeats.end(entry.reply)
         switch ending {
         case .finished(let outcome):
-            metrics.count(item.entry.operation, outcome)
+            metrics.count(entry.operation, outcome)
             state.withLock { $0.table.finished(start) }
         case .left:
             // The lane stays shut: what comes after this one must not overtake it. The next start goes on here.
@@ -154,9 +175,9 @@ final class Dispatcher: AcceptedWork {
         state.withLock { state in
             guard case .loading(let early) = state.phase else { return }
             state.lastLoaded = last
+            state.phase = .open
             // Nothing runs yet, so that nothing is to be interrupted.
             _ = state.add(early)
-            state.phase = .open
         }
         wakeUp.yield()
     }

@@ -14,9 +14,17 @@ struct LaneTable: Sendable {
         case entry(JournalID)
     }
 
-    /// A request that waits.
+    /// What has its turn in a lane.
+    enum Work: Sendable {
+        case request(JournalEntry)
+        /// Something of the worker's own that must not meet a request of the same instance; not journaled.
+        case visit(@Sendable () async -> Void)
+    }
+
+    /// Work that waits.
     struct Item: Sendable {
-        var entry: JournalEntry
+        let key: Key
+        fileprivate(set) var work: Work
         let slot: SlotKind
         /// Whether it takes the place of what is before it in its lane.
         let supersedesEarlier: Bool
@@ -25,19 +33,35 @@ struct LaneTable: Sendable {
         fileprivate(set) var isSuperseded = false
 
         init(entry: JournalEntry, slot: SlotKind, supersedesEarlier: Bool, isResumed: Bool) {
-            self.entry = entry
+            key = entry.instance.map { Key.instance($0) } ?? .entry(entry.id)
+            work = .request(entry)
             self.slot = slot
             self.supersedesEarlier = supersedesEarlier
             self.isResumed = isResumed
         }
 
+        init(visiting id: InstanceID, _ body: @escaping @Sendable () async -> Void) {
+            key = .instance(id)
+            work = .visit(body)
+            slot = .visit
+            supersedesEarlier = false
+            isResumed = false
+        }
+
+        /// The request; nil for a visit.
+        var entry: JournalEntry? {
+            if case .request(let entry) = work { entry } else { nil }
+        }
+
+        /// Whether a later request may end it before it begins; what was begun undoes itself in its turn.
+        fileprivate var canBeSuperseded: Bool { !supersedesEarlier && entry.map { $0.step == nil } ?? false }
+
         /// The slot that it takes; ending a superseded one takes none that a build could want.
         fileprivate var slotNow: SlotKind { isSuperseded ? .change : slot }
     }
 
-    /// A request whose turn has come.
+    /// Work whose turn has come.
     struct Start: Sendable {
-        let key: Key
         let item: Item
         let token: InterruptionToken
         fileprivate let slot: SlotKind
@@ -66,12 +90,12 @@ struct LaneTable: Sendable {
     /// Takes a request in, behind all of its lane; returns the token of the running one whose place it takes.
     mutating func add(_ item: Item) -> InterruptionToken? {
         var item = item
-        let key = item.entry.instance.map { Key.instance($0) } ?? .entry(item.entry.id)
+        let key = item.key
         buffer(&item)
         var lane = lanes[key] ?? Lane()
         var interrupted: InterruptionToken?
         if item.supersedesEarlier {
-            lane.waiting.modifyAll { if !$0.supersedesEarlier && $0.entry.step == nil { $0.isSuperseded = true } }
+            lane.waiting.modifyAll { $0.isSuperseded = $0.isSuperseded || $0.canBeSuperseded }
             if let running = lane.running, !running.item.supersedesEarlier { interrupted = running.token }
         }
         lane.waiting.append(item)
@@ -83,21 +107,21 @@ struct LaneTable: Sendable {
 
     /// The next request that has its turn and a slot; nil where all wait.
     mutating func next() -> Start? {
-        for slot in [SlotKind.change, .build] {
+        for slot in [SlotKind.change, .build, .visit] {
             while free[slot, default: 0] > 0, let key = ready[slot]?.popFirst() {
                 guard var lane = lanes[key], lane.running == nil, let first = lane.waiting.first, first.slotNow == slot
                 else { continue }
                 _ = lane.waiting.popFirst()
                 waitingCount -= 1
                 runningCount += 1
-                buffered -= first.entry.body?.count ?? 0
+                buffered -= first.entry?.body?.count ?? 0
                 free[slot, default: 0] -= 1
                 let token = InterruptionToken()
                 // One that was under way before a restart finds its successor waiting already.
                 if !first.supersedesEarlier, lane.waiting.contains(where: \.supersedesEarlier) { token.interrupt() }
                 lane.running = (first, token, true)
                 lanes[key] = lane
-                return Start(key: key, item: first, token: token, slot: slot)
+                return Start(item: first, token: token, slot: slot)
             }
         }
         return nil
@@ -105,8 +129,8 @@ struct LaneTable: Sendable {
 
     /// Frees the slot of a turn that goes on without it; nothing happens where it is free already.
     mutating func freeSlot(_ start: Start) {
-        guard let running = lanes[start.key]?.running, running.token === start.token, running.hasSlot else { return }
-        lanes[start.key]?.running?.hasSlot = false
+        guard let running = lanes[start.item.key]?.running, running.token === start.token, running.hasSlot else { return }
+        lanes[start.item.key]?.running?.hasSlot = false
         free[start.slot, default: 0] += 1
     }
 
@@ -114,10 +138,10 @@ struct LaneTable: Sendable {
     mutating func finished(_ start: Start) {
         freeSlot(start)
         runningCount -= 1
-        guard var lane = lanes[start.key] else { return }
+        guard var lane = lanes[start.item.key] else { return }
         lane.running = nil
-        lanes[start.key] = lane.waiting.isEmpty ? nil : lane
-        if !lane.waiting.isEmpty { enlist(start.key) }
+        lanes[start.item.key] = lane.waiting.isEmpty ? nil : lane
+        if !lane.waiting.isEmpty { enlist(start.item.key) }
     }
 
     /// Ends a turn whose request is not finished: the lane stays shut, the slot is free again.
@@ -132,9 +156,10 @@ struct LaneTable: Sendable {
     }
 
     private mutating func buffer(_ item: inout Item) {
-        guard let size = item.entry.body?.count else { return }
+        guard case .request(var entry) = item.work, let size = entry.body?.count else { return }
         if buffered + size > bufferLimit {
-            item.entry.body = nil
+            entry.body = nil
+            item.work = .request(entry)
         } else {
             buffered += size
         }
