@@ -44,7 +44,7 @@ final class Worker: Service {
 
     /// Opens the store and makes the parts; nothing is connected before ``run()``.
     ///
-    /// - Throws: `StoreError`, `TransportURLError`: the worker can't be what its configuration says.
+    /// - Throws: `StoreError`, `TransportURLError`, `HostIdentityError`: the worker can't be what its configuration says.
     init(
         _ configuration: WorkerConfiguration, driver: any ComputeDriver, makeLogger: (String) -> Logger
     ) throws {
@@ -72,7 +72,10 @@ final class Worker: Service {
             server: configuration.host, prefetch: UInt16(clamping: messaging.connection.prefetch),
             maximumBodySize: messaging.maximumMessageSize,
             maximumOutstandingBytes: configuration.store.intakeBufferBytes, logger: makeLogger("amqp.consume"))
+        let identity = HostIdentity(host: configuration.host)
+        try identity.check(configuration.store.statePath)
         let store = try WorkerStore(StoreConfiguration(directory: "\(configuration.store.statePath)/journal"))
+        try identity.remember(in: configuration.store.statePath)
         self.store = store
         let encoder = WireMessageEncoder(
             notifications: NotificationEncoder(

@@ -43,6 +43,8 @@ extension Program {
             throw ProgramFailure(error)
         } catch let error as TransportURLError {
             throw ProgramFailure(.configuration, "\(error)")
+        } catch let error as HostIdentityError {
+            throw ProgramFailure(.configuration, "\(error)")
         }
         var group = ServiceGroupConfiguration(
             services: [.init(service: service)], gracefulShutdownSignals: [.sigterm, .sigint],
