@@ -55,6 +55,35 @@ struct FilesTests {
         }
     }
 
+    @Test("are written by no program that outlives a killed worker")
+    func killedWorker() async throws {
+        let note = FileManager.default.temporaryDirectory.appending(path: "cw-child-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: note) }
+        let program = Subprocess(dyingWithUs: ["sleep", "300"])
+        // A parent of our own in the worker's place: it starts the program as the worker does, and is killed as it may be.
+        let parent = Process()
+        parent.executableURL = URL(fileURLWithPath: "/bin/bash")
+        parent.arguments =
+            ["-c", "\"$@\" & echo $! >\(note.path).new && mv \(note.path).new \(note.path); wait", "worker", program.program]
+            + program.arguments
+        try parent.run()
+        #expect(try await eventually { FileManager.default.fileExists(atPath: note.path) })
+        let text = try String(contentsOf: note, encoding: .utf8).trimmingCharacters(in: .newlines)
+        let child = try #require(pid_t(text))
+        // Itself and not a shell before it: the bond is made by then.
+        #expect(
+            try await eventually {
+                (try? String(contentsOfFile: "/proc/\(child)/comm", encoding: .utf8)) == "sleep\n"
+            })
+        #expect(kill(parent.processIdentifier, SIGKILL) == 0)
+        #expect(
+            try await eventually(within: .seconds(5)) {
+                let status = try? String(contentsOfFile: "/proc/\(child)/status", encoding: .utf8)
+                return status.map { $0.contains("State:\tZ") || $0.contains("State:\tX") } ?? true
+            })
+        kill(child, SIGKILL)
+    }
+
     @Test("give the last 102400 bytes of the console, over a log that was begun anew")
     func console() throws {
         try withDirectory { root in

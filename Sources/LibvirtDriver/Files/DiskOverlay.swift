@@ -47,8 +47,8 @@ struct DiskOverlay: Sendable {
 
     /// Makes the file, readable for its owner alone; on the file lane.
     func make(instance: InstanceID, within deadline: Duration, cpuSeconds: Int, memory: Int) throws(ComputeFault) {
-        let limits = ["--cpu=\(cpuSeconds)", "--as=\(memory)", "--"]
-        let outcome = Subprocess(program: "prlimit", arguments: limits + command).run(within: deadline)
+        let limits = ["prlimit", "--cpu=\(cpuSeconds)", "--as=\(memory)", "--"]
+        let outcome = Subprocess(dyingWithUs: limits + command).run(within: deadline)
         let problem: String
         switch outcome.ending {
         case .exit(0):

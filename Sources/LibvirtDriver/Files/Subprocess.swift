@@ -33,6 +33,19 @@ struct Subprocess: Sendable {
     let program: String
     let arguments: [String]
 
+    init(program: String, arguments: [String]) {
+        self.program = program
+        self.arguments = arguments
+    }
+
+    /// A program that is killed when the worker dies, however that comes: what it writes into is then the next
+    /// start's to remove, and nobody would wait for its end.
+    ///
+    /// The kernel binds it to the thread that starts it, which is the one that waits in ``run(within:)``.
+    init(dyingWithUs command: [String]) {
+        self.init(program: "setpriv", arguments: ["--pdeathsig", "KILL", "--"] + command)
+    }
+
     /// Runs the program; blocks the thread for at most `deadline` and the moment that killing takes.
     func run(within deadline: Duration) -> Outcome {
         var ends: [Int32] = [-1, -1]
