@@ -20,6 +20,13 @@ public final class CallLane: Sendable {
         public let threads: Int
     }
 
+    /// What becomes of a call that was given up.
+    public enum Lateness: Sendable, Hashable {
+        /// It holds its thread, and whatever it waits for.
+        case givenUp
+        case returned
+    }
+
     public let name: String
     private let core: LaneCore
 
@@ -41,17 +48,24 @@ public final class CallLane: Sendable {
     /// Makes a call on one of the lane's threads.
     ///
     /// Cancellation takes back a call that still waits for a thread; one that runs is answered when it returns or is
-    /// overdue.
+    /// overdue, or at once where it is abandonable. A call that no thread can take, because all of them and their spares
+    /// are lost, fails at once.
     ///
     /// - Parameters:
     ///   - operation: What is being done, for the error text.
     ///   - deadline: Counted from now, the wait for a thread included.
-    /// - Throws: What `body` throws; a ``LibvirtError`` of kind `timeout` or `cancelled`.
+    ///   - isAbandonable: Whether nobody needs to know how it ends: it only asks.
+    ///   - lateness: Hears that the call was given up while it runs, and that it has returned after all.
+    ///   - late: Takes the result that a call brought after it was given up.
+    /// - Throws: What `body` throws; a ``LibvirtError`` of kind `timeout`, `exhausted` or `cancelled`.
     public func run<Value: Sendable>(
-        _ operation: String, within deadline: Duration,
+        _ operation: String, within deadline: Duration, isAbandonable: Bool = false,
+        lateness: (@Sendable (Lateness) -> Void)? = nil,
+        late: (@Sendable (Result<Value, LibvirtError>) -> Void)? = nil,
         _ body: @escaping @Sendable () throws(LibvirtError) -> Value
     ) async throws(LibvirtError) -> Value {
-        let job = CallJob(operation: operation, body: body)
+        let job = CallJob(operation: operation, isAbandonable: isAbandonable, late: late, body: body)
+        job.lateness = lateness
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 job.attach(continuation)
@@ -65,20 +79,30 @@ public final class CallLane: Sendable {
 
     /// Makes a call that nobody waits for, such as closing what was dropped.
     func detach(_ operation: String, within deadline: Duration, _ body: @escaping @Sendable () -> Void) {
-        core.submit(CallJob(operation: operation) { () throws(LibvirtError) in body() }, within: deadline)
+        let job = CallJob(operation: operation, isAbandonable: false, late: nil) { () throws(LibvirtError) in body() }
+        job.mustRun = true
+        core.submit(job, within: deadline)
     }
 }
 
 /// A call on its way through a lane.
 class LaneJob: @unchecked Sendable {
-    // Because `phase` and `deadline` are touched only under the lane's lock, and the rest never changes.
+    // Because `phase` and `deadline` are touched only under the lane's lock, and the rest never changes once the job is
+    // in the lane.
     enum Phase { case queued, running, overdue, finished }
 
     let operation: String
+    let isAbandonable: Bool
+    var lateness: (@Sendable (CallLane.Lateness) -> Void)?
+    /// Whether it waits for a thread for as long as that takes, because nobody would do its work later.
+    var mustRun = false
     var phase = Phase.queued
     var deadline: DeadlineWatch.Token?
 
-    init(operation: String) { self.operation = operation }
+    init(operation: String, isAbandonable: Bool) {
+        self.operation = operation
+        self.isAbandonable = isAbandonable
+    }
 
     /// Makes the call, on a lane's thread.
     func perform() {}
@@ -93,11 +117,16 @@ final class CallJob<Value: Sendable>: LaneJob, @unchecked Sendable {
     typealias Answer = CheckedContinuation<Result<Value, LibvirtError>, Never>
 
     private let body: @Sendable () throws(LibvirtError) -> Value
+    private let late: (@Sendable (Result<Value, LibvirtError>) -> Void)?
     private let answer = Mutex<Answer?>(nil)
 
-    init(operation: String, body: @escaping @Sendable () throws(LibvirtError) -> Value) {
+    init(
+        operation: String, isAbandonable: Bool, late: (@Sendable (Result<Value, LibvirtError>) -> Void)?,
+        body: @escaping @Sendable () throws(LibvirtError) -> Value
+    ) {
         self.body = body
-        super.init(operation: operation)
+        self.late = late
+        super.init(operation: operation, isAbandonable: isAbandonable)
     }
 
     func attach(_ continuation: Answer) { answer.withLock { $0 = continuation } }
@@ -105,16 +134,18 @@ final class CallJob<Value: Sendable>: LaneJob, @unchecked Sendable {
     override func perform() {
         let result: Result<Value, LibvirtError>
         do throws(LibvirtError) { result = .success(try body()) } catch { result = .failure(error) }
-        settle(result)
+        if !settle(result) { late?(result) }
     }
 
-    override func fail(_ error: LibvirtError) { settle(.failure(error)) }
+    override func fail(_ error: LibvirtError) { _ = settle(.failure(error)) }
 
-    private func settle(_ result: Result<Value, LibvirtError>) {
+    /// Whether somebody still waited for it.
+    private func settle(_ result: Result<Value, LibvirtError>) -> Bool {
         let waiting = answer.withLock { answer in
             defer { answer = nil }
             return answer
         }
         waiting?.resume(returning: result)
+        return waiting != nil
     }
 }

@@ -43,54 +43,100 @@ final class LaneCore: @unchecked Sendable {
             return job.fail(Self.cancelled(job))
         }
         queue.append(job)
-        job.deadline = DeadlineWatch.shared.schedule(after: deadline) { [self] in expire(job, after: deadline) }
+        schedule(job, within: deadline)
         if idle >= queue.count {
             lock.signal()
         } else {
             addThreadIfAllowed()
         }
+        let hopeless = takeHopeless()
         lock.unlock()
+        for job in hopeless { job.fail(exhausted(job)) }
     }
 
-    /// Takes back a job that no thread has taken yet.
+    /// With the lock held.
+    private func schedule(_ job: LaneJob, within deadline: Duration) {
+        job.deadline = DeadlineWatch.shared.schedule(after: deadline) { [self] in expire(job, after: deadline) }
+    }
+
+    /// Takes back a job that no thread has taken yet, and gives up one that runs where that is allowed.
     func cancel(_ job: LaneJob) {
         lock.lock()
-        let wasQueued = job.phase == .queued
-        if wasQueued { finish(job) }
+        let phase = job.phase
+        var hopeless: [LaneJob] = []
+        switch phase {
+        case .queued: finish(job)
+        case .running where job.isAbandonable: hopeless = giveUp(job)
+        case .running, .overdue, .finished:
+            lock.unlock()
+            return
+        }
         lock.unlock()
-        if wasQueued { job.fail(Self.cancelled(job)) }
+        if phase == .running { job.lateness?(.givenUp) }
+        job.fail(
+            LibvirtError(
+                .cancelled, operation: job.operation,
+                message: "\(job.operation) was cancelled" + (phase == .queued ? " before it began" : " as it ran")))
+        for job in hopeless { job.fail(exhausted(job)) }
     }
 
     private static func cancelled(_ job: LaneJob) -> LibvirtError {
         LibvirtError(.cancelled, operation: job.operation, message: "\(job.operation) was cancelled before it began")
     }
 
+    private func exhausted(_ job: LaneJob) -> LibvirtError {
+        LibvirtError(
+            .exhausted, operation: job.operation,
+            message: "\(job.operation) found no free thread of '\(name)': all \(nominal + spare), the spare ones among "
+                + "them, are held by calls that do not return")
+    }
+
     private func expire(_ job: LaneJob, after deadline: Duration) {
         lock.lock()
         let phase = job.phase
+        var hopeless: [LaneJob] = []
         switch phase {
+        case .queued where job.mustRun: schedule(job, within: deadline)
         case .queued: finish(job)
-        case .running:
-            job.phase = .overdue
-            running -= 1
-            lost += 1
-            if !queue.isEmpty { addThreadIfAllowed() }
+        case .running: hopeless = giveUp(job)
         case .overdue, .finished: break
         }
         lock.unlock()
         switch phase {
+        case .queued where job.mustRun: break
         case .queued:
             job.fail(
                 LibvirtError(
                     .timeout, operation: job.operation,
                     message: "\(job.operation) found no free thread of '\(name)' within \(deadline)"))
         case .running:
+            job.lateness?(.givenUp)
             job.fail(
                 LibvirtError(
                     .timeout, operation: job.operation,
                     message: "\(job.operation) did not return within \(deadline); whether it was done is not known"))
         case .overdue, .finished: break
         }
+        for job in hopeless { job.fail(exhausted(job)) }
+    }
+
+    /// With the lock held: counts a running job's thread as lost; returns what waits for a thread in vain now.
+    private func giveUp(_ job: LaneJob) -> [LaneJob] {
+        job.phase = .overdue
+        if let deadline = job.deadline { DeadlineWatch.shared.cancel(deadline) }
+        running -= 1
+        lost += 1
+        if !queue.isEmpty { addThreadIfAllowed() }
+        return takeHopeless()
+    }
+
+    /// With the lock held: takes out what waits while every thread is lost and none may be added: nobody knows when
+    /// one comes back.
+    private func takeHopeless() -> [LaneJob] {
+        guard threads == lost else { return [] }
+        let waiting = queue.filter { !$0.mustRun }
+        for job in waiting { finish(job) }
+        return waiting
     }
 
     /// With the lock held: takes a queued job out.
@@ -140,13 +186,14 @@ final class LaneCore: @unchecked Sendable {
     /// Notes the end of a call. A lost thread that comes back while its replacement lives is one too many.
     private func isSuperfluous(after job: LaneJob) -> Bool {
         lock.lock()
-        defer { lock.unlock() }
-        if let deadline = job.deadline { DeadlineWatch.shared.cancel(deadline) }
         let wasLost = job.phase == .overdue
         job.phase = .finished
+        if let deadline = job.deadline { DeadlineWatch.shared.cancel(deadline) }
         if wasLost { lost -= 1 } else { running -= 1 }
-        guard wasLost, threads > nominal + min(lost, spare) else { return false }
-        threads -= 1
-        return true
+        let isSuperfluous = wasLost && threads > nominal + min(lost, spare)
+        if isSuperfluous { threads -= 1 }
+        lock.unlock()
+        if wasLost { job.lateness?(.returned) }
+        return isSuperfluous
     }
 }

@@ -10,6 +10,8 @@ public struct LibvirtError: Error, Sendable, Hashable {
         case library
         /// No answer within the deadline; whether the work was done is not known.
         case timeout
+        /// Every thread that could make the call is held by one that does not return; nothing was done.
+        case exhausted
         /// There is no connection just now.
         case disconnected
         /// libvirt asked for credentials that are not configured.
@@ -54,14 +56,14 @@ public struct LibvirtError: Error, Sendable, Hashable {
         case .library:
             code == .invalidConnection || domain == Int32(VIR_FROM_RPC.rawValue)
                 || (domain == Int32(VIR_FROM_REMOTE.rawValue) && code != .noSupport)
-        case .timeout, .credentials, .cancelled: false
+        case .timeout, .exhausted, .credentials, .cancelled: false
         }
     }
 
     /// Whether the same call may succeed later.
     public var isRetriable: Bool {
         switch kind {
-        case .timeout, .disconnected: true
+        case .timeout, .exhausted, .disconnected: true
         case .credentials, .cancelled: false
         case .library: isConnectionLost || [.operationTimeout, .noConnection, .systemError].contains(code)
         }

@@ -90,22 +90,105 @@ struct CallLaneTests {
         #expect(try await lane.run("after", within: .seconds(10)) { () throws(LibvirtError) in 8 } == 8)
     }
 
-    @Test("replaces no more lost threads than it has spares for")
+    @Test("replaces no more lost threads than it has spares for, and says at once that none is left")
     func bound() async throws {
         let lane = CallLane(name: "bound", threads: 1, spareThreads: 1)
         let gate = Gate()
-        for _ in 0..<2 {
+        try await withThrowingTaskGroup(of: Void.self) { group async throws in
             await #expect(throws: LibvirtError.self) {
-                try await lane.run("hang", within: .seconds(2)) { () throws(LibvirtError) in gate.pass() }
+                try await lane.run("hang", within: .milliseconds(300)) { () throws(LibvirtError) in gate.pass() }
             }
+            group.addTask {
+                await #expect { try await lane.run("hang", within: .seconds(1)) { () throws(LibvirtError) in gate.pass() } }
+                throws: { ($0 as? LibvirtError)?.kind == .timeout }
+            }
+            #expect(try await eventually { gate.arrived.withLock { $0 } == 2 })
+            // Waits for the second, which has the last spare thread, and fails as that one is lost too.
+            let began = ContinuousClock.now
+            await #expect {
+                try await lane.run("waiting", within: .seconds(50)) { () throws(LibvirtError) in 1 }
+            } throws: { Self.isExhaustion($0) }
+            try await group.waitForAll()
+            await #expect {
+                try await lane.run("starved", within: .seconds(50)) { () throws(LibvirtError) in 1 }
+            } throws: { Self.isExhaustion($0) }
+            #expect(ContinuousClock.now - began < .seconds(20))
         }
-        await #expect {
-            try await lane.run("starved", within: .milliseconds(50)) { () throws(LibvirtError) in 1 }
-        } throws: { ($0 as? LibvirtError)?.message.contains("found no free thread") == true }
         #expect(lane.statistics == CallLane.Statistics(queued: 0, running: 0, lost: 2, threads: 2))
         gate.release()
         #expect(try await eventually { lane.statistics.lost == 0 })
         #expect(try await lane.run("after", within: .seconds(10)) { () throws(LibvirtError) in 2 } == 2)
+    }
+
+    private static func isExhaustion(_ error: any Error) -> Bool {
+        guard let error = error as? LibvirtError else { return false }
+        return error.kind == .exhausted && error.isRetriable && error.message.contains("found no free thread of 'bound'")
+            && error.message.contains("all 2")
+    }
+
+    @Test("does what must be done, such as a closing, when a thread comes back")
+    func mustRun() async throws {
+        let lane = CallLane(name: "must", threads: 1, spareThreads: 0)
+        let gate = Gate()
+        await #expect(throws: LibvirtError.self) {
+            try await lane.run("hang", within: .milliseconds(50)) { () throws(LibvirtError) in gate.pass() }
+        }
+        let closed = Shared(false)
+        lane.detach("close", within: .milliseconds(50)) { closed.withLock { $0 = true } }
+        await #expect(throws: LibvirtError.self) {
+            try await lane.run("hopeless", within: .seconds(50)) { () throws(LibvirtError) in 1 }
+        }
+        #expect(lane.statistics.queued == 1)
+        try await Task.sleep(for: .milliseconds(200))
+        gate.release()
+        #expect(try await eventually { closed.withLock { $0 } })
+    }
+
+    @Test("tells that a call was given up and that it has returned, and hands over what it brought too late")
+    func lateness() async throws {
+        let lane = CallLane(name: "late", threads: 1, spareThreads: 1)
+        let gate = Gate()
+        let heard = Shared<[CallLane.Lateness]>([])
+        let brought = Shared<[Int]>([])
+        await #expect(throws: LibvirtError.self) {
+            try await lane.run(
+                "hang", within: .milliseconds(100), lateness: { word in heard.withLock { $0.append(word) } },
+                late: { result in brought.withLock { $0.append((try? result.get()) ?? -1) } }
+            ) { () throws(LibvirtError) in
+                gate.pass()
+                return 7
+            }
+        }
+        #expect(heard.withLock { $0 } == [.givenUp])
+        gate.release()
+        #expect(try await eventually { heard.withLock { $0 } == [.givenUp, .returned] })
+        #expect(brought.withLock { $0 } == [7])
+        #expect(
+            try await lane.run(
+                "quick", within: .seconds(10), lateness: { word in heard.withLock { $0.append(word) } },
+                late: { result in brought.withLock { $0.append((try? result.get()) ?? -1) } }
+            ) { () throws(LibvirtError) in 8 } == 8)
+        #expect(heard.withLock { $0.count } == 2 && brought.withLock { $0.count } == 1)
+    }
+
+    @Test("lets go of a question whose asker was cancelled, and replaces its thread")
+    func abandonable() async throws {
+        let lane = CallLane(name: "abandon", threads: 1, spareThreads: 1)
+        let gate = Gate()
+        let asking = Task {
+            try await lane.run("question", within: .seconds(50), isAbandonable: true) { () throws(LibvirtError) in
+                gate.pass()
+            }
+        }
+        #expect(try await eventually { gate.arrived.withLock { $0 } == 1 })
+        let began = ContinuousClock.now
+        asking.cancel()
+        await #expect { try await asking.value } throws: { ($0 as? LibvirtError)?.kind == .cancelled }
+        #expect(ContinuousClock.now - began < .seconds(10))
+        #expect(lane.statistics.lost == 1)
+        #expect(try await lane.run("next", within: .seconds(10)) { () throws(LibvirtError) in 3 } == 3)
+        gate.release()
+        #expect(try await eventually { lane.statistics.lost == 0 })
     }
 
     @Test("takes back a cancelled call that waits, and lets one that runs return")

@@ -21,6 +21,9 @@ struct FileLane: Sendable {
             }
         } catch {
             if error.kind == .cancelled { throw CancellationError() }
+            if error.kind == .exhausted {
+                throw ComputeFault(.unavailable, "The worker can't \(what): the disk does not answer.")
+            }
             throw ComputeFault(.timeout, "\(what) did not end within \(deadline).")
         }
         return try result.get()

@@ -9,7 +9,7 @@ extension ComputeFault {
         let words = SafeText.withoutPaths(error.message)
         switch error.kind {
         case .timeout: return ComputeFault(.timeout, "libvirt is overdue: \(words).", instance: instance)
-        case .disconnected: return ComputeFault(.unavailable, "\(words).", instance: instance)
+        case .exhausted, .disconnected: return ComputeFault(.unavailable, "\(words).", instance: instance)
         case .credentials:
             return ComputeFault(
                 .unavailable, "\(words) (connection_username, connection_password).", instance: instance,
