@@ -48,7 +48,7 @@ struct Counters: Sendable {
         guard let path = options.countersFile else { return }
         measure()
         let bytes = Array(registry.text.utf8)
-        let failure: String?? = await DiskThread.run {
+        let failure: String?? = await DiskThread.run(name: "counters") {
             do {
                 try Data(bytes).write(to: URL(filePath: path), options: .atomic)
                 return nil

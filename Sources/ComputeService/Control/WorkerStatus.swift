@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+
+/// How a running worker fares, as it tells of itself.
+struct WorkerStatus: Sendable, Hashable {
+    var host: String
+    var processID: Int
+    /// Whether it takes casts, does them and can tell of it.
+    var isReady: Bool
+    /// Why it is not ready; empty for one that is.
+    var reasons: [String]
+    /// When it became ready, or ceased to be.
+    var since: Timestamp
+    /// Operations that run.
+    var running: Int
+    /// Requests that wait for their turn.
+    var waiting: Int
+    /// Messages that wait for the broker.
+    var outbox: Int
+    /// Guests and records that are put aside until they can be read again.
+    var quarantined: Int
+
+    var json: JSONValue {
+        [
+            "host": .string(host), "pid": JSONValue(processID), "ready": .bool(isReady),
+            "reasons": .array(reasons.map { .string($0) }), "since": .string(since.iso),
+            "running": JSONValue(running), "waiting": JSONValue(waiting), "outbox": JSONValue(outbox),
+            "quarantined": JSONValue(quarantined),
+        ]
+    }
+}
+
+extension WorkerStatus {
+    init?(json: JSONValue) {
+        guard let host = json["host"]?.string, let isReady = json["ready"]?.bool,
+            let since = json["since"]?.string.flatMap({ Timestamp($0) })
+        else { return nil }
+        self.init(
+            host: host, processID: json["pid"]?.int ?? 0, isReady: isReady,
+            reasons: (json["reasons"]?.array ?? []).compactMap(\.string), since: since,
+            running: json["running"]?.int ?? 0, waiting: json["waiting"]?.int ?? 0, outbox: json["outbox"]?.int ?? 0,
+            quarantined: json["quarantined"]?.int ?? 0)
+    }
+}
