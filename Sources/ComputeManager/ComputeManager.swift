@@ -54,6 +54,14 @@ public final class ComputeManager: Sendable {
     /// How many requests wait for their turn, and how many are being worked on.
     public var load: (waiting: Int, running: Int) { dispatcher.load }
 
+    /// What is being worked on, in the order of the journal.
+    public var running: [RunningOperation] { dispatcher.running }
+
+    /// Gives a request up: one that waits ends with its error event and its reply, one that was begun undoes itself.
+    ///
+    /// A delete that has begun is done to its end. A restart goes on with nothing of which this returned.
+    public func cancel(_ id: JournalID) async throws -> CancelOutcome { try await dispatcher.cancel(id) }
+
     /// Takes up what an earlier run left, then works on what arrives; returns after ``drain()``, or soon after its task
     /// is cancelled: what is unfinished then stays in the journal for the next start.
     public func run() async throws {

@@ -29,6 +29,10 @@ public struct ComputeFault: Error, Sendable, Hashable {
         case timeout
         /// Given up because a later request, such as a delete, took its place.
         case superseded
+        /// Given up because the operator of the host said so.
+        case cancelled
+        /// It waited longer than its kind of request may, and was not begun.
+        case expired
         case hypervisorFailure
         case storeFailure
         case internalError

@@ -34,6 +34,8 @@ public struct JournalEntry: Sendable, Hashable {
     /// How often work on it was begun.
     public let attempts: Int
     public let lastError: String?
+    /// Whether the operator wants it given up (``StoreTransaction/wishCancelled(_:)``).
+    public let isCancelled: Bool
     /// The message as it came; nil where it was left in the journal (``StoreSnapshot/body(of:)``).
     ///
     /// Drop it from an entry that waits: thousands may wait, and the journal has it. May hold secrets.
@@ -42,7 +44,8 @@ public struct JournalEntry: Sendable, Hashable {
     public init(
         id: JournalID, form: WireForm, uniqueID: String? = nil, method: String, version: String, operation: String,
         instance: InstanceID? = nil, requestID: String? = nil, reply: ReplyAddress? = nil, receivedAt: Timestamp,
-        step: [UInt8]? = nil, attempts: Int = 0, lastError: String? = nil, body: [UInt8]? = nil
+        step: [UInt8]? = nil, attempts: Int = 0, lastError: String? = nil, isCancelled: Bool = false,
+        body: [UInt8]? = nil
     ) {
         self.id = id
         self.form = form
@@ -57,6 +60,7 @@ public struct JournalEntry: Sendable, Hashable {
         self.step = step
         self.attempts = attempts
         self.lastError = lastError
+        self.isCancelled = isCancelled
         self.body = body
     }
 }
@@ -110,6 +114,10 @@ public enum JournalOutcome: String, Sendable, Hashable, CaseIterable {
     case superseded
     /// Refused before any side effect.
     case refused
+    /// The operator gave it up.
+    case cancelled
+    /// It waited too long to be begun.
+    case expired
 }
 
 /// A finished row that is kept so that a repeat of its message is recognised.

@@ -60,7 +60,7 @@ public struct StoreSnapshot: ~Copyable {
 
     private static let entryColumns = """
         j.id, j.form, j.unique_id, j.method, j.version, j.operation, j.instance, j.request_id, j.reply, \
-        j.received_at, j.step, j.attempts, j.last_error
+        j.received_at, j.step, j.attempts, j.last_error, j.outcome IS NOT NULL
         """
 
     private func entries(_ sql: String, _ arguments: StatementArguments) throws -> [JournalEntry] {
@@ -78,7 +78,8 @@ public struct StoreSnapshot: ~Copyable {
                     id: JournalID(row[0]), form: WireForm(column: row[1]), uniqueID: uniqueID, method: row[3],
                     version: row[4], operation: row[5], instance: try row.instanceID(6), requestID: row[7],
                     reply: (row[8] as String?).flatMap { ReplyAddress(column: $0) }, receivedAt: row.timestamp(9),
-                    step: try row.bytes(10), attempts: row[11], lastError: row[12], body: try row.bytes(13)))
+                    step: try row.bytes(10), attempts: row[11], lastError: row[12], isCancelled: row[13],
+                    body: try row.bytes(14)))
         }
         return entries
     }

@@ -85,6 +85,16 @@ extension StoreTransaction {
         }
     }
 
+    /// Notes that an unfinished row is to be given up, whoever works on it next; the note is its outcome, written ahead.
+    ///
+    /// - Returns: false where it is finished or unknown.
+    @discardableResult
+    public func wishCancelled(_ id: JournalID) throws -> Bool {
+        try execute(
+            "UPDATE journal SET outcome = ? WHERE id = ? AND finished_at IS NULL",
+            [JournalOutcome.cancelled.rawValue, id.value]) == 1
+    }
+
     /// Ends a row: its body and its step are erased, what is left recognises a repeat.
     ///
     /// - Returns: false where it was finished before or is unknown; nothing is changed then.

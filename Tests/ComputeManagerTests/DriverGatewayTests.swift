@@ -80,7 +80,7 @@ struct DriverGatewayTests {
         await clock.sleeper(for: .seconds(300))
         clock.advance(by: .seconds(300))
         #expect(driver.faults.calls(of: .destroy) == 0)
-        token.interrupt()
+        token.interrupt(.superseded)
         await clock.sleeper(for: .seconds(5))
         clock.advance(by: .seconds(5))
         #expect(await outcome == .timeout)

@@ -23,7 +23,7 @@ final class LaneTableTests {
 
     private func started() -> [LaneTable.Start] {
         var starts: [LaneTable.Start] = []
-        while let start = table.next() { starts.append(start) }
+        while let start = table.next(at: Timestamp(microseconds: 0)) { starts.append(start) }
         return starts
     }
 
@@ -31,8 +31,8 @@ final class LaneTableTests {
     func order() {
         for number in 1...5 { _ = table.add(item(Int64(number), 1)) }
         var order: [Int64?] = []
-        while let start = table.next() {
-            #expect(table.next() == nil)
+        while let start = table.next(at: Timestamp(microseconds: 0)) {
+            #expect(table.next(at: Timestamp(microseconds: 0)) == nil)
             order.append(start.item.entry?.id.value)
             table.finished(start)
         }
@@ -49,8 +49,8 @@ final class LaneTableTests {
         _ = table.add(LaneTable.Item(visiting: id) {})
         _ = table.add(item(3, 1))
         var order: [Int64?] = []
-        while let start = table.next() {
-            #expect(table.next() == nil)
+        while let start = table.next(at: Timestamp(microseconds: 0)) {
+            #expect(table.next(at: Timestamp(microseconds: 0)) == nil)
             order.append(start.item.entry?.id.value)
             table.finished(start)
         }
@@ -84,7 +84,7 @@ final class LaneTableTests {
         #expect(started().map(\.item.entry?.id.value) == [3])
         #expect(table.runningCount == 3)
         table.finished(first[0])
-        #expect(table.next() == nil)
+        #expect(table.next(at: Timestamp(microseconds: 0)) == nil)
         table.finished(first[1])
         #expect(started().map(\.item.entry?.id.value) == [4])
     }
@@ -106,7 +106,7 @@ final class LaneTableTests {
     @Test("A terminate interrupts what runs and marks what waits before it, not what comes after")
     func terminate() throws {
         _ = table.add(item(1, 1))
-        let next = table.next()
+        let next = table.next(at: Timestamp(microseconds: 0))
         let running = try #require(next)
         _ = table.add(item(2, 1))
         let interrupted = table.add(item(3, 1, terminates: true))
@@ -115,9 +115,9 @@ final class LaneTableTests {
         _ = table.add(item(4, 1))
         table.finished(running)
         var marks: [Bool] = []
-        while let start = table.next() {
-            marks.append(start.item.isSuperseded)
-            #expect(!start.token.isInterrupted || start.item.isSuperseded)
+        while let start = table.next(at: Timestamp(microseconds: 0)) {
+            marks.append(start.isSuperseded)
+            #expect(!start.token.isInterrupted || start.isSuperseded)
             table.finished(start)
         }
         #expect(marks == [true, false, false])
@@ -135,9 +135,9 @@ final class LaneTableTests {
         _ = table.add(item(1, 1, step: [1]))
         _ = table.add(item(2, 1))
         _ = table.add(item(3, 1, terminates: true))
-        let next = table.next()
+        let next = table.next(at: Timestamp(microseconds: 0))
         let start = try #require(next)
-        #expect(!start.item.isSuperseded)
+        #expect(!start.isSuperseded)
         #expect(start.token.isInterrupted)
     }
 
@@ -148,17 +148,17 @@ final class LaneTableTests {
         _ = table.add(item(4, 3, terminates: true))
         let next = started()
         #expect(next.map(\.item.entry?.id.value) == [3])
-        #expect(next.first?.item.isSuperseded == true)
+        #expect(next.first?.isSuperseded == true)
     }
 
     @Test("A request that was left keeps its lane shut and gives its slot back")
     func abandoned() throws {
         _ = table.add(item(1, 1))
-        let next = table.next()
+        let next = table.next(at: Timestamp(microseconds: 0))
         let start = try #require(next)
         _ = table.add(item(2, 1))
         table.abandoned(start)
-        #expect(table.next() == nil)
+        #expect(table.next(at: Timestamp(microseconds: 0)) == nil)
         for number in 3...4 { _ = table.add(item(Int64(number), UInt64(number))) }
         #expect(started().count == 2)
     }

@@ -30,7 +30,7 @@ struct RebuiltExceptionTests {
         case .unsupportedVersion: ("RemoteError:UnsupportedRpcVersion", "RemoteError:UnsupportedVersion")
         case .badArguments: ("RemoteError:TypeError", "TypeError")
         case .unavailable: ("ServiceUnavailable", "ServiceUnavailable")
-        case .timeout, .superseded, .hypervisorFailure, .storeFailure, .internalError:
+        case .timeout, .superseded, .cancelled, .expired, .hypervisorFailure, .storeFailure, .internalError:
             ("NovaException", "NovaException")
         }
     }

@@ -19,11 +19,12 @@ extension DriverGateway {
         try await info(id)?.powerState ?? .noState
     }
 
-    /// Builds a guest; a terminate that waits too long destroys it under the call.
+    /// Builds a guest; one that is to end and goes on too long is destroyed under the call.
     func spawn(_ request: SpawnRequest, interruptedBy token: InterruptionToken) async throws {
         let instance = request.instance
         try await call(
-            .spawn, on: instance.id, isRepeatable: false, interruptedBy: token, unblock: { await unblock(instance) }
+            .spawn, on: instance.id, isRepeatable: false, interruptedBy: token, yieldingTo: .cancelled,
+            unblock: { await unblock(instance) }
         ) { try await driver.spawn(request) }
     }
 
@@ -35,7 +36,7 @@ extension DriverGateway {
         let instance = request.instance
         try await call(
             .reboot, on: instance.id, isRepeatable: false, interruptedBy: token,
-            unblock: { token.isInterrupted ? await unblock(instance) : false }
+            unblock: { token.reason == .superseded ? await unblock(instance) : false }
         ) { try await driver.reboot(request) }
     }
 
@@ -45,7 +46,7 @@ extension DriverGateway {
         }
         try await call(
             .powerOff, on: instance.id, interruptedBy: token,
-            unblock: { token.isInterrupted ? await unblock(instance) : false }
+            unblock: { token.reason == .superseded ? await unblock(instance) : false }
         ) { try await driver.powerOff(instance) }
     }
 
@@ -55,7 +56,7 @@ extension DriverGateway {
         }
         try await call(
             .powerOn, on: instance.id, interruptedBy: token,
-            unblock: { token.isInterrupted ? await unblock(instance) : false }
+            unblock: { token.reason == .superseded ? await unblock(instance) : false }
         ) { try await driver.powerOn(instance) }
     }
 

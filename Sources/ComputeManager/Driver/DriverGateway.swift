@@ -16,7 +16,7 @@ struct DriverGateway: Sendable {
     let logger: Logger
     private let metrics: DriverMetrics
     /// Says when to wait no longer for a hypervisor that is away; nil where that has its time.
-    private var patience: InterruptionToken?
+    private var patience: (token: InterruptionToken, end: InterruptionReason)?
 
     init(
         driver: any ComputeDriver, deadlines: DriverDeadlines, interruptionGrace: Duration,
@@ -31,10 +31,12 @@ struct DriverGateway: Sendable {
     }
 
     /// The same way to the driver with patience: a call that may be repeated is repeated while the hypervisor can't be
-    /// reached, for as long as it takes; it fails as superseded when the token says so.
-    func outlasting(until token: InterruptionToken) -> DriverGateway {
+    /// reached, for as long as it takes; it fails as given up when the token says so.
+    ///
+    /// - Parameter reason: the least reason for which it waits no longer.
+    func outlasting(until token: InterruptionToken, isToEndFor reason: InterruptionReason) -> DriverGateway {
         var gateway = self
-        gateway.patience = token
+        gateway.patience = (token, reason)
         return gateway
     }
 
@@ -63,21 +65,24 @@ struct DriverGateway: Sendable {
     ///
     /// - Parameters:
     ///   - isRepeatable: whether it may be made again while the hypervisor can't be reached.
+    ///   - reason: the least reason for which it is freed.
     ///   - unblock: frees the call from another task when it is overdue or, some time after, interrupted; whether it
     ///     destroyed the guest for that.
     func call<Output: Sendable>(
         _ operation: DriverOperation, on instance: InstanceID? = nil, isRepeatable: Bool = true,
-        interruptedBy token: InterruptionToken? = nil, unblock: (@Sendable () async -> Bool)? = nil,
-        _ body: @escaping @Sendable () async throws -> Output
+        interruptedBy token: InterruptionToken? = nil, yieldingTo reason: InterruptionReason = .superseded,
+        unblock: (@Sendable () async -> Bool)? = nil, _ body: @escaping @Sendable () async throws -> Output
     ) async throws -> Output {
         var waited = Duration.zero
         while true {
             do {
-                return try await measured(operation, instance, token, unblock, body)
+                return try await measured(operation, instance, token, reason, unblock, body)
             } catch let fault as ComputeFault where fault.kind == .unavailable && isRepeatable {
                 var pause = Duration.seconds(1)
                 if let patience {
-                    if patience.isInterrupted { throw Self.superseded(instance) }
+                    if let reason = patience.token.reason, reason >= patience.end {
+                        throw reason.fault(operation.rawValue, instance: instance)
+                    }
                     if waited == .zero {
                         warn("the hypervisor is away; what was begun waits for it", operation, instance)
                     }
@@ -91,19 +96,14 @@ struct DriverGateway: Sendable {
         }
     }
 
-    private static func superseded(_ instance: InstanceID?) -> ComputeFault {
-        ComputeFault(
-            .superseded, "The wait for the hypervisor was given up because the instance is to be terminated.",
-            instance: instance, arguments: ["reason": "superseded by terminate_instance"])
-    }
-
     private func measured<Output: Sendable>(
         _ operation: DriverOperation, _ instance: InstanceID?, _ token: InterruptionToken?,
-        _ unblock: (@Sendable () async -> Bool)?, _ body: @escaping @Sendable () async throws -> Output
+        _ yielding: InterruptionReason, _ unblock: (@Sendable () async -> Bool)?,
+        _ body: @escaping @Sendable () async throws -> Output
     ) async throws -> Output {
         var result: Result<Output, any Error>?
         let elapsed = await clock.measure {
-            result = await raced(operation, instance, token, unblock, body)
+            result = await raced(operation, instance, token, yielding, unblock, body)
         }
         let outcome =
             switch result {
@@ -120,7 +120,8 @@ struct DriverGateway: Sendable {
     /// overdue or not.
     private func raced<Output: Sendable>(
         _ operation: DriverOperation, _ instance: InstanceID?, _ token: InterruptionToken?,
-        _ unblock: (@Sendable () async -> Bool)?, _ body: @escaping @Sendable () async throws -> Output
+        _ yielding: InterruptionReason, _ unblock: (@Sendable () async -> Bool)?,
+        _ body: @escaping @Sendable () async throws -> Output
     ) async -> Result<Output, any Error> {
         let outcome = Outcome<Output>()
         guard let token, let unblock else {
@@ -130,7 +131,7 @@ struct DriverGateway: Sendable {
             group.addImmediateTask { .returned(await timed(operation, instance, unblock, outcome, body)) }
             if outcome.value != nil { return Punctuality.inTime }
             group.addTask {
-                await token.wait()
+                await token.wait(for: yielding)
                 do { try await clock.sleep(for: interruptionGrace) } catch { return .quiet }
                 return .interrupted
             }
@@ -142,7 +143,7 @@ struct DriverGateway: Sendable {
                     punctuality = value
                     group.cancelAll()
                 case .interrupted where outcome.value == nil:
-                    warn("driver call goes on after a terminate", operation, instance)
+                    warn("driver call goes on after it was to end", operation, instance)
                     _ = await unblock()
                 case .interrupted: break
                 }

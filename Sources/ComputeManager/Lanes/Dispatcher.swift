@@ -7,18 +7,27 @@ internal import WorkerStore
 
 /// Gives every journaled request its turn: lanes are filled in journal order, one child task per busy lane works.
 final class Dispatcher: AcceptedWork {
-    private enum Phase {
+    fileprivate enum Phase {
         /// What was left by an earlier run is still being read; what comes meanwhile waits behind it.
         case loading(early: [LaneTable.Item])
         case open
         case draining
     }
 
-    private struct State {
+    struct State {
         var table: LaneTable
-        var phase = Phase.loading(early: [])
+        fileprivate var phase = Phase.loading(early: [])
+        /// Requests that were cancelled before their lanes were filled.
+        var cancelledEarly: [(id: JournalID, key: LaneTable.Key)] = []
         /// The last request that was read from the journal at start; what is handed over up to it is in a lane already.
-        var lastLoaded: JournalID?
+        fileprivate var lastLoaded: JournalID?
+
+        init(table: LaneTable) { self.table = table }
+
+        /// Whether the lanes are filled.
+        var isLoaded: Bool {
+            if case .loading = phase { false } else { true }
+        }
 
         /// Takes work in, or keeps it until what was left is in its lanes; the tokens of what it interrupts.
         mutating func add(_ items: [LaneTable.Item]) -> [InterruptionToken] {
@@ -36,12 +45,12 @@ final class Dispatcher: AcceptedWork {
     /// Visits that run side by side: few, and none of them takes a request's slot.
     private static let visitSlots = 8
 
-    private let services: ManagerServices
-    private let engine: OperationEngine
+    let services: ManagerServices
+    let engine: OperationEngine
     private let heartbeats: Heartbeats
     private let reads: ReadOnlyCalls
     private let metrics = OperationMetrics()
-    private let state: Mutex<State>
+    let state: Mutex<State>
     private let wakeUps: AsyncStream<Void>
     private let wakeUp: AsyncStream<Void>.Continuation
 
@@ -67,12 +76,15 @@ final class Dispatcher: AcceptedWork {
         state.withLock { ($0.table.waitingCount, $0.table.runningCount) }
     }
 
+    /// What is being worked on, in the order of the journal.
+    var running: [RunningOperation] { state.withLock { $0.table.running } }
+
     func enqueue(_ entries: [JournalEntry]) {
         if services.configuration.lanesClosed { return }
         let items = entries.map { Self.item($0, isResumed: false) }
         let tokens = state.withLock { $0.add(items) }
         for entry in entries { heartbeats.begin(entry.reply) }
-        for token in tokens { token.interrupt() }
+        for token in tokens { token.interrupt(.superseded) }
         wakeUp.yield()
     }
 
@@ -108,9 +120,10 @@ final class Dispatcher: AcceptedWork {
     }
 
     private func next() -> LaneTable.Start? {
-        state.withLock { state in
+        let now = services.events.clock.now()
+        return state.withLock { state in
             guard case .open = state.phase else { return nil }
-            return state.table.next()
+            return state.table.next(at: now)
         }
     }
 
@@ -132,24 +145,41 @@ final class Dispatcher: AcceptedWork {
     }
 
     private func work(_ start: LaneTable.Start, _ entry: JournalEntry) async {
-        let turn = Turn(token: start.token) { [self] in
+        let turn = turn(of: start)
+        let ending =
+            if start.isSuperseded {
+                await engine.end(entry, .superseded)
+            } else if start.item.isCancelled, entry.step == nil {
+                await engine.cancel(entry, turn)
+            } else {
+                await engine.execute(entry, isResumed: start.item.isResumed, turn)
+            }
+        finish(start, entry, ending)
+    }
+
+    func turn(of start: LaneTable.Start) -> Turn {
+        Turn(token: start.token) { [self] in
             state.withLock { $0.table.freeSlot(start) }
             wakeUp.yield()
         }
-        let ending =
-            start.item.isSuperseded
-            ? await engine.supersede(entry)
-            : await engine.execute(entry, isResumed: start.item.isResumed, turn)
-        heartbeats.end(entry.reply)
-        switch ending {
-        case .finished(let outcome):
-            metrics.count(entry.operation, outcome)
-            state.withLock { $0.table.finished(start) }
-        case .left:
+    }
+
+    /// Ends a turn.
+    func finish(_ start: LaneTable.Start, _ entry: JournalEntry, _ ending: OperationEngine.Ending) {
+        note(entry, ending)
+        state.withLock { state in
+            switch ending {
+            case .finished: state.table.finished(start)
             // The lane stays shut: what comes after this one must not overtake it. The next start goes on here.
-            state.withLock { $0.table.abandoned(start) }
+            case .left: state.table.abandoned(start)
+            }
         }
         wakeUp.yield()
+    }
+
+    func note(_ entry: JournalEntry, _ ending: OperationEngine.Ending) {
+        heartbeats.end(entry.reply)
+        if case .finished(let outcome) = ending { metrics.count(entry.operation, outcome) }
     }
 
     /// Fills the lanes with what an earlier run left, in journal order, before any work is begun.
@@ -178,6 +208,8 @@ final class Dispatcher: AcceptedWork {
             state.phase = .open
             // Nothing runs yet, so that nothing is to be interrupted.
             _ = state.add(early)
+            for (id, key) in state.cancelledEarly { _ = state.table.cancel(id, in: key) }
+            state.cancelledEarly = []
         }
         wakeUp.yield()
     }

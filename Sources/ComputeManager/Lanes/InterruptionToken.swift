@@ -1,13 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ComputeModel
 internal import Synchronization
 
-/// Says to a running operation that a later request takes its place; the operation reads it between its steps.
+/// Why an operation is to end before its end; a later case stands over an earlier one.
+enum InterruptionReason: Int, Sendable, Comparable {
+    /// The operator cancelled it: it takes back what it began, and what it acts on is left alone.
+    case cancelled
+    /// The instance is to be terminated: nothing of it needs to be spared.
+    case superseded
+
+    static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+
+    /// How the request ends.
+    func fault(_ method: String, instance: InstanceID?) -> ComputeFault {
+        switch self {
+        case .cancelled:
+            ComputeFault(
+                .cancelled, "\(method) was cancelled by the operator of this host.", instance: instance,
+                arguments: ["reason": "cancelled by the operator"])
+        case .superseded:
+            ComputeFault(
+                .superseded, "\(method) was given up because the instance is to be terminated.", instance: instance,
+                arguments: ["reason": "superseded by terminate_instance"])
+        }
+    }
+}
+
+/// Says to a running operation that it is to end; the operation reads it between its steps.
 ///
 /// A value and not a task's cancellation: what runs then undoes itself to the end, with calls that are not cancelled.
 final class InterruptionToken: Sendable {
     private struct State {
-        var isInterrupted = false
+        var reason: InterruptionReason?
         /// Made by who waits: nearly every operation ends without that.
         var signal: AsyncStream<Void>.Continuation?
     }
@@ -16,24 +41,27 @@ final class InterruptionToken: Sendable {
 
     init() {}
 
-    var isInterrupted: Bool { state.withLock { $0.isInterrupted } }
+    var reason: InterruptionReason? { state.withLock { $0.reason } }
 
-    func interrupt() {
-        let signal = state.withLock { state in
-            state.isInterrupted = true
+    var isInterrupted: Bool { reason != nil }
+
+    func interrupt(_ reason: InterruptionReason) {
+        let signal = state.withLock { state -> AsyncStream<Void>.Continuation? in
+            if let earlier = state.reason, earlier >= reason { return nil }
+            state.reason = reason
             return state.signal
         }
-        signal?.finish()
+        signal?.yield()
     }
 
-    /// Returns when interrupted, or when its task is cancelled. For one waiter at a time.
-    func wait() async {
+    /// Returns when interrupted for that reason or one that stands over it, or when its task is cancelled. For one
+    /// waiter at a time.
+    func wait(for least: InterruptionReason = .cancelled) async {
         let (signals, signal) = AsyncStream<Void>.makeStream()
-        let isInterrupted = state.withLock { state in
-            state.signal = signal
-            return state.isInterrupted
+        state.withLock { $0.signal = signal }
+        if let reason, reason >= least { return }
+        for await _ in signals {
+            if let reason, reason >= least { return }
         }
-        if isInterrupted { return }
-        for await _ in signals {}
     }
 }

@@ -12,6 +12,8 @@ struct LaneTable: Sendable {
         case instance(InstanceID)
         /// A request that names no instance has a lane to itself.
         case entry(JournalID)
+
+        init(_ entry: JournalEntry) { self = entry.instance.map { .instance($0) } ?? .entry(entry.id) }
     }
 
     /// What has its turn in a lane.
@@ -30,14 +32,17 @@ struct LaneTable: Sendable {
         let supersedesEarlier: Bool
         /// Whether an earlier run of the worker took it in.
         let isResumed: Bool
-        fileprivate(set) var isSuperseded = false
+        /// Whether the operator gave it up; the journal says so too.
+        fileprivate(set) var isCancelled: Bool
 
         init(entry: JournalEntry, slot: SlotKind, supersedesEarlier: Bool, isResumed: Bool) {
-            key = entry.instance.map { Key.instance($0) } ?? .entry(entry.id)
+            key = Key(entry)
             work = .request(entry)
             self.slot = slot
-            self.supersedesEarlier = supersedesEarlier
+            // One that is to be given up takes nobody's place.
+            self.supersedesEarlier = supersedesEarlier && !(entry.isCancelled && entry.step == nil)
             self.isResumed = isResumed
+            isCancelled = entry.isCancelled
         }
 
         init(visiting id: InstanceID, _ body: @escaping @Sendable () async -> Void) {
@@ -46,6 +51,7 @@ struct LaneTable: Sendable {
             slot = .visit
             supersedesEarlier = false
             isResumed = false
+            isCancelled = false
         }
 
         /// The request; nil for a visit.
@@ -55,21 +61,37 @@ struct LaneTable: Sendable {
 
         /// Whether a later request may end it before it begins; what was begun undoes itself in its turn.
         fileprivate var canBeSuperseded: Bool { !supersedesEarlier && entry.map { $0.step == nil } ?? false }
-
-        /// The slot that it takes; ending a superseded one takes none that a build could want.
-        fileprivate var slotNow: SlotKind { isSuperseded ? .change : slot }
     }
 
     /// Work whose turn has come.
     struct Start: Sendable {
         let item: Item
         let token: InterruptionToken
+        /// Whether a request that waits behind it takes its place, so that it is not to begin.
+        let isSuperseded: Bool
         fileprivate let slot: SlotKind
+    }
+
+    private struct Running {
+        let item: Item
+        let token: InterruptionToken
+        let begunAt: Timestamp
+        var hasSlot = true
+        /// Not finished and not worked on any more: the next start's.
+        var isLeft = false
     }
 
     private struct Lane {
         var waiting = Queue<Item>()
-        var running: (item: Item, token: InterruptionToken, hasSlot: Bool)?
+        var running: Running?
+        /// How many of those that wait take the place of what is before them.
+        var terminations = 0
+
+        /// Whether the first that waits is to be ended instead of begun.
+        var isFirstSuperseded: Bool { terminations > 0 && waiting.first?.canBeSuperseded == true }
+
+        /// The slot that the first takes; ending a superseded one takes none that a build could want.
+        var slotOfFirst: SlotKind? { isFirstSuperseded ? .change : waiting.first?.slot }
     }
 
     private var lanes: [Key: Lane] = [:]
@@ -95,7 +117,7 @@ struct LaneTable: Sendable {
         var lane = lanes[key] ?? Lane()
         var interrupted: InterruptionToken?
         if item.supersedesEarlier {
-            lane.waiting.modifyAll { $0.isSuperseded = $0.isSuperseded || $0.canBeSuperseded }
+            lane.terminations += 1
             if let running = lane.running, !running.item.supersedesEarlier { interrupted = running.token }
         }
         lane.waiting.append(item)
@@ -106,25 +128,34 @@ struct LaneTable: Sendable {
     }
 
     /// The next request that has its turn and a slot; nil where all wait.
-    mutating func next() -> Start? {
+    mutating func next(at now: Timestamp) -> Start? {
         for slot in [SlotKind.change, .build, .visit] {
             while free[slot, default: 0] > 0, let key = ready[slot]?.popFirst() {
-                guard var lane = lanes[key], lane.running == nil, let first = lane.waiting.first, first.slotNow == slot
+                guard var lane = lanes[key], lane.running == nil, let first = lane.waiting.first,
+                    lane.slotOfFirst == slot
                 else { continue }
-                _ = lane.waiting.popFirst()
-                waitingCount -= 1
-                runningCount += 1
-                buffered -= first.entry?.body?.count ?? 0
                 free[slot, default: 0] -= 1
-                let token = InterruptionToken()
-                // One that was under way before a restart finds its successor waiting already.
-                if !first.supersedesEarlier, lane.waiting.contains(where: \.supersedesEarlier) { token.interrupt() }
-                lane.running = (first, token, true)
+                let start = begin(first, in: &lane, slot, at: now)
                 lanes[key] = lane
-                return Start(item: first, token: token, slot: slot)
+                return start
             }
         }
         return nil
+    }
+
+    private mutating func begin(_ item: Item, in lane: inout Lane, _ slot: SlotKind, at now: Timestamp) -> Start {
+        let isSuperseded = lane.isFirstSuperseded
+        _ = lane.waiting.popFirst()
+        if item.supersedesEarlier { lane.terminations -= 1 }
+        waitingCount -= 1
+        runningCount += 1
+        buffered -= item.entry?.body?.count ?? 0
+        let token = InterruptionToken()
+        if item.isCancelled { token.interrupt(.cancelled) }
+        // One that was under way before a restart finds its successor waiting already.
+        if !item.supersedesEarlier, lane.terminations > 0 { token.interrupt(.superseded) }
+        lane.running = Running(item: item, token: token, begunAt: now)
+        return Start(item: item, token: token, isSuperseded: isSuperseded, slot: slot)
     }
 
     /// Frees the slot of a turn that goes on without it; nothing happens where it is free already.
@@ -147,12 +178,80 @@ struct LaneTable: Sendable {
     /// Ends a turn whose request is not finished: the lane stays shut, the slot is free again.
     mutating func abandoned(_ start: Start) {
         freeSlot(start)
+        lanes[start.item.key]?.running?.isLeft = true
         runningCount -= 1
     }
 
     private mutating func enlist(_ key: Key) {
-        guard let first = lanes[key]?.waiting.first else { return }
-        ready[first.slotNow, default: Queue()].append(key)
+        guard let slot = lanes[key]?.slotOfFirst else { return }
+        ready[slot, default: Queue()].append(key)
+    }
+
+    // MARK: Cancelling
+
+    /// What a cancel finds.
+    enum Withdrawal: Sendable {
+        /// It was first in an idle lane; it has its turn now, in which it is to end.
+        case turn(Start)
+        /// It waited behind others, and is out of its lane.
+        case removed(JournalEntry)
+        /// It was begun, and has to undo itself.
+        case begun
+        /// It was begun and can't be taken back.
+        case irrevocable
+        /// No lane has it.
+        case absent
+    }
+
+    /// Takes a request out of its lane, unless it was begun.
+    mutating func withdraw(_ id: JournalID, from key: Key, at now: Timestamp) -> Withdrawal {
+        guard var lane = lanes[key] else { return .absent }
+        if let running = lane.running, running.item.entry?.id == id {
+            return running.item.supersedesEarlier ? .irrevocable : .begun
+        }
+        guard let item = lane.waiting.first(where: { $0.entry?.id == id }), let entry = item.entry else {
+            return .absent
+        }
+        if entry.step != nil { return item.supersedesEarlier ? .irrevocable : .begun }
+        if lane.running == nil, lane.waiting.first?.entry?.id == id {
+            let start = begin(item, in: &lane, item.slot, at: now)
+            lane.running?.hasSlot = false
+            lanes[key] = lane
+            return .turn(start)
+        }
+        lane.waiting.remove { $0.entry?.id == id }
+        if item.supersedesEarlier { lane.terminations -= 1 }
+        waitingCount -= 1
+        buffered -= entry.body?.count ?? 0
+        lanes[key] = lane
+        // What was to make way for it may begin after all, and with another slot.
+        if lane.running == nil { enlist(key) }
+        return .removed(entry)
+    }
+
+    /// Says to a request that was begun that it is to undo itself; whether a lane has it.
+    mutating func cancel(_ id: JournalID, in key: Key) -> Bool {
+        if let running = lanes[key]?.running, running.item.entry?.id == id {
+            running.token.interrupt(.cancelled)
+            return true
+        }
+        var isThere = false
+        lanes[key]?.waiting.modifyAll { item in
+            guard item.entry?.id == id else { return }
+            item.isCancelled = true
+            isThere = true
+        }
+        return isThere
+    }
+
+    /// What is being worked on, by its place in the journal.
+    var running: [RunningOperation] {
+        lanes.values.compactMap { lane in
+            guard let running = lane.running, !running.isLeft, let entry = running.item.entry else { return nil }
+            return RunningOperation(
+                id: entry.id, method: entry.method, instance: entry.instance, requestID: entry.requestID,
+                begunAt: running.begunAt, isResumed: running.item.isResumed, isEnding: running.token.isInterrupted)
+        }.sorted { $0.id < $1.id }
     }
 
     private mutating func buffer(_ item: inout Item) {

@@ -25,15 +25,22 @@ struct Queue<Element: Sendable>: Sendable {
         return element
     }
 
+    func first(where isWanted: (Element) -> Bool) -> Element? {
+        for case let element? in elements[head...] where isWanted(element) { return element }
+        return nil
+    }
+
+    mutating func remove(where isUnwanted: (Element) -> Bool) {
+        elements.removeSubrange(..<head)
+        head = 0
+        elements.removeAll { $0.map(isUnwanted) ?? false }
+    }
+
     mutating func modifyAll(_ body: (inout Element) -> Void) {
         for index in head..<elements.count {
             guard var element = elements[index] else { continue }
             body(&element)
             elements[index] = element
         }
-    }
-
-    func contains(where isWanted: (Element) -> Bool) -> Bool {
-        elements[head...].contains { $0.map(isWanted) ?? false }
     }
 }

@@ -59,7 +59,8 @@ enum RebootInstance: InstanceOperation {
             try run.checkInterruption()
             failure = try await reboot(arguments, run)
         }
-        try run.checkInterruption()
+        // What a cancel comes too late for is told as it is.
+        try run.checkInterruption(by: .superseded)
         let power = try await run.driver.powerState(id)
         return try await run.finish(.null, error: failure?.message) { change throws(ComputeFault) in
             change.update(elevated: true) {

@@ -133,7 +133,7 @@ enum RunInstance: InstanceOperation {
     private static func giveUp(_ build: Build, _ fault: ComputeFault) async throws -> Finished<JSONValue> {
         let run = build.run
         guard let row = run.row, build.wasClaimed else { throw fault }
-        let fault = run.token.isInterrupted ? OperationRun<RunInstance>.superseded(row.id) : fault
+        let fault = run.token.reason?.fault(run.entry.method, instance: row.id) ?? fault
         do {
             try await run.driver.destroy(row.instance)
         } catch let undo as ComputeFault {
@@ -143,7 +143,7 @@ enum RunInstance: InstanceOperation {
             throw fault
         }
         run.markUndone()
-        guard fault.kind != .superseded, fault.kind != .instanceNotFound, let cast = build.castBack() else {
+        guard !run.token.isInterrupted, fault.kind != .instanceNotFound, let cast = build.castBack() else {
             throw fault
         }
         run.services.logger.warning(

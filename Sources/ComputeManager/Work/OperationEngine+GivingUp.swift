@@ -20,6 +20,16 @@ extension OperationEngine {
         return try await refuse(entry, request, fault, outcome: .failed)
     }
 
+    /// Ends a request that was not begun, with its error event and its reply.
+    func endUnbegun(
+        _ entry: JournalEntry, _ request: RPCRequest?, _ turn: Turn, _ fault: ComputeFault, outcome: JournalOutcome
+    ) async throws -> Ending {
+        if let request, let binding = try? services.dialects.instanceBinding(request) {
+            return try await binding.execute(request, entry, self, turn, givingUp: fault)
+        }
+        return try await refuse(entry, request, fault, outcome: outcome)
+    }
+
     /// Takes back what a begun request made, then writes what a failure makes of the row; the binding has opened its
     /// type.
     func giveUp<Operation: InstanceOperation>(
@@ -28,6 +38,11 @@ extension OperationEngine {
     ) async throws -> Ending {
         let row = try await services.row(Operation.instance(of: arguments).id)
         let run = OperationRun<Operation>(entry: entry, request: request, row: row, services: services, turn: turn)
+        guard entry.step != nil else {
+            // What is here already is not this request's to change; what is not gets the row that says so.
+            if row == nil { return try await fail(run, arguments, fault) }
+            return try await refuse(entry, request, fault, outcome: Self.outcome(of: fault))
+        }
         do {
             try await Operation.undo(arguments, in: run)
         } catch let undo as ComputeFault {

@@ -18,7 +18,7 @@ struct OperationEngine: Sendable {
 
     /// Works on a journal row until it is finished, or until the worker stops.
     func execute(_ entry: JournalEntry, isResumed: Bool, _ turn: Turn) async -> Ending {
-        do {
+        await leaving(entry) {
             if isResumed {
                 let attempts = try await services.write { try $0.countAttempt(entry.id) }
                 if attempts > services.configuration.maximumAttempts {
@@ -27,20 +27,33 @@ struct OperationEngine: Sendable {
             }
             guard let request = try await decode(entry) else { return .finished(.refused) }
             return try await perform(request, entry, turn)
-        } catch {
-            report(error, entry)
-            return .left
         }
     }
 
-    /// Ends a request whose place a later one took before it began.
-    func supersede(_ entry: JournalEntry) async -> Ending {
+    /// Ends a request whose place a later one took before it began, or that waits behind others and was cancelled.
+    ///
+    /// The row of the instance is not touched: it is another's to change, now or soon.
+    func end(_ entry: JournalEntry, _ reason: InterruptionReason) async -> Ending {
+        await leaving(entry) {
+            let fault = reason.fault(entry.method, instance: entry.instance)
+            return try await refuse(
+                entry, try await read(entry), fault, outcome: reason == .superseded ? .superseded : .cancelled)
+        }
+    }
+
+    /// Ends a request that was cancelled before it began, in its turn; a build of what nobody knows yet leaves an
+    /// instance in ERROR.
+    func cancel(_ entry: JournalEntry, _ turn: Turn) async -> Ending {
+        await leaving(entry) {
+            let fault = InterruptionReason.cancelled.fault(entry.method, instance: entry.instance)
+            return try await endUnbegun(entry, try await read(entry), turn, fault, outcome: .cancelled)
+        }
+    }
+
+    /// Leaves the row to the next start where the store fails or the worker stops.
+    private func leaving(_ entry: JournalEntry, _ body: () async throws -> Ending) async -> Ending {
         do {
-            let request = try await read(entry)
-            let fault = ComputeFault(
-                .superseded, "\(entry.method) was given up because the instance is to be terminated.",
-                instance: entry.instance, arguments: ["reason": "superseded by terminate_instance"])
-            return try await refuse(entry, request, fault, outcome: .superseded)
+            return try await body()
         } catch {
             report(error, entry)
             return .left
@@ -128,12 +141,7 @@ struct OperationEngine: Sendable {
         if row != nil { Operation.failed(fault, &change) }
         if run.isUndone { change.clean() }
         for name in Operation.errorEvents { change.notifyFailure(name, fault, arguments: run.request.arguments) }
-        let outcome: JournalOutcome =
-            switch fault.kind {
-            case .superseded: .superseded
-            case .unsupportedOperation, .badArguments: .refused
-            default: .failed
-            }
+        let outcome = Self.outcome(of: fault)
         let messages =
             services.encoder.messages(of: change)
             + services.encoder.failures(fault, to: run.entry.reply, instance: run.entry.instance)
@@ -167,6 +175,16 @@ struct OperationEngine: Sendable {
             entry: entry.id, journal: .finish(outcome, error: fault.message), change: nil, messages: messages)
         try await services.write { try plan.apply(to: $0) }
         return .finished(outcome)
+    }
+
+    static func outcome(of fault: ComputeFault) -> JournalOutcome {
+        switch fault.kind {
+        case .superseded: .superseded
+        case .cancelled: .cancelled
+        case .expired: .expired
+        case .unsupportedOperation, .badArguments: .refused
+        default: .failed
+        }
     }
 
     func read(_ entry: JournalEntry) async throws -> RPCRequest? {

@@ -42,7 +42,12 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
         self.request = request
         self.services = services
         self.turn = turn
-        driver = entry.step == nil ? services.driver : services.driver.outlasting(until: turn.token)
+        // A build that is cancelled has a guest to remove, and waits to be able to.
+        driver =
+            entry.step == nil
+            ? services.driver
+            : services.driver.outlasting(
+                until: turn.token, isToEndFor: Operation.slot == .build ? .superseded : .cancelled)
         state = Mutex(State(row: row))
     }
 
@@ -56,10 +61,10 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
 
     var isUndone: Bool { state.withLock { $0.isUndone } }
 
-    /// Fails when a later request has taken this one's place.
-    func checkInterruption() throws(ComputeFault) {
-        guard token.isInterrupted else { return }
-        throw Self.superseded(entry.instance)
+    /// Fails when the work is to end, for that reason or one that stands over it.
+    func checkInterruption(by least: InterruptionReason = .cancelled) throws(ComputeFault) {
+        guard let reason = token.reason, reason >= least else { return }
+        throw reason.fault(entry.method, instance: entry.instance)
     }
 
     /// Does again from its beginning what a hypervisor that went away cut off; not for ever, since it may be this work
@@ -74,12 +79,6 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
             }
         }
         try await body()
-    }
-
-    static func superseded(_ instance: InstanceID?) -> ComputeFault {
-        ComputeFault(
-            .superseded, "\(Operation.name) was given up because the instance is to be terminated.", instance: instance,
-            arguments: ["reason": "superseded by terminate_instance"])
     }
 
     /// The first commit: refreshes the row with what the request brings, writes the task that nova's API would have

@@ -61,7 +61,8 @@ extension PowerOperation {
             try await change.call == .powerOn
                 ? run.driver.powerOn(known, interruptedBy: run.token)
                 : run.driver.powerOff(known, interruptedBy: run.token)
-            try run.checkInterruption()
+            // What a cancel comes too late for is told as it is.
+            try run.checkInterruption(by: .superseded)
         }
         let power = try await run.driver.powerState(instance.id)
         return try await run.finish(.null) { commit throws(ComputeFault) in

@@ -76,7 +76,7 @@ struct ExceptionClass {
         case .badArguments: return builtin("TypeError", form)
         case .noSuchMethod: return noSuchMethod(fault, form)
         case .unsupportedVersion: return unsupportedVersion(fault, form)
-        case .timeout, .superseded, .hypervisorFailure, .storeFailure, .internalError:
+        case .timeout, .superseded, .cancelled, .expired, .hypervisorFailure, .storeFailure, .internalError:
             // Nova's base class takes any keyword; our own client reads the kind back.
             return nova(
                 "NovaException", fault, (kindKey, .string(fault.kind.rawValue)), ("reason", reason))

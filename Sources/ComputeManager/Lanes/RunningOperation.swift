@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ComputeModel
+public import WorkerStore
+
+/// A request that is being worked on.
+public struct RunningOperation: Sendable, Hashable {
+    public let id: JournalID
+    /// The wire name of what was asked for.
+    public let method: String
+    public let instance: InstanceID?
+    public let requestID: String?
+    public let begunAt: Timestamp
+    /// Whether an earlier run of the worker took it in.
+    public let isResumed: Bool
+    /// Whether it was told to end, by a cancel or a terminate.
+    public let isEnding: Bool
+}
