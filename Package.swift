@@ -73,8 +73,10 @@ let package = Package(
         .executableTarget(
             name: "compute-worker", dependencies: ["ComputeService", arguments], swiftSettings: settings),
 
-        // Fixtures: a real broker, a real libvirt.
+        // Fixtures: a real broker, a real libvirt, a disk that is none.
         room("TestSupport"),
+        .target(name: "CSimulatedDisk", swiftSettings: settings, linkerSettings: [.linkedLibrary("sqlite3")]),
+        room("SimulatedDisk", ["CSimulatedDisk"]),
         tests(of: "AMQP", [logging]),
         tests(of: "Libvirt"),
         tests(of: "XML"),
@@ -83,7 +85,7 @@ let package = Package(
         tests(of: "ComputeDriver", ["ComputeModel", "FakeDriver"]),
         tests(of: "FakeDriver", ["ComputeDriver", "ComputeModel"]),
         tests(of: "LibvirtDriver", ["ComputeDriver", "ComputeModel", "Libvirt", "XML", logging]),
-        tests(of: "WorkerStore", ["ComputeModel", grdb]),
+        tests(of: "WorkerStore", ["ComputeModel", "SimulatedDisk", grdb]),
         tests(of: "ImageService", ["ComputeModel"]),
         tests(of: "ComputeManager", ["ComputeDriver", "ComputeModel", "FakeDriver", "ImageService", "WorkerStore", logging]),
         tests(

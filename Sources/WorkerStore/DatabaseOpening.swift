@@ -57,22 +57,28 @@ struct DatabaseOpening {
 
     /// Looks at the version through a connection that can't write: one that can would copy the log back when it closes.
     private func checkVersion() throws {
-        let probe: DatabaseQueue
         do {
-            probe = try openReader()
+            let probe = try openReader()
+            defer { try? probe.close() }
+            try probe.read { try Schema.check($0, path: database) }
         } catch let error as DatabaseError where error.resultCode == .SQLITE_CANTOPEN && directory == nil {
             // A VFS says in this way that there is no such file yet.
-            return
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_READONLY {
+            // A power cut at the first start: only a connection that can write may take back what was half done. It
+            // looks at the version then.
         }
-        defer { try? probe.close() }
-        try probe.read { try Schema.check($0, path: database) }
     }
 
     private func prepare(_ database: Database) throws {
+        try Schema.check(database, path: self.database)
+        // Until the log is on, a journal that is deleted without its directory's sync may come back after a power cut,
+        // and take back all that was written since.
+        try database.execute(sql: "PRAGMA synchronous = EXTRA")
         guard try String.fetchOne(database, sql: "PRAGMA journal_mode = WAL") == "wal" else {
             throw StoreError(
                 .notAccessible,
-                "the file system of \(configuration.directory) has no shared memory for a write-ahead log; use a local disk")
+                "the file system of \(configuration.directory) has no shared memory for a write-ahead log; "
+                    + "use a local disk")
         }
         // After WAL: switching it on through GRDB's own setting would lower this to NORMAL, which acknowledges commits
         // that a power failure takes back.

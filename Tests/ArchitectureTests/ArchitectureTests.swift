@@ -23,6 +23,7 @@ struct ArchitectureTests {
             "OsloMessaging", "WorkerStore",
         ],
         "compute-worker": ["ComputeService"],
+        "SimulatedDisk": ["CSimulatedDisk"],
     ]
 
     static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

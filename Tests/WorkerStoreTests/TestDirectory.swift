@@ -3,6 +3,8 @@
 import ComputeModel
 import Foundation
 import GRDB
+import SimulatedDisk
+import Synchronization
 import Testing
 
 @testable import WorkerStore
@@ -55,6 +57,34 @@ func afterCrash<Value>(
         }
         return try await reopening(copy, body)
     }
+}
+
+/// Holds a store without keeping it.
+private final class Hand: Sendable {
+    struct Held {
+        weak var store: WorkerStore?
+    }
+
+    let store = Mutex(Held())
+}
+
+/// A store on a simulated disk that carries out at once, on the caller's thread, whatever is queued.
+func drivenStore(
+    on disk: SimulatedDisk, _ adjust: (inout StoreConfiguration) -> Void = { _ in }
+) throws -> WorkerStore {
+    let hand = Hand()
+    var configuration = StoreConfiguration(
+        directory: "/journal", pageSize: 512, checkpointBytes: 8192, fileSystem: disk.name)
+    configuration.threads = .driven
+    configuration.onWork = {
+        guard let store = hand.store.withLock({ $0.store }) else { return }
+        store.commitPending()
+        while store.readNext() {}
+    }
+    adjust(&configuration)
+    let store = try WorkerStore(configuration)
+    hand.store.withLock { $0.store = store }
+    return store
 }
 
 let instanceA = InstanceID(bits: UniqueBits(high: 1, low: 2))
