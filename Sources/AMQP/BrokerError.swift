@@ -15,8 +15,10 @@ public struct BrokerError: Error, Sendable, Equatable, CustomStringConvertible {
         case accessRefused
         /// 530: no such virtual host, or one that the user may not enter.
         case notAllowed
-        /// 406, 405 or 404 to a declaration.
+        /// 406 to a declaration: it exists with other properties.
         case declarationRefused
+        /// 405: the queue belongs to another connection, maybe one of ours of which the broker has not heard the end.
+        case queueLocked
         /// The broker closed the channel.
         case channelClosed
         /// The broker closed the connection.
@@ -27,6 +29,8 @@ public struct BrokerError: Error, Sendable, Equatable, CustomStringConvertible {
         case socketFailed
         /// The broker did not answer in time.
         case timedOut
+        /// The connection's owner gave it up: it did not do what a connection is for.
+        case givenUp
         /// Frames in an order that AMQP does not allow, or a value that cannot be sent.
         case protocolViolation
     }

@@ -220,11 +220,12 @@ final class BrokerSession {
 
     private static func refusedDeclaration(_ error: BrokerError) -> BrokerError {
         guard error.code == .channelClosed else { return error }
-        // A locked queue (405) is unlocked one day, and what is missing (404) made, without a change of settings.
+        // A locked queue is unlocked one day, and what is missing (404) made, without a change of settings.
         let code: BrokerError.Code =
             switch error.replyCode {
             case 403: .accessRefused
-            case 404, 405: .channelClosed
+            case 404: .channelClosed
+            case 405: .queueLocked
             default: .declarationRefused
             }
         return BrokerError(code, error.message, replyCode: error.replyCode)

@@ -26,6 +26,7 @@ struct ConnectionLoop {
         var generator = SystemRandomNumberGenerator()
         var index = 0
         var failures = 0
+        var lastCode: BrokerError.Code?
         while !isStopping() {
             let endpoint = configuration.endpoints[index]
             states.send(.connecting(endpoint.address))
@@ -46,11 +47,15 @@ struct ConnectionLoop {
                 let delay =
                     position == 0
                     ? configuration.reconnect.delay(
-                        afterRounds: rounds, needsConfiguration: error.needsConfiguration, using: &generator)
+                        afterRounds: rounds, error: error, using: &generator)
                     : .zero
                 reconnects.increment()
+                // A lock is asked for often, and says the same each time.
+                let isRepeated = error.code == .queueLocked && lastCode == .queueLocked
+                lastCode = error.code
                 logger.log(
-                    level: error.needsConfiguration ? .error : .notice, "no connection to the broker",
+                    level: error.needsConfiguration ? .error : isRepeated ? .debug : .notice,
+                    "no connection to the broker",
                     metadata: ["error.code": "\(error.code.rawValue)", "error": "\(error)", "retry.in": "\(delay)"])
                 states.send(.lost(error, retryIn: delay))
                 let end = ContinuousClock.now + delay

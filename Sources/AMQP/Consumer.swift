@@ -20,6 +20,10 @@ public final class Consumer: Sendable {
         public var stale: UInt64 = 0
         public var truncated: UInt64 = 0
         public var connections: UInt64 = 0
+        /// Delivered on the present connection and not settled yet; a level, as the next.
+        public var outstanding = 0
+        /// Nothing is taken just now: paused, or too many bytes are outstanding.
+        public var isHeld = false
     }
 
     let configuration: BrokerConfiguration
@@ -27,10 +31,16 @@ public final class Consumer: Sendable {
     let prefetch: UInt16
     let maximumBodySize: Int
     let maximumOutstandingBytes: Int
+    let asideType: String?
     let logger: Logger
     let mailbox = Mailbox(ConsumerMailbox())
     let counts = Mutex(Statistics())
     private let broadcaster = StateBroadcaster()
+    let asideContinuation: AsyncStream<Delivery>.Continuation
+
+    /// What is no work and does not wait behind it: messages of `asideType`, and those of locks. They are acknowledged
+    /// already; of those that nobody takes the latest 64 are kept. For one taker; ends with ``run()``.
+    public let aside: AsyncStream<Delivery>
 
     /// - Parameters:
     ///   - subscriptions: asked anew for each connection, so that names of exclusive queues can be fresh.
@@ -38,9 +48,10 @@ public final class Consumer: Sendable {
     ///   - maximumBodySize: of a larger body only the first 4 KiB are kept.
     ///   - maximumOutstandingBytes: bodies of unacknowledged messages; over it nothing more is taken until half is
     ///     settled.
+    ///   - asideType: messages whose property `type` says this go to ``aside``, whatever queue they came by.
     public init(
         configuration: BrokerConfiguration, prefetch: UInt16 = 256, maximumBodySize: Int = 4 << 20,
-        maximumOutstandingBytes: Int = 64 << 20, logger: Logger,
+        maximumOutstandingBytes: Int = 64 << 20, asideType: String? = nil, logger: Logger,
         subscriptions: @escaping @Sendable () -> [Subscription]
     ) {
         self.configuration = configuration
@@ -48,7 +59,9 @@ public final class Consumer: Sendable {
         self.prefetch = max(1, prefetch)
         self.maximumBodySize = max(0, maximumBodySize)
         self.maximumOutstandingBytes = max(1, maximumOutstandingBytes)
+        self.asideType = asideType
         self.logger = logger
+        (aside, asideContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(64))
     }
 
     /// Consumes until `shutDown` is through, or until the task is cancelled. Can be called once.
@@ -125,6 +138,13 @@ public final class Consumer: Sendable {
     /// Consumes again after `pause`.
     public func resume() { mailbox.post { $0.isPaused = false } }
 
+    /// Drops the connection and makes it anew, with everything that is declared on it.
+    ///
+    /// For a connection that looks alive and does not deliver. What is unsettled comes again.
+    ///
+    /// - Parameter reason: told as the error with which the connection ended.
+    public func renew(because reason: String) { mailbox.post { $0.renewal = reason } }
+
     /// Stops consuming, requeues what was not handed out, waits until what was is settled (at most so long), closes.
     ///
     /// Returns at once; `nextBatch` returns nil from then on, and `run` when it is through.
@@ -148,5 +168,6 @@ public final class Consumer: Sendable {
             for waiter in contents.waiters { waiter.continuation.resume(returning: nil) }
             contents.waiters = []
         }
+        asideContinuation.finish()
     }
 }

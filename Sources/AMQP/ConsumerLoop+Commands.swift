@@ -17,6 +17,7 @@ extension ConsumerLoop {
         consumer.counts.withLock { counts in
             counts.deliveries += UInt64(arrived.count)
             counts.truncated += truncated
+            counts.outstanding = tracker.outstandingCount
         }
         let handed = arrived
         consumer.mailbox.update { contents in
@@ -33,13 +34,14 @@ extension ConsumerLoop {
     // MARK: Commands
 
     func runCommands(_ session: BrokerSession) throws(BrokerError) {
-        let (acknowledged, rejected) = consumer.mailbox.update { contents in
+        let (acknowledged, rejected, renewal) = consumer.mailbox.update { contents in
             var acknowledged: [DeliveryTag] = []
             var rejected: [(tag: DeliveryTag, requeue: Bool)] = []
             swap(&acknowledged, &contents.acknowledged)
             swap(&rejected, &contents.rejected)
-            return (acknowledged, rejected)
+            return (acknowledged, rejected, contents.renewal)
         }
+        if let renewal { throw BrokerError(.givenUp, "\(session.address): \(renewal)") }
         for tag in overflowed { try reject(tag, requeue: true, session) }
         overflowed.removeAll()
         for (tag, requeue) in rejected {
@@ -63,6 +65,7 @@ extension ConsumerLoop {
             counts.acknowledged += UInt64(settled)
             counts.acknowledgementFrames += UInt64(frames.count)
             counts.stale += UInt64(acknowledged.count - tags.count)
+            counts.outstanding = tracker.outstandingCount
         }
     }
 
@@ -85,7 +88,10 @@ extension ConsumerLoop {
         } else if isOverfull, tracker.outstandingBytes <= consumer.maximumOutstandingBytes / 2 {
             isOverfull = false
         }
-        if isPaused || isOverfull {
+        let isHeld = isPaused || isOverfull
+        if isHeld != wasHeld { consumer.counts.withLock { $0.isHeld = isHeld } }
+        wasHeld = isHeld
+        if isHeld {
             try stopConsuming(session, all: false, requeuesReady: isPaused)
         } else {
             for index in subscriptions.indices

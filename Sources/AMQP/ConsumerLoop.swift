@@ -23,7 +23,10 @@ final class ConsumerLoop: SessionOwner {
     /// Tags whose bodies were dropped because too many bytes are outstanding; given back after the drain.
     var overflowed: [UInt64] = []
     var isOverfull = false
+    var wasHeld = false
     var isReady = false
+    /// The subscription that is a lock; -1 for none.
+    var lockIndex = -1
 
     struct ActiveSubscription {
         let declared: Subscription
@@ -137,13 +140,16 @@ final class ConsumerLoop: SessionOwner {
         self.pending = nil
         tracker.delivered(pending.tag, bytes: content.body.count)
         if overflowed.last == pending.tag { return }
+        let type = content.properties.type
+        let isAside = type != nil && type == consumer.asideType || pending.subscription == lockIndex
         let isTruncated = content.size > UInt64(consumer.maximumBodySize)
-        batch.append(
-            Delivery(
-                tag: DeliveryTag(generation: generation, value: pending.tag), subscription: pending.subscription,
-                redelivered: pending.redelivered, exchange: pending.exchange, routingKey: pending.routingKey,
-                properties: content.properties, body: content.body,
-                truncatedSize: isTruncated ? content.size : nil))
+        let delivery = Delivery(
+            tag: DeliveryTag(generation: generation, value: pending.tag), subscription: pending.subscription,
+            redelivered: pending.redelivered, exchange: pending.exchange, routingKey: pending.routingKey,
+            properties: content.properties, body: content.body, truncatedSize: isTruncated ? content.size : nil)
+        guard isAside else { return batch.append(delivery) }
+        consumer.mailbox.update { $0.acknowledged.append(delivery.tag) }
+        consumer.asideContinuation.yield(delivery)
     }
 
     // MARK: The life of a connection
@@ -154,8 +160,12 @@ final class ConsumerLoop: SessionOwner {
         try session.openChannel()
         let declared = consumer.subscriptions()
         subscriptions = declared.map { ActiveSubscription(declared: $0, queue: $0.queue.name) }
-        for index in subscriptions.indices { try declare(index, session) }
+        lockIndex = declared.firstIndex(where: \.isLock) ?? -1
+        if lockIndex >= 0 { try declare(lockIndex, session) }
+        for index in subscriptions.indices where index != lockIndex { try declare(index, session) }
         isOverfull = false
+        // Asked for when there was no connection: this one is new.
+        consumer.mailbox.update { $0.renewal = nil }
         let isPaused = consumer.mailbox.update { $0.isPaused }
         for index in subscriptions.indices where !(isPaused && subscriptions[index].canPause) {
             try consume(index, session)
@@ -205,6 +215,8 @@ final class ConsumerLoop: SessionOwner {
 
     func forgetConnection() {
         isReady = false
+        lockIndex = -1
+        consumer.counts.withLock { $0.outstanding = 0 }
         session = nil
         tracker = AckTracker()
         assembler = ContentAssembler(maximumBodySize: consumer.maximumBodySize)

@@ -12,6 +12,8 @@ struct ConsumerMailbox: Sendable {
     var acknowledged: [DeliveryTag] = []
     var rejected: [(tag: DeliveryTag, requeue: Bool)] = []
     var isPaused = false
+    /// Why the connection is to be made anew.
+    var renewal: String?
     var stop = Stop.no
 
     /// Delivered and not handed out yet.
@@ -23,5 +25,5 @@ struct ConsumerMailbox: Sendable {
     /// The thread has begun, or is over.
     var hasRun = false
 
-    var hasCommands: Bool { !acknowledged.isEmpty || !rejected.isEmpty }
+    var hasCommands: Bool { !acknowledged.isEmpty || !rejected.isEmpty || renewal != nil }
 }

@@ -97,6 +97,13 @@ public final class Publisher: Sendable {
         try result.get()
     }
 
+    /// Drops the connection and makes it anew; what is unconfirmed ends as `.connectionLost`.
+    ///
+    /// For a connection that looks alive and confirms nothing.
+    ///
+    /// - Parameter reason: told as the error with which the connection ended.
+    public func renew(because reason: String) { mailbox.post { $0.renewal = reason } }
+
     /// What the connection does, from now on, beginning with the present state. A stream for each listener.
     public var states: AsyncStream<ConnectionState> { broadcaster.stream() }
 

@@ -11,6 +11,8 @@ extension PublisherLoop {
         self.session = session
         try prepareChannel(session)
         publisher.counts.withLock { $0.connections += 1 }
+        // Asked for when there was no connection: this one is new.
+        publisher.mailbox.update { $0.renewal = nil }
         isReady = true
         logger.debug("publishing", metadata: ["amqp.address": "\(session.address)"])
         states.send(session.blockedReason.map { .blocked($0) } ?? .ready(queues: []))
@@ -29,6 +31,9 @@ extension PublisherLoop {
         while true {
             let mayHaveMore = try session.drain()
             countConfirmed()
+            if let renewal = publisher.mailbox.update({ $0.renewal }) {
+                throw BrokerError(.givenUp, "\(session.address): \(renewal)")
+            }
             if let error = closedChannel { try reopenChannel(session, error) }
             takeSubmissions(session)
             if stopBy == nil, isStopping { stopBy = .now + publisher.closeGrace }
@@ -41,7 +46,9 @@ extension PublisherLoop {
             let wantsMore = wantsMore(session)
             publisher.mailbox.sleep(
                 socket: session.connection.descriptor, wantsToWrite: mustAwaitSocket, atMost: nap,
-                unless: { (wantsMore && !$0.submitted.isEmpty) || $0.isStopping != isStopping })
+                unless: {
+                    (wantsMore && !$0.submitted.isEmpty) || $0.isStopping != isStopping || $0.renewal != nil
+                })
         }
     }
 

@@ -4,6 +4,8 @@
 struct PublisherMailbox: Sendable {
     var submitted: [Submission] = []
     var isStopping = false
+    /// Why the connection is to be made anew.
+    var renewal: String?
     /// Nothing is taken any more.
     var isClosed = false
     var hasRun = false

@@ -9,6 +9,9 @@ public struct ReconnectPolicy: Sendable, Hashable {
     /// The last bound.
     public var maximum: Duration
 
+    private static let lockStep = Duration.milliseconds(250)
+    private static let lockMaximum = Duration.seconds(2)
+
     /// The defaults are the numbers of oslo.messaging and of kombu before it: 1 s, 2 s more each time, at most 30 s.
     public init(initial: Duration = .seconds(1), step: Duration = .seconds(2), maximum: Duration = .seconds(30)) {
         self.initial = initial
@@ -21,13 +24,19 @@ public struct ReconnectPolicy: Sendable, Hashable {
         min(maximum, initial + step * max(0, min(rounds, 10_000) - 1))
     }
 
-    /// A random wait. An error that only a setting can cure waits in the upper half of the longest bound.
+    /// A random wait. An error that only a setting can cure waits in the upper half of the longest bound; a lock, which
+    /// may be that of our own last connection, is asked for often.
     func delay(
-        afterRounds rounds: Int, needsConfiguration: Bool, using generator: inout some RandomNumberGenerator
+        afterRounds rounds: Int, error: BrokerError, using generator: inout some RandomNumberGenerator
     ) -> Duration {
-        let bound = needsConfiguration ? maximum : bound(afterRounds: rounds)
+        let bound =
+            switch error.code {
+            case .queueLocked: min(Self.lockStep * max(1, min(rounds, 10)), Self.lockMaximum)
+            case _ where error.needsConfiguration: maximum
+            default: bound(afterRounds: rounds)
+            }
         let milliseconds = max(0, bound.milliseconds)
-        let lowest = needsConfiguration ? milliseconds / 2 : 0
+        let lowest = error.needsConfiguration || error.code == .queueLocked ? milliseconds / 2 : 0
         return .milliseconds(Int64.random(in: lowest...milliseconds, using: &generator))
     }
 }

@@ -12,10 +12,13 @@ public struct Subscription: Sendable, Hashable {
     /// Refused by the broker when another consumer is there.
     public var exclusive: Bool
     public var arguments: FieldTable
+    /// Declared before all others, so that nothing is declared or consumed where another connection holds the queue
+    /// (exclusive). What arrives here goes to ``Consumer/aside``.
+    public var isLock: Bool
 
     public init(
         exchanges: [Exchange] = [], queue: Queue, bindings: [Binding] = [], prefetch: UInt16? = nil,
-        exclusive: Bool = false, arguments: FieldTable = [:]
+        exclusive: Bool = false, arguments: FieldTable = [:], isLock: Bool = false
     ) {
         self.exchanges = exchanges
         self.queue = queue
@@ -23,5 +26,6 @@ public struct Subscription: Sendable, Hashable {
         self.prefetch = prefetch
         self.exclusive = exclusive
         self.arguments = arguments
+        self.isLock = isLock
     }
 }

@@ -44,10 +44,16 @@ struct ReconnectPolicyTests {
     func jitter() {
         let policy = ReconnectPolicy()
         var generator = SeededGenerator(state: 7)
-        let delays = (0..<1000).map { _ in policy.delay(afterRounds: 3, needsConfiguration: false, using: &generator) }
+        func drawn(_ code: BrokerError.Code, rounds: Int) -> [Duration] {
+            (0..<1000).map { _ in policy.delay(afterRounds: rounds, error: BrokerError(code, ""), using: &generator) }
+        }
+        let delays = drawn(.unreachable, rounds: 3)
         #expect(delays.allSatisfy { $0 >= .zero && $0 <= .seconds(5) })
         #expect(delays.contains { $0 < .milliseconds(500) } && delays.contains { $0 > .milliseconds(4500) })
-        let slow = (0..<1000).map { _ in policy.delay(afterRounds: 1, needsConfiguration: true, using: &generator) }
+        let slow = drawn(.accessRefused, rounds: 1)
         #expect(slow.allSatisfy { $0 >= .seconds(15) && $0 <= .seconds(30) })
+        // A lock is asked for often, and no more often than that.
+        #expect(drawn(.queueLocked, rounds: 1).allSatisfy { $0 >= .milliseconds(125) && $0 <= .milliseconds(250) })
+        #expect(drawn(.queueLocked, rounds: 500).allSatisfy { $0 >= .seconds(1) && $0 <= .seconds(2) })
     }
 }

@@ -20,6 +20,8 @@ enum SharedBroker {
         }
     }
 
+    static var url: String { get async throws { try await starting.value.url() } }
+
     static func delete(queue: String) async throws { try await starting.value.deleteQueue(queue) }
 
     static func isThere(queue: String) async throws -> Bool {

@@ -17,7 +17,7 @@ struct PublishingTests {
         let place = try await Place()
         var retry = ReplyRetry()
         retry.interval = .milliseconds(50)
-        retry.patience = .milliseconds(500)
+        retry.patience = .seconds(3)
         let publisher = place.publisher(retry: retry)
         let queue = "reply_\(RandomIdentifiers().next().hex)"
         try await with(publisher) {

@@ -5,6 +5,33 @@ internal import ComputeModel
 
 /// What an operator should know about the way to the brokers before something goes wrong: a sentence for each.
 enum BrokerAdvice {
+    /// An error of a connection, and what helps against it where something does.
+    static func sentence(for error: BrokerError) -> String {
+        let advice: String? =
+            switch error.code {
+            case .accessRefused:
+                "check user and password in transport_url and the user's rights (rabbitmqctl list_permissions)"
+            case .notAllowed: "check the virtual host in transport_url (rabbitmqctl list_vhosts)"
+            case .declarationRefused:
+                "it exists with other properties: let amqp_durable_queues, amqp_auto_delete and rabbit_quorum_queue "
+                    + "say what the other services' say, or delete it while nobody uses it; it is declared anew then"
+            case .certificateRefused: "check ssl_ca_file, and the date"
+            case .hostNameRefused: "transport_url must name the broker as its certificate does"
+            case .queueLocked:
+                "another worker serves this host, or the broker has not given up our last connection yet, which "
+                    + "takes two heartbeats"
+            default: nil
+            }
+        // The broker's own sentence about a lock is long and says less.
+        if error.code == .queueLocked, let advice { return "the host is taken at the broker: \(advice)" }
+        return advice.map { "\(error) (\($0))" } ?? "\(error)"
+    }
+
+    /// What helps where a message to ourselves does not come back.
+    static let loopback =
+        "the connection is made anew by itself; if that does not help, look at the broker's log and at what stands "
+        + "between it and this host (balancers, firewalls)"
+
     /// For the brokers of the casts and, where they are others, those of the events.
     static func notes(for worker: WorkerConfiguration) -> [String] {
         let connection = worker.messaging.connection

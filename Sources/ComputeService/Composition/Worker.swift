@@ -19,8 +19,8 @@ internal import WorkerStore
 final class Worker: Service {
     private enum Part: Sendable {
         case stopRequested, server, intake, manager, flushed
-        /// Ends with the server that it tells of.
-        case readiness
+        /// Ends with the server that it watches over.
+        case watch
         /// What the others stand on; ends only by cancellation.
         case foundation(String)
     }
@@ -28,13 +28,10 @@ final class Worker: Service {
     private let configuration: WorkerConfiguration
     private let store: WorkerStore
     private let driver: any ComputeDriver
-    private let server: RPCServer
-    private let publisher: WirePublisher
-    private let notifier: WirePublisher
+    private let broker: BrokerSide
     private let manager: ComputeManager
     private let intake: Intake
     private let relay: OutboxRelay
-    private let readiness: Readiness
     private let logger: Logger
 
     /// How long the stop waits for the acknowledgements of what was handed out.
@@ -53,25 +50,8 @@ final class Worker: Service {
         logger = makeLogger("compute.service")
         let messaging = configuration.messaging
         let notifications = configuration.notifications
-        let topology = RPCTopology(
-            options: TopologyOptions(messaging), notificationTopics: notifications.topics)
-        func broker(_ url: Secret<String>, _ purpose: String) throws -> BrokerConfiguration {
-            try BrokerConfiguration(url, messaging.connection, purpose: "\(configuration.host):\(purpose)")
-        }
-        var retry = ReplyRetry()
-        retry.patience = messaging.replyRetryTimeout
-        func makePublisher(_ url: Secret<String>, _ purpose: String) throws -> WirePublisher {
-            WirePublisher(
-                configuration: try broker(url, purpose), topology: topology, window: messaging.confirmWindow,
-                retry: retry, logger: makeLogger("amqp.\(purpose)"))
-        }
-        publisher = try makePublisher(messaging.transportURL, "publish")
-        notifier = try notifications.transportURL.map { try makePublisher($0, "notify") } ?? publisher
-        server = RPCServer(
-            configuration: try broker(messaging.transportURL, "consume"), topology: topology, topic: messaging.topic,
-            server: configuration.host, prefetch: UInt16(clamping: messaging.connection.prefetch),
-            maximumBodySize: messaging.maximumMessageSize,
-            maximumOutstandingBytes: configuration.store.intakeBufferBytes, logger: makeLogger("amqp.consume"))
+        let broker = try BrokerSide(configuration, makeLogger: makeLogger)
+        self.broker = broker
         let identity = HostIdentity(host: configuration.host)
         try identity.check(configuration.store.statePath)
         let store = try WorkerStore(StoreConfiguration(directory: "\(configuration.store.statePath)/journal"))
@@ -82,22 +62,24 @@ final class Worker: Service {
                 exchange: messaging.controlExchange, topics: notifications.topics, forms: notifications.forms),
             replies: ReplyEncoder(), controlExchange: messaging.controlExchange,
             deadLetterQueue: RPCTopology.deadLetterQueue(messaging.topic, server: configuration.host))
-        let sink = BrokerSink(requests: publisher, notifications: notifier)
+        let sink = BrokerSink(requests: broker.publisher, notifications: broker.notifier)
         manager = ComputeManager(
             configuration: ManagerConfiguration(configuration), store: store, driver: driver,
             images: LocalImageDirectory(path: configuration.images.directory), encoder: encoder,
             decoder: WireRequestDecoder(), sink: sink, logger: makeLogger("compute.manager"))
         intake = Intake(
-            source: BrokerSource(server: server), sink: sink, encoder: encoder, router: manager.router,
+            source: BrokerSource(server: broker.server), sink: sink, encoder: encoder, router: manager.router,
             work: manager.work, store: store,
             configuration: IntakeConfiguration(
                 highWater: configuration.store.intakeHighWater, lowWater: configuration.store.intakeLowWater),
-            logger: makeLogger("compute.intake"))
+            logger: makeLogger("compute.intake"), onState: { state in broker.health.update { $0.intake = state } })
         relay = OutboxRelay(
             store: store, sink: sink, observer: manager.castObserver,
             configuration: RelayConfiguration(window: messaging.confirmWindow), logger: makeLogger("compute.relay"))
-        readiness = Readiness(host: configuration.host, logger: logger)
     }
+
+    /// How it fares, and since when that is so.
+    var health: (health: ServiceHealth, since: Timestamp) { (broker.health.health, broker.health.since) }
 
     /// Sets the gauges that tell how full the worker is; asked for when somebody looks.
     func measure() {
@@ -130,8 +112,10 @@ final class Worker: Service {
                 return .foundation(name)
             }
         }
-        foundation("publisher") { try await self.publisher.run() }
-        if notifier !== publisher { foundation("notifier") { try await self.notifier.run() } }
+        foundation("publisher") { try await self.broker.publisher.run() }
+        if broker.notifier !== broker.publisher {
+            foundation("notifier") { try await self.broker.notifier.run() }
+        }
         foundation("driver") {
             try await self.driver.start()
             let summary = await self.driver.summary()
@@ -140,8 +124,8 @@ final class Worker: Service {
         }
         foundation("relay") { try await self.relay.run() }
         group.addTask {
-            await self.readiness.follow(self.server.states)
-            return .readiness
+            try await self.broker.watch()
+            return .watch
         }
         group.addTask {
             try await self.manager.run()
@@ -152,7 +136,7 @@ final class Worker: Service {
             return .intake
         }
         group.addTask {
-            try await self.server.run()
+            try await self.broker.server.run()
             return .server
         }
         group.addTask {
@@ -174,11 +158,12 @@ final class Worker: Service {
             switch part {
             case .stopRequested:
                 isStopping = true
+                broker.health.update { $0.isStopping = true }
                 let load = manager.load
                 logger.notice(
                     "stopping: taking nothing more",
                     metadata: ["running": "\(load.running)", "waiting": "\(load.waiting)"])
-                server.shutDown(within: Self.settling)
+                broker.server.shutDown(within: Self.settling)
             case .server: try intakePartEnded("server")
             case .intake: try intakePartEnded("intake")
             case .manager:
@@ -187,7 +172,7 @@ final class Worker: Service {
                     await self.flush()
                     return .flushed
                 }
-            case .readiness: break
+            case .watch: break
             case .flushed: return
             case .foundation(let name): throw WorkerFailure.partEnded(name)
             }

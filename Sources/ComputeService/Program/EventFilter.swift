@@ -34,6 +34,7 @@ extension ToolOutput {
         if let state = payload["state"]?.string { line += "  \(state)" }
         if let task = payload["state_description"]?.string, !task.isEmpty { line += " (\(task))" }
         if let host = payload["host"]?.string { line += "  \(host)" }
+        if let sequence = notification.sequence { line += "  #\(sequence)" }
         self.init(
             text: line,
             json: JSONWriter.text([
@@ -41,6 +42,7 @@ extension ToolOutput {
                 "event_type": .string(notification.eventType), "priority": .string(notification.priority),
                 "timestamp": .string(notification.timestamp), "payload": payload,
                 "request_id": JSONValue(notification.context.requestID),
+                "sequence": notification.sequence.map { .number(JSONNumber($0)) } ?? .null,
             ]))
     }
 }

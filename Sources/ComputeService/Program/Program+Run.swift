@@ -5,6 +5,7 @@ internal import ComputeModel
 internal import CoreMetrics
 internal import Glibc
 internal import Logging
+internal import OsloMessaging
 internal import ServiceLifecycle
 internal import UnixSignals
 internal import WorkerStore
@@ -66,6 +67,8 @@ extension Program {
             throw ProgramFailure(error)
         } catch let error as BrokerError {
             throw ProgramFailure(.unavailable, "\(error)")
+        } catch let error as HostHeld {
+            throw ProgramFailure(.held, "\(error)")
         } catch let error as WorkerFailure {
             throw ProgramFailure(.failed, "\(error)")
         }

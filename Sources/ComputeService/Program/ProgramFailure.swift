@@ -14,6 +14,8 @@ public struct ProgramFailure: Error, Sendable, CustomStringConvertible {
         case unavailable
         /// No answer came in time.
         case timeout
+        /// Another worker serves the host.
+        case held
         /// The configuration, or what it points at, is wrong; starting again does not help.
         case configuration
 
@@ -23,6 +25,7 @@ public struct ProgramFailure: Error, Sendable, CustomStringConvertible {
             case .failed: 1
             case .usage: 64
             case .unavailable: 69
+            case .held: 73
             case .timeout: 75
             case .configuration: 78
             }

@@ -12,10 +12,12 @@ public struct EncodedMessage: Sendable, Hashable {
     public let headers: [String: String]
     /// How long the broker keeps it for a consumer, in milliseconds; nil is for ever.
     public let expiration: Int?
+    /// The number of this event among its instance's, from 1 without a gap; nil where nothing is numbered.
+    public let sequence: Int64?
 
     public init(
         exchange: String, routingKey: String, isMandatory: Bool, body: [UInt8], headers: [String: String] = [:],
-        expiration: Int? = nil
+        expiration: Int? = nil, sequence: Int64? = nil
     ) {
         self.exchange = exchange
         self.routingKey = routingKey
@@ -23,5 +25,6 @@ public struct EncodedMessage: Sendable, Hashable {
         self.body = body
         self.headers = headers
         self.expiration = expiration
+        self.sequence = sequence
     }
 }

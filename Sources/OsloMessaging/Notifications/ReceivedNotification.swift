@@ -17,9 +17,16 @@ public struct ReceivedNotification: Sendable, Hashable {
     public let context: RequestContext
     /// What a repeat of the same message is recognised by; Folsom's have none.
     public let uniqueID: String?
+    /// The event's number among its instance's, without a gap; only workers of this kind send one.
+    public let sequence: Int64?
 
     /// Reads a notification of any form.
-    public init(_ body: [UInt8], limits: JSONLimits = JSONLimits()) throws(MalformedMessage) {
+    ///
+    /// - Parameter sequence: the message's header of that name, where it has one.
+    public init(
+        _ body: [UInt8], sequence: Int64? = nil, limits: JSONLimits = JSONLimits()
+    ) throws(MalformedMessage) {
+        self.sequence = sequence
         let (wireForm, object) = try MessageDecoder(limits: limits).object(body)
         func text(_ key: String) throws(MalformedMessage) -> String {
             guard case .string(let text)? = object[key] else {

@@ -33,11 +33,17 @@ public final class NotificationListener: Sendable {
                 return .failure(MalformedMessage(.tooLarge, "the body of \(size) bytes is over the cap"))
             }
             return Result { () throws(MalformedMessage) in
-                try ReceivedNotification(delivery.body, limits: limits)
+                try ReceivedNotification(delivery.body, sequence: delivery.properties.sequence, limits: limits)
             }
         }
     }
 
     /// What the connection does, from now on, beginning with the present state. A stream for each listener.
     public var states: AsyncStream<ConnectionState> { consumer.states }
+}
+
+extension MessageProperties {
+    fileprivate var sequence: Int64? {
+        if case .int(let number)? = headers?[Envelope.sequenceKey] { number } else { nil }
+    }
 }

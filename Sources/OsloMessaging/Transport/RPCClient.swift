@@ -250,7 +250,7 @@ private final class CallTimer: Sendable {
 }
 
 extension Duration {
-    fileprivate var wholeMilliseconds: Int {
+    var wholeMilliseconds: Int {
         let (seconds, attoseconds) = components
         return Int(clamping: seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
     }

@@ -11,6 +11,9 @@ public import Logging
 public final class RPCServer: Sendable {
     private let consumer: Consumer
     private let scanner: MessageScanner
+    private let topology: RPCTopology
+    private let routingKey: String
+    let prefetch: Int
 
     /// - Parameters:
     ///   - topic: `compute`.
@@ -19,17 +22,23 @@ public final class RPCServer: Sendable {
     ///   - maximumBodySize: of a larger body only the beginning is kept.
     ///   - maximumOutstandingBytes: bodies of unacknowledged messages; over it nothing more is taken until half is
     ///     settled.
+    ///   - holdsHost: takes nothing while another worker that does so too serves the host (``HostClaim``).
     public init(
         configuration: BrokerConfiguration, topology: RPCTopology, topic: String, server: String,
         prefetch: UInt16 = 256, maximumBodySize: Int = 4 << 20, maximumOutstandingBytes: Int = 64 << 20,
-        limits: JSONLimits = JSONLimits(), identifiers: any IdentifierSource = RandomIdentifiers(), logger: Logger
+        holdsHost: Bool = false, limits: JSONLimits = JSONLimits(),
+        identifiers: any IdentifierSource = RandomIdentifiers(), logger: Logger
     ) {
         scanner = MessageScanner(limits: limits)
+        self.topology = topology
+        routingKey = RPCTopology.serverTopic(topic, server: server)
+        self.prefetch = Int(prefetch)
         consumer = Consumer(
             configuration: configuration, prefetch: prefetch, maximumBodySize: maximumBodySize,
-            maximumOutstandingBytes: maximumOutstandingBytes, logger: logger
+            maximumOutstandingBytes: maximumOutstandingBytes, asideType: ControlMessage.type, logger: logger
         ) {
             topology.serverSubscriptions(topic: topic, server: server, identifiers: identifiers)
+                + (holdsHost ? [topology.holderSubscription(topic, server: server)] : [])
         }
     }
 
@@ -46,6 +55,19 @@ public final class RPCServer: Sendable {
 
     /// Gives one back: to the queue, or away.
     public func reject(_ tag: DeliveryTag, requeue: Bool) { consumer.reject(tag, requeue: requeue) }
+
+    /// Drops the connection and makes it anew, with everything that is declared on it.
+    public func renew(because reason: String) { consumer.renew(because: reason) }
+
+    /// What workers say to themselves and to each other.
+    var aside: AsyncStream<Delivery> { consumer.aside }
+
+    /// A message that takes the way of a scheduler's cast to this server.
+    func probe(_ id: UniqueBits, lifetime: Duration) -> OutboundMessage {
+        ControlMessage.probe(id).outbound(
+            exchange: topology.options.controlExchange, routingKey: routingKey, lifetime: lifetime,
+            declarations: [.exchange(topology.topicExchange)])
+    }
 
     /// Stops deliveries and returns to the queue what was not handed out; ``resume()`` begins again.
     public func pause() { consumer.pause() }

@@ -27,6 +27,11 @@ public struct RPCTopology: Sendable {
         serverTopic(topic, server: server) + deadLetterSuffix
     }
 
+    /// `compute.<host>.holder`: exclusive to the worker that serves the host.
+    public static func holderQueue(_ topic: String, server: String) -> String {
+        serverTopic(topic, server: server) + ".holder"
+    }
+
     private static let fanoutSuffix = "_fanout"
     private static let deadLetterSuffix = ".dead"
 
@@ -92,6 +97,11 @@ public struct RPCTopology: Sendable {
             subscription(
                 exchange: fanout, queue: fanoutQueue(topic, id: identifiers.next()), routingKey: topic)
         ]
+    }
+
+    /// The queue by which a worker keeps others from serving its host, and where they ask who it is.
+    public func holderSubscription(_ topic: String, server: String) -> Subscription {
+        Subscription(queue: Queue(name: Self.holderQueue(topic, server: server), exclusive: true), isLock: true)
     }
 
     /// What a client of oslo.messaging's form consumes.

@@ -72,6 +72,16 @@ public final class WirePublisher: Sendable {
         }
     }
 
+    /// Publishes what workers say to themselves and to each other, once.
+    func publish(
+        control message: OutboundMessage, deadline: ContinuousClock.Instant? = nil
+    ) async throws(PublishError) {
+        try await publisher.publish(message, deadline: deadline)
+    }
+
+    /// Drops the connection and makes it anew; what is unconfirmed ends as `.connectionLost`.
+    public func renew(because reason: String) { publisher.renew(because: reason) }
+
     /// What the connection does, from now on, beginning with the present state. A stream for each listener.
     public var states: AsyncStream<ConnectionState> { publisher.states }
 
@@ -100,9 +110,14 @@ public final class WirePublisher: Sendable {
         }
         properties.headers = message.headers.mapValues { .string($0) }
         properties.expiration = message.expiration.map { String($0) }
+        var body = message.body
+        if let sequence = message.sequence {
+            properties.headers?[Envelope.sequenceKey] = .int(sequence)
+            Envelope.number(&body, sequence)
+        }
         return OutboundMessage(
             exchange: message.exchange, routingKey: message.routingKey, mandatory: message.isMandatory,
-            properties: properties, body: message.body,
+            properties: properties, body: body,
             declarations: topology.declarations(exchange: message.exchange, routingKey: message.routingKey))
     }
 }

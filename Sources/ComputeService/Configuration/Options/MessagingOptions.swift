@@ -23,6 +23,10 @@ public struct MessagingOptions: Sendable, Equatable {
     public var confirmWindow: Int
     /// `[oslo_messaging_rabbit] kombu_missing_consumer_retry_timeout`: how long a reply waits for its queue.
     public var replyRetryTimeout: Duration
+    /// `[compute_worker] loopback_interval`: between two messages to ourselves; nil for none.
+    public var loopbackInterval: Duration?
+    /// `[compute_worker] loopback_timeout`: how long one may be on its way.
+    public var loopbackTimeout: Duration
     /// How connections are made and kept.
     public var connection: ConnectionOptions
     /// The properties of the queues that are declared.
@@ -38,6 +42,9 @@ public struct MessagingOptions: Sendable, Equatable {
         deadLetterMaxLength = try worker.requiredInt(forKey: "dead_letter_max_length")
         deadLetterTTL = .seconds(try worker.requiredInt(forKey: "dead_letter_ttl"))
         confirmWindow = try worker.requiredInt(forKey: "confirm_window")
+        let interval = try worker.requiredInt(forKey: "loopback_interval")
+        loopbackInterval = interval == 0 ? nil : .seconds(interval)
+        loopbackTimeout = .seconds(try worker.requiredInt(forKey: "loopback_timeout"))
         let rabbit = config.scoped(to: "oslo_messaging_rabbit")
         replyRetryTimeout = .seconds(try rabbit.requiredInt(forKey: "kombu_missing_consumer_retry_timeout"))
         connection = try ConnectionOptions(config: rabbit)

@@ -32,6 +32,12 @@ extension OptionTable {
             "fanout_queue", .choice(FanoutQueueForm.allCases.map(\.rawValue)), default: "exclusive",
             "Form of the fanout queue: exclusive (Folsom's: exclusive, auto-delete) or expiring (today's: x-expires)."),
         worker("confirm_window", .integer(1...65535), default: "256", "Events that may wait for the broker's confirm."),
+        worker(
+            "loopback_interval", .integer(0...86400), default: "20",
+            "Seconds between messages to the own host that must come back through the broker; 0: none."),
+        worker(
+            "loopback_timeout", .integer(1...3600), default: "10",
+            "Seconds for which one may be on its way; two that fail in a row condemn the connection."),
         worker("counters_file", .path, "Text file that the counters are written to; unset: none."),
         worker(
             "counters_interval", .integer(1...86400), default: "60", "Seconds between two tellings of the counters."),
