@@ -67,8 +67,9 @@ public final class ComputeManager: Sendable {
     public func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await self.heartbeats.run() }
+            group.addTask { await Housekeeping(services: self.services).run() }
             group.addTask { try await self.dispatcher.run() }
-            // The heartbeats end only when cancelled: the first to return is the dispatcher.
+            // The others end only when cancelled: the first to return is the dispatcher.
             try await group.next()
             group.cancelAll()
         }

@@ -24,6 +24,11 @@ public struct ManagerConfiguration: Sendable {
     public var interruptionGrace: Duration
     /// How often work on one request is begun, restarts of the worker included, before it is given up.
     public var maximumAttempts: Int
+    /// How old a request may be when its turn comes, by its operation.
+    public var ageLimits: AgeLimits
+    /// How long the record of done work recognises a repeat, and how many rows of it are kept at most.
+    public var doneWorkRetention: Duration
+    public var doneWorkRows: Int
     /// Bytes of message bodies that wait in memory; beyond, a body is read from the journal again when its turn comes.
     public var bufferedBodyBytes: Int
     /// Journals and acknowledges, but starts no work: for measuring the intake by itself. What is journaled stays
@@ -35,7 +40,9 @@ public struct ManagerConfiguration: Sendable {
         auditPeriod: UsageAuditPeriod = UsageAuditPeriod(.month), ignorableSpawnArguments: Set<SpawnArgument> = [],
         buildSlots: Int = 10, operationSlots: Int = 32, readSlots: Int = 16,
         deadlines: DriverDeadlines = DriverDeadlines(), interruptionGrace: Duration = .seconds(5),
-        maximumAttempts: Int = 5, bufferedBodyBytes: Int = 32 << 20, lanesClosed: Bool = false
+        maximumAttempts: Int = 5, ageLimits: AgeLimits = AgeLimits(),
+        doneWorkRetention: Duration = .seconds(86_400), doneWorkRows: Int = 20_000,
+        bufferedBodyBytes: Int = 32 << 20, lanesClosed: Bool = false
     ) {
         self.host = host
         self.glanceURL = glanceURL
@@ -48,6 +55,9 @@ public struct ManagerConfiguration: Sendable {
         self.deadlines = deadlines
         self.interruptionGrace = interruptionGrace
         self.maximumAttempts = max(1, maximumAttempts)
+        self.ageLimits = ageLimits
+        self.doneWorkRetention = doneWorkRetention
+        self.doneWorkRows = doneWorkRows
         self.bufferedBodyBytes = bufferedBodyBytes
         self.lanesClosed = lanesClosed
     }

@@ -51,7 +51,7 @@ extension CancelOutcome {
 
     /// Writes down that a request is to be given up by whoever works on it, or takes it up next.
     ///
-    /// For a journal without a running worker this is all; a running one is to be asked by ``ComputeManager/cancel(_:)``.
+    /// For a journal without a running worker this is all; a running one is asked by ``ComputeManager/cancel(_:)``.
     public static func wish(_ id: JournalID, in transaction: borrowing StoreTransaction) throws -> CancelOutcome {
         guard let entry = try transaction.entry(id) else {
             return try transaction.finishedEntry(id).map(tooLate) ?? .unknown

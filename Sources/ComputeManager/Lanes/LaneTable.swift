@@ -160,8 +160,9 @@ struct LaneTable: Sendable {
 
     /// Frees the slot of a turn that goes on without it; nothing happens where it is free already.
     mutating func freeSlot(_ start: Start) {
-        guard let running = lanes[start.item.key]?.running, running.token === start.token, running.hasSlot else { return }
-        lanes[start.item.key]?.running?.hasSlot = false
+        let key = start.item.key
+        guard let running = lanes[key]?.running, running.token === start.token, running.hasSlot else { return }
+        lanes[key]?.running?.hasSlot = false
         free[start.slot, default: 0] += 1
     }
 

@@ -20,6 +20,20 @@ extension OperationEngine {
         return try await refuse(entry, request, fault, outcome: .failed)
     }
 
+    /// Why a request that was not begun is too old to be begun now; nil where it is not.
+    func expiry(of entry: JournalEntry, _ request: RPCRequest) -> ComputeFault? {
+        guard entry.step == nil,
+            let limit = services.configuration.ageLimits[OperationName(rawValue: entry.operation)]
+        else { return nil }
+        let age = AgeLimits.age(
+            sent: request.context.fields["timestamp"]?.string, received: entry.receivedAt,
+            now: services.events.clock.now())
+        guard age > limit else { return nil }
+        let text = "waited \(age.components.seconds) s, and may wait \(limit.components.seconds) s on this host"
+        return ComputeFault(
+            .expired, "\(entry.method) \(text).", instance: entry.instance, arguments: ["reason": .string(text)])
+    }
+
     /// Ends a request that was not begun, with its error event and its reply.
     func endUnbegun(
         _ entry: JournalEntry, _ request: RPCRequest?, _ turn: Turn, _ fault: ComputeFault, outcome: JournalOutcome

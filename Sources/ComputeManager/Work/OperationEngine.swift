@@ -26,6 +26,9 @@ struct OperationEngine: Sendable {
                 }
             }
             guard let request = try await decode(entry) else { return .finished(.refused) }
+            if let fault = expiry(of: entry, request) {
+                return try await endUnbegun(entry, request, turn, fault, outcome: .expired)
+            }
             return try await perform(request, entry, turn)
         }
     }

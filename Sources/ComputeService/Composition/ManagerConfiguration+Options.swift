@@ -13,7 +13,8 @@ extension ManagerConfiguration {
                 onStateChange: notifications.stateChanges, onAnyChange: notifications.everyChange),
             auditPeriod: notifications.auditPeriod, ignorableSpawnArguments: options.ignoredArguments,
             buildSlots: options.buildSlots, operationSlots: options.laneSlots, readSlots: options.callSlots,
-            lanesClosed: options.lanesClosed)
+            ageLimits: options.ageLimits, doneWorkRetention: options.doneWorkRetention,
+            doneWorkRows: options.doneWorkRows, lanesClosed: options.lanesClosed)
         // A soft reboot waits for the guest before it falls back; the deadline lies beyond that.
         deadlines.reboot = configuration.libvirt.softRebootWait + deadlines.change
     }

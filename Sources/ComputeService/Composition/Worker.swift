@@ -71,11 +71,14 @@ final class Worker: Service {
             source: BrokerSource(server: broker.server), sink: sink, encoder: encoder, router: manager.router,
             work: manager.work, store: store,
             configuration: IntakeConfiguration(
-                highWater: configuration.store.intakeHighWater, lowWater: configuration.store.intakeLowWater),
+                highWater: configuration.store.intakeHighWater, lowWater: configuration.store.intakeLowWater,
+                finishedRows: configuration.manager.doneWorkRows),
             logger: makeLogger("compute.intake"), onState: { state in broker.health.update { $0.intake = state } })
         relay = OutboxRelay(
             store: store, sink: sink, observer: manager.castObserver,
-            configuration: RelayConfiguration(window: messaging.confirmWindow), logger: makeLogger("compute.relay"))
+            configuration: RelayConfiguration(
+                window: messaging.confirmWindow, unroutableNotifications: notifications.unroutable),
+            logger: makeLogger("compute.relay"))
     }
 
     /// How it fares, and since when that is so.

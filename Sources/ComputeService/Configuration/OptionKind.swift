@@ -24,6 +24,8 @@ public enum OptionKind: Sendable, Hashable {
     case list(of: [String] = [])
     /// An option that may stand several times; each value is one of the words, or of their older spellings.
     case repeated([String], spellings: [String: String] = [:])
+    /// `operation:seconds` pairs, separated by commas.
+    case ageLimits
     /// `hour`, `day`, `month` or `year`, optionally with `@` and an offset.
     case auditPeriod
 
@@ -51,6 +53,8 @@ public enum OptionKind: Sendable, Hashable {
         case .list(let words) where words.isEmpty: "values separated by commas"
         case .list(let words): "some of \(words.joined(separator: ", ")), separated by commas"
         case .repeated(let words, _): words.joined(separator: ", ") + " (one a line; the line may stand several times)"
+        case .ageLimits:
+            "operation:seconds, separated by commas, of \(AgeLimits.names.joined(separator: ", "))"
         case .auditPeriod: "hour, day, month or year, optionally with an offset: month@15"
         }
     }
@@ -113,6 +117,10 @@ extension OptionKind {
                 result.append(try Self.word(spellings[element] ?? element, of: words))
             }
             return .stringArray(result)
+        case .ageLimits:
+            let pairs = Self.elements(of: value)
+            if let wrong = pairs.first(where: { AgeLimits([$0]) == nil }) { throw Refusal(value: wrong) }
+            return .stringArray(pairs)
         case .auditPeriod:
             guard UsageAuditPeriod(value) != nil else { throw Refusal(value: value) }
             return .string(value)

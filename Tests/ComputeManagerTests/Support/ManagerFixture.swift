@@ -40,21 +40,23 @@ final class ManagerFixture: Sendable {
     }
 
     /// - Parameter plain: whether the driver is one without facets that honours no wishes.
-    func makeManager(plain: Bool = false, images: (any ImageService)? = nil) -> ComputeManager {
+    func makeManager(
+        plain: Bool = false, images: (any ImageService)? = nil, wallClock: any WallClock = SystemWallClock()
+    ) -> ComputeManager {
         ComputeManager(
             configuration: configuration, store: store,
             driver: plain ? PlainDriver(fake: driver) : driver,
             images: images ?? LocalImageDirectory(path: directory + "/images"),
             encoder: wire, decoder: wire, sink: sink,
-            clock: clock, logger: Logger(label: "test") { [logs] _ in logs.handler })
+            clock: clock, wallClock: wallClock, logger: Logger(label: "test") { [logs] _ in logs.handler })
     }
 
     /// Runs a manager around `body` and stops it, whatever the outcome.
     func run<Output: Sendable>(
-        plain: Bool = false, images: (any ImageService)? = nil,
+        plain: Bool = false, images: (any ImageService)? = nil, wallClock: any WallClock = SystemWallClock(),
         _ body: @escaping @Sendable (ComputeManager) async throws -> Output
     ) async throws -> Output {
-        let manager = makeManager(plain: plain, images: images)
+        let manager = makeManager(plain: plain, images: images, wallClock: wallClock)
         return try await withThrowingTaskGroup(of: Output?.self) { group in
             group.addTask {
                 try await manager.run()

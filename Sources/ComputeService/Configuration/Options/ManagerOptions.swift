@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import ComputeDriver
+public import ComputeManager
 internal import Configuration
 
 /// How much is done at once, and what of a request may be left out.
@@ -13,6 +14,12 @@ public struct ManagerOptions: Sendable, Equatable {
     public var callSlots: Int
     /// `[compute_worker] lanes_closed`: casts are journaled and acknowledged, and nothing more.
     public var lanesClosed: Bool
+    /// `[compute_worker] maximum_age`.
+    public var ageLimits: AgeLimits
+    /// `[compute_worker] done_work_retention`.
+    public var doneWorkRetention: Duration
+    /// `[compute_worker] done_work_rows`.
+    public var doneWorkRows: Int
     /// `[DEFAULT] graceful_shutdown_timeout`; nil for ever.
     public var gracefulShutdownTimeout: Duration?
     /// `[compute_worker] ignore_unsupported_arguments`.
@@ -27,6 +34,9 @@ public struct ManagerOptions: Sendable, Equatable {
         let worker = config.scoped(to: "compute_worker")
         callSlots = try worker.requiredInt(forKey: "call_slots")
         lanesClosed = try worker.requiredBool(forKey: "lanes_closed")
+        ageLimits = AgeLimits(try worker.requiredStringArray(forKey: "maximum_age")) ?? AgeLimits()
+        doneWorkRetention = .seconds(try worker.requiredInt(forKey: "done_work_retention"))
+        doneWorkRows = try worker.requiredInt(forKey: "done_work_rows")
         ignoredArguments = Set(
             try worker.requiredStringArray(forKey: "ignore_unsupported_arguments", as: SpawnArgument.self))
     }

@@ -19,6 +19,9 @@ public struct NotificationOptions: Sendable, Equatable {
     /// `[DEFAULT] instance_usage_audit_period`.
     public var auditPeriod: UsageAuditPeriod
 
+    /// `[compute_worker] unroutable_notifications`.
+    public var unroutable: RelayConfiguration.UnroutablePolicy
+
     init(config: ConfigReader) throws {
         let messaging = config.scoped(to: "oslo_messaging_notifications")
         drivers = []
@@ -30,6 +33,8 @@ public struct NotificationOptions: Sendable, Equatable {
         transportURL = messaging.string(forKey: "transport_url", isSecret: true).map { Secret($0) }
         stateChanges = config.string(forKey: ["notifications", "notify_on_state_change"], as: UpdateNotifications.StateChange.self)
         everyChange = try config.requiredBool(forKey: "notify_on_any_change")
+        unroutable = try config.scoped(to: "compute_worker").requiredString(
+            forKey: "unroutable_notifications", as: RelayConfiguration.UnroutablePolicy.self)
         let period = try config.requiredString(forKey: "instance_usage_audit_period")
         auditPeriod = UsageAuditPeriod(period) ?? UsageAuditPeriod(.month)
     }

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+internal import Logging
+internal import WorkerStore
+
+/// Forgets the record of done work when it is old: its bound by age, beside the intake's by size.
+struct Housekeeping: Sendable {
+    static let interval = Duration.seconds(60)
+    /// Rows that one commit forgets, so that none gets long.
+    private static let rowsAtOnce = 500
+
+    let services: ManagerServices
+
+    /// Looks once a minute, until its task is cancelled.
+    func run() async {
+        while (try? await services.clock.sleep(for: Self.interval)) != nil {
+            do {
+                try await forget()
+            } catch {
+                if error is CancellationError { return }
+                services.logger.warning(
+                    "the record of done work can't be shortened; trying again",
+                    metadata: [LogKey.error: .string("\(error)")])
+            }
+        }
+    }
+
+    private func forget() async throws {
+        let configuration = services.configuration
+        let age = configuration.doneWorkRetention.components.seconds
+        let moment = services.events.clock.now().advanced(bySeconds: -age)
+        while true {
+            let gone = try await services.store.write {
+                try $0.prune(
+                    finishedBefore: moment, keepingAtMost: configuration.doneWorkRows, limit: Self.rowsAtOnce)
+            }
+            if gone < Self.rowsAtOnce { return }
+        }
+    }
+}
