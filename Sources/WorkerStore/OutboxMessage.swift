@@ -37,10 +37,14 @@ public struct OutboxMessage: Sendable, Hashable {
     public let body: [UInt8]
     /// The instance that it is about, for what must be undone when nobody takes it.
     public let instance: InstanceID?
+    /// Whether it tells what the notification of its instance that was put there before it tells, in another form or to
+    /// another topic: both then have one sequence number. Not kept in the store.
+    public let repeatsEvent: Bool
 
     public init(
         orderingKey: String, kind: Kind, exchange: String, routingKey: String, isMandatory: Bool,
-        headers: [String: String] = [:], body: [UInt8], instance: InstanceID? = nil
+        headers: [String: String] = [:], body: [UInt8], instance: InstanceID? = nil,
+        repeatsEvent: Bool = false
     ) {
         self.orderingKey = orderingKey
         self.kind = kind
@@ -50,6 +54,7 @@ public struct OutboxMessage: Sendable, Hashable {
         self.headers = headers
         self.body = body
         self.instance = instance
+        self.repeatsEvent = repeatsEvent
     }
 }
 
@@ -58,11 +63,15 @@ public struct OutboxRow: Sendable, Hashable, Identifiable {
     public let id: OutboxID
     public let message: OutboxMessage
     public let createdAt: Timestamp
+    /// Which of its instance's events it tells, counted from 1 without a gap; nil for all but notifications of an
+    /// instance. Stays the same however often the message is sent.
+    public let sequence: Int64?
 
-    public init(id: OutboxID, message: OutboxMessage, createdAt: Timestamp) {
+    public init(id: OutboxID, message: OutboxMessage, createdAt: Timestamp, sequence: Int64? = nil) {
         self.id = id
         self.message = message
         self.createdAt = createdAt
+        self.sequence = sequence
     }
 }
 

@@ -9,7 +9,7 @@ enum Schema {
     static let applicationID = 0x6377_6B72
 
     /// One step from a version to the next; the place in the list is the version that it starts from.
-    static let migrations: [@Sendable (Database) throws -> Void] = [createFirstVersion]
+    static let migrations: [@Sendable (Database) throws -> Void] = [createFirstVersion, createSecondVersion]
 
     /// The version that this worker writes.
     static var version: Int { migrations.count }
@@ -102,6 +102,36 @@ enum Schema {
                     body BLOB NOT NULL
                 ) STRICT;
                 CREATE INDEX outbox_reply ON outbox (id) WHERE kind = 1;
+                """)
+    }
+
+    /// A sum beside each row that finds a bit which the disk has turned over, the number of the last event of each
+    /// instance, and a place for what was found damaged.
+    private static func createSecondVersion(_ database: Database) throws {
+        try database.execute(
+            sql: """
+                ALTER TABLE journal ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+                ALTER TABLE journal ADD COLUMN step_sum INTEGER NOT NULL DEFAULT 0;
+                ALTER TABLE pending ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+                ALTER TABLE pending ADD COLUMN damage TEXT;
+                ALTER TABLE instance ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0;
+                ALTER TABLE instance ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+                ALTER TABLE instance ADD COLUMN rest_sum INTEGER NOT NULL DEFAULT 0;
+                ALTER TABLE outbox ADD COLUMN sequence INTEGER;
+                ALTER TABLE outbox ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+                CREATE TABLE sequence (
+                    instance BLOB PRIMARY KEY,
+                    last INTEGER NOT NULL,
+                    changed_at INTEGER NOT NULL
+                ) STRICT, WITHOUT ROWID;
+                CREATE TABLE quarantine (
+                    id INTEGER PRIMARY KEY,
+                    source TEXT NOT NULL,
+                    instance BLOB,
+                    reason TEXT NOT NULL,
+                    found_at INTEGER NOT NULL,
+                    content BLOB NOT NULL
+                ) STRICT;
                 """)
     }
 }

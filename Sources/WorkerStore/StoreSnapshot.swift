@@ -180,7 +180,8 @@ public struct StoreSnapshot: ~Copyable {
     private func outboxRows(_ condition: String, _ arguments: StatementArguments) throws -> [OutboxRow] {
         let statement = try database.cachedStatement(
             sql: """
-                SELECT id, ordering_key, kind, exchange, routing_key, mandatory, headers, instance, created_at, body
+                SELECT id, ordering_key, kind, exchange, routing_key, mandatory, headers, instance, created_at, body,
+                    sequence
                 FROM outbox WHERE \(condition)
                 """)
         let cursor = try Row.fetchCursor(statement, arguments: arguments)
@@ -192,7 +193,7 @@ public struct StoreSnapshot: ~Copyable {
                 orderingKey: row[1], kind: OutboxMessage.Kind(rawValue: row[2]) ?? .notification, exchange: row[3],
                 routingKey: row[4], isMandatory: row[5], headers: headers, body: try row.bytes(9) ?? [],
                 instance: try row.instanceID(7))
-            found.append(OutboxRow(id: OutboxID(row[0]), message: message, createdAt: row.timestamp(8)))
+            found.append(OutboxRow(id: OutboxID(row[0]), message: message, createdAt: row.timestamp(8), sequence: row[10]))
         }
         return found
     }

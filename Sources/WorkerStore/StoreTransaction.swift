@@ -52,14 +52,14 @@ extension StoreTransaction {
         noteSaved(instance.id)
         try execute(
             """
-            INSERT INTO instance (uuid, fields, network_info, details, updated_at) VALUES (?, ?, ?, ?, ?)
+            INSERT INTO instance (uuid, fields, network_info, details, updated_at, sequence) VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT (uuid) DO UPDATE SET fields = excluded.fields, network_info = excluded.network_info,
-                details = excluded.details, updated_at = excluded.updated_at
+                details = excluded.details, updated_at = excluded.updated_at, sequence = excluded.sequence
             """,
             [
                 instance.id.bits.blob, Data(JSONWriter.bytes(instance.json)),
                 Data(JSONWriter.bytes(.array(networkInfo))), Data(JSONWriter.bytes(.object(details))),
-                now.microseconds,
+                now.microseconds, takenSequence(of: instance.id),
             ])
     }
 
@@ -69,11 +69,13 @@ extension StoreTransaction {
         let empty = (Data("[]".utf8), Data("{}".utf8))
         try execute(
             """
-            INSERT INTO instance (uuid, fields, network_info, details, updated_at) VALUES (?, ?, ?, ?, ?)
-            ON CONFLICT (uuid) DO UPDATE SET fields = excluded.fields, updated_at = excluded.updated_at
+            INSERT INTO instance (uuid, fields, network_info, details, updated_at, sequence) VALUES (?, ?, ?, ?, ?, ?)
+            ON CONFLICT (uuid) DO UPDATE SET fields = excluded.fields, updated_at = excluded.updated_at,
+                sequence = excluded.sequence
             """,
             [
                 instance.id.bits.blob, Data(JSONWriter.bytes(instance.json)), empty.0, empty.1, now.microseconds,
+                takenSequence(of: instance.id),
             ])
     }
 
@@ -86,6 +88,7 @@ extension StoreTransaction {
     public func remove(_ id: InstanceID) throws {
         try execute("DELETE FROM instance WHERE uuid = ?", [id.bits.blob])
         writer.memory.noteRemoved(id)
+        writer.memory.noteSequence(of: id, isWritten: false)
     }
 
     public func instance(_ id: InstanceID) throws -> StoredInstance? { try snapshot.instance(id) }
@@ -120,6 +123,9 @@ extension StoreTransaction {
 
     /// Puts a message into the outbox; it leaves after this commit, after those of its ordering key that were put there
     /// before.
+    ///
+    /// A notification of an instance gets the next number of that instance's events (``OutboxRow/sequence``). It costs
+    /// least where the instance is saved after it in the same closure: the number is then kept in that row.
     @discardableResult
     public func enqueue(_ message: OutboxMessage) throws -> OutboxID {
         let id = writer.memory.counters.nextOutboxID
@@ -132,15 +138,19 @@ extension StoreTransaction {
                         message.headers.sorted { $0.key < $1.key }.reduce(into: JSONObject()) {
                             $0.append(newKey: $1.key, .string($1.value))
                         })))
+        let sequence = message.instance.flatMap { instance in
+            message.kind == .notification
+                ? writer.memory.number(of: instance, repeatsEvent: message.repeatsEvent) : nil
+        }
         try message.body.withBlob { body in
             _ = try execute(
                 """
                 INSERT INTO outbox (id, ordering_key, kind, exchange, routing_key, mandatory, headers, instance,
-                    created_at, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    created_at, body, sequence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
                 [
                     id, message.orderingKey, message.kind.rawValue, message.exchange, message.routingKey,
-                    message.isMandatory, headers, message.instance?.bits.blob, now.microseconds, body,
+                    message.isMandatory, headers, message.instance?.bits.blob, now.microseconds, body, sequence,
                 ])
         }
         writer.memory.counters.nextOutboxID += 1

@@ -50,9 +50,15 @@ final class Writer: @unchecked Sendable {
             }
         }
         memory.counters.finished = rows - memory.counters.unfinished
-        let ids = try Row.fetchCursor(database, sql: "SELECT uuid FROM instance")
+        let ids = try Row.fetchCursor(database, sql: "SELECT uuid, sequence FROM instance")
         while let row = try ids.next() {
-            if let id = try row.instanceID(0) { instances.insert(id) }
+            guard let id = try row.instanceID(0) else { continue }
+            instances.insert(id)
+            memory.load(sequence: row[1], of: id)
+        }
+        let sequences = try Row.fetchCursor(database, sql: "SELECT instance, last FROM sequence")
+        while let row = try sequences.next() {
+            if let id = try row.instanceID(0) { memory.load(sequence: row[1], of: id) }
         }
     }
 
@@ -109,6 +115,7 @@ final class Writer: @unchecked Sendable {
             guard database.isInsideTransaction else { throw error }
             return false
         }
+        try transaction.writeSequences()
         return true
     }
 
@@ -127,6 +134,7 @@ final class Writer: @unchecked Sendable {
             }
             try database.cachedStatement(sql: "RELEASE SAVEPOINT job").execute()
         }
+        try transaction.writeSequences()
     }
 
     /// Copies the log back into the database and empties it.

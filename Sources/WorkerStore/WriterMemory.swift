@@ -24,7 +24,15 @@ struct WriterMemory {
         fileprivate let changes: Int
     }
 
+    /// How far the events of an instance are counted.
+    struct Sequence: Hashable {
+        var last: Int64
+        /// What the tables say of it so far.
+        var written: Int64
+    }
+
     private enum Change {
+        case sequence(InstanceID, before: Sequence?)
         case identified(UniqueBits, before: Int64?)
         case unnamed(UniqueBits, before: Int64?)
     }
@@ -34,6 +42,9 @@ struct WriterMemory {
     private(set) var removedInstances: Set<InstanceID> = []
     private var identified: [UniqueBits: Int64] = [:]
     private var unnamed: [UniqueBits: Int64] = [:]
+    private var sequences: [InstanceID: Sequence] = [:]
+    /// Instances whose count is not written yet, in the order in which it moved; may name one twice.
+    private(set) var unwrittenSequences: [InstanceID] = []
     private var changes: [Change] = []
 
     /// The row of the message of that id.
@@ -67,6 +78,36 @@ struct WriterMemory {
 
     mutating func noteRemoved(_ id: InstanceID) { removedInstances.insert(id) }
 
+    /// The number of the next event of an instance, or of the last one where that is told once more.
+    mutating func number(of id: InstanceID, repeatsEvent: Bool) -> Int64 {
+        var sequence = sequences[id] ?? Sequence(last: 0, written: 0)
+        guard !repeatsEvent || sequence.last == 0 else { return sequence.last }
+        sequence.last += 1
+        setSequence(sequence, of: id)
+        unwrittenSequences.append(id)
+        return sequence.last
+    }
+
+    /// How far the events of an instance are counted; nil where none was told.
+    func sequence(of id: InstanceID) -> Sequence? { sequences[id] }
+
+    /// Notes that the tables say now how far the events of an instance are counted, or that they don't any more.
+    mutating func noteSequence(of id: InstanceID, isWritten: Bool) {
+        guard var sequence = sequences[id] else { return }
+        let written = isWritten ? sequence.last : 0
+        guard sequence.written != written else { return }
+        sequence.written = written
+        setSequence(sequence, of: id)
+        if !isWritten { unwrittenSequences.append(id) }
+    }
+
+    mutating func forgetSequence(of id: InstanceID) { setSequence(nil, of: id) }
+
+    private mutating func setSequence(_ sequence: Sequence?, of id: InstanceID) {
+        changes.append(.sequence(id, before: sequences[id]))
+        sequences[id] = sequence
+    }
+
     var mark: Mark { Mark(counters: counters, changes: changes.count) }
 
     mutating func undo(to mark: Mark) {
@@ -78,6 +119,7 @@ struct WriterMemory {
         (counters.nextJournalID, counters.nextOutboxID) = ids
         while changes.count > mark.changes {
             switch changes.removeLast() {
+            case .sequence(let id, let before): sequences[id] = before
             case .identified(let key, let before): identified[key] = before
             case .unnamed(let key, let before): unnamed[key] = before
             }
@@ -88,10 +130,16 @@ struct WriterMemory {
     mutating func committed() {
         changes.removeAll(keepingCapacity: true)
         removedInstances.removeAll(keepingCapacity: true)
+        unwrittenSequences.removeAll(keepingCapacity: true)
     }
 
     /// Takes in a row of the database at start.
     mutating func load(row: Int64, identified key: UniqueBits) { identified[key] = row }
 
     mutating func load(row: Int64, unnamed key: UniqueBits) { unnamed[key] = row }
+
+    mutating func load(sequence last: Int64, of id: InstanceID) {
+        guard last > sequences[id]?.last ?? 0 else { return }
+        sequences[id] = Sequence(last: last, written: last)
+    }
 }
