@@ -26,13 +26,16 @@ struct CommitPlan: Sendable {
             for resource in change.resources {
                 try transaction.register(kind: resource.kind, name: resource.name, for: id)
             }
+        }
+        // Before the row, which then keeps the number of its last event.
+        for message in messages { try transaction.enqueue(message) }
+        if let change {
             if change.isRemoved {
-                try transaction.remove(id)
+                try transaction.remove(change.row.id)
             } else {
                 try transaction.save(change.row)
             }
         }
-        for message in messages { try transaction.enqueue(message) }
         switch journal {
         case .checkpoint(let step): try transaction.checkpoint(entry, step: step)
         case .finish(let outcome, let error): try transaction.finish(entry, outcome: outcome, error: error)
