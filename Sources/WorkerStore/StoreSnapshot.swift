@@ -67,21 +67,24 @@ public struct StoreSnapshot: ~Copyable {
         let cursor = try Row.fetchCursor(try database.cachedStatement(sql: sql), arguments: arguments)
         var entries: [JournalEntry] = []
         while let row = try cursor.next() {
-            let uniqueID: String? =
-                switch (row[2] as DatabaseValue).storage {
-                case .blob(let data): UniqueBits(blob: data)?.hex
-                case .string(let text): text
-                default: nil
-                }
             entries.append(
                 JournalEntry(
-                    id: JournalID(row[0]), form: WireForm(column: row[1]), uniqueID: uniqueID, method: row[3],
-                    version: row[4], operation: row[5], instance: try row.instanceID(6), requestID: row[7],
+                    id: JournalID(row[0]), form: WireForm(column: row[1]), uniqueID: Self.uniqueID(row[2]),
+                    method: row[3], version: row[4], operation: row[5], instance: try row.instanceID(6), requestID: row[7],
                     reply: (row[8] as String?).flatMap { ReplyAddress(column: $0) }, receivedAt: row.timestamp(9),
                     step: try row.bytes(10), attempts: row[11], lastError: row[12], isCancelled: row[13],
                     body: try row.bytes(14)))
         }
         return entries
+    }
+
+    /// The sender's id in the form in which it came.
+    static func uniqueID(_ value: DatabaseValue) -> String? {
+        switch value.storage {
+        case .blob(let data): UniqueBits(blob: data)?.hex
+        case .string(let text): text
+        default: nil
+        }
     }
 
     // MARK: Instances
@@ -193,7 +196,9 @@ public struct StoreSnapshot: ~Copyable {
                 orderingKey: row[1], kind: OutboxMessage.Kind(rawValue: row[2]) ?? .notification, exchange: row[3],
                 routingKey: row[4], isMandatory: row[5], headers: headers, body: try row.bytes(9) ?? [],
                 instance: try row.instanceID(7))
-            found.append(OutboxRow(id: OutboxID(row[0]), message: message, createdAt: row.timestamp(8), sequence: row[10]))
+            found.append(
+                OutboxRow(
+                    id: OutboxID(row[0]), message: message, createdAt: row.timestamp(8), sequence: row[10]))
         }
         return found
     }

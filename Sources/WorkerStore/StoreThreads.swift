@@ -4,10 +4,11 @@
 package enum StoreThreads: Sendable, Hashable {
     /// Threads of the store: one that commits, and those that read.
     case owned
-    /// Nobody but the owner, on whatever thread it calls ``WorkerStore/commitPending()`` and ``WorkerStore/readNext()``.
+    /// Nobody but the owner, on the thread on which it calls ``WorkerStore/commitPending()`` and
+    /// ``WorkerStore/readNext()``.
     ///
-    /// For a simulator that decides when a commit happens. No thread is started and no clock decides anything. The calls
-    /// must come one after the other.
+    /// For a simulator that decides when a commit happens. No thread is started and no clock decides anything. The
+    /// calls must come one after the other.
     case driven
 }
 

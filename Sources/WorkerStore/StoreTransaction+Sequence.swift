@@ -12,7 +12,7 @@ extension StoreTransaction {
 
     /// Writes how far events are counted where no row that was written anyway says it; at the end of a commit.
     ///
-    /// Into the row of the instance, which this commit has touched as a rule; else into a table for those that have none.
+    /// Into the row of the instance, which this commit has touched as a rule; else into a table for those without one.
     func writeSequences() throws {
         for id in writer.memory.unwrittenSequences {
             guard let sequence = writer.memory.sequence(of: id), sequence.last != sequence.written else { continue }

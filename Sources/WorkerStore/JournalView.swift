@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ComputeModel
+internal import FoundationEssentials
+internal import GRDB
+
+/// The journal as an operator looks at it: read-only, beside a worker that runs or one that does not.
+///
+/// Takes no lock of the directory and shows no body. What it says of a running worker is its last commit; whether a
+/// row is being worked on only the worker knows. Every call blocks its thread for a look at the disk.
+public final class JournalView: Sendable {
+    private let queue: DatabaseQueue
+
+    /// Opens the journal in a state directory.
+    ///
+    /// - Throws: ``StoreError``: `notAccessible` where there is none or it may not be read, `newerSchema` where a newer
+    ///   worker wrote it.
+    public static func open(directory: String) throws(StoreError) -> JournalView {
+        let path = directory + "/" + StateDirectory.databaseName
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw StoreError(.notAccessible, "there is no journal in \(directory); name the worker's state directory")
+        }
+        do {
+            var settings = Configuration()
+            settings.label = "worker-journal-view"
+            settings.readonly = true
+            settings.busyMode = .timeout(5)
+            let queue = try DatabaseQueue(path: path, configuration: settings)
+            try queue.read { try Schema.check($0, path: path) }
+            return JournalView(queue: queue)
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_CANTOPEN {
+            throw StoreError(
+                .notAccessible, "the journal \(path) can't be opened; ask as the worker's user, or as root")
+        } catch {
+            throw StoreError.of(error)
+        }
+    }
+
+    private init(queue: DatabaseQueue) { self.queue = queue }
+
+    /// Rows that are not finished, in arrival order, those after `previous`, at most `limit`.
+    public func unfinished(after previous: JournalID? = nil, limit: Int = 1000) throws(StoreError) -> [JournalLine] {
+        try lines(
+            "FROM pending p JOIN journal j ON j.id = p.id WHERE p.id > ? ORDER BY p.id LIMIT ?",
+            [previous?.value ?? 0, limit])
+    }
+
+    /// Finished rows that are kept, the latest first.
+    public func finished(limit: Int = 100) throws(StoreError) -> [JournalLine] {
+        try lines("FROM journal j WHERE j.finished_at IS NOT NULL ORDER BY j.id DESC LIMIT ?", [limit])
+    }
+
+    /// One row, finished or not; nil where it is unknown or no longer kept.
+    public func line(_ id: JournalID) throws(StoreError) -> JournalLine? {
+        try lines("FROM journal j WHERE j.id = ?", [id.value]).first
+    }
+
+    /// What was made for an instance and is not known to be gone.
+    public func resources(of id: InstanceID) throws(StoreError) -> [StoredResource] {
+        try reading { try StoreSnapshot(database: $0).resources(of: id) }
+    }
+
+    /// How many rows are not finished, and how many messages wait for the broker.
+    public func counts() throws(StoreError) -> (unfinished: Int, outbox: Int) {
+        try reading { database in
+            (
+                try Int.fetchOne(database, sql: "SELECT count(*) FROM pending") ?? 0,
+                try Int.fetchOne(database, sql: "SELECT count(*) FROM outbox") ?? 0
+            )
+        }
+    }
+
+    private func lines(_ source: String, _ arguments: StatementArguments) throws(StoreError) -> [JournalLine] {
+        try reading { database in
+            let cursor = try Row.fetchCursor(
+                database,
+                sql: """
+                    SELECT j.id, j.unique_id, j.method, j.operation, j.instance, j.request_id, j.reply IS NOT NULL,
+                        j.received_at, j.step, j.attempts, j.last_error, j.outcome, j.finished_at
+                    \(source)
+                    """, arguments: arguments)
+            var lines: [JournalLine] = []
+            while let row = try cursor.next() {
+                let finishedAt: Int64? = row[12]
+                let step = try row.bytes(8).map { String(decoding: $0, as: UTF8.self) }
+                lines.append(
+                    JournalLine(
+                        id: JournalID(row[0]), uniqueID: StoreSnapshot.uniqueID(row[1]), method: row[2],
+                        operation: row[3], instance: try row.instanceID(4), requestID: row[5], expectsReply: row[6],
+                        receivedAt: row.timestamp(7), step: step, attempts: row[9], lastError: row[10],
+                        outcome: (row[11] as String?).flatMap { JournalOutcome(rawValue: $0) },
+                        finishedAt: finishedAt.map { Timestamp(microseconds: $0) }))
+            }
+            return lines
+        }
+    }
+
+    private func reading<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
+        do {
+            return try queue.read(body)
+        } catch {
+            throw StoreError.of(error)
+        }
+    }
+}
