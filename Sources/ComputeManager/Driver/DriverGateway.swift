@@ -15,8 +15,10 @@ struct DriverGateway: Sendable {
     let clock: any Clock<Duration>
     let logger: Logger
     private let metrics: DriverMetrics
-    /// Says when to wait no longer for a hypervisor that is away; nil where that has its time.
-    private var patience: (token: InterruptionToken, end: InterruptionReason)?
+    /// The turn whose slot is another's while it waits for a hypervisor that is away.
+    private var turn: Turn?
+    /// The least reason to wait no longer for a hypervisor that is away; nil where that has its time.
+    private var patience: InterruptionReason?
 
     init(
         driver: any ComputeDriver, deadlines: DriverDeadlines, interruptionGrace: Duration,
@@ -30,13 +32,14 @@ struct DriverGateway: Sendable {
         metrics = DriverMetrics(driver: type(of: driver).name)
     }
 
-    /// The same way to the driver with patience: a call that may be repeated is repeated while the hypervisor can't be
-    /// reached, for as long as it takes; it fails as given up when the token says so.
+    /// The same way to the driver for one turn, whose slot is free while it waits for a hypervisor that is away.
     ///
-    /// - Parameter reason: the least reason for which it waits no longer.
-    func outlasting(until token: InterruptionToken, isToEndFor reason: InterruptionReason) -> DriverGateway {
+    /// - Parameter reason: with it a call that may be repeated is repeated while the hypervisor can't be reached, for as
+    ///   long as it takes; it fails as given up when the turn is interrupted for that reason or one that stands over it.
+    func during(_ turn: Turn, outlastingOutagesUntil reason: InterruptionReason?) -> DriverGateway {
         var gateway = self
-        gateway.patience = (token, reason)
+        gateway.turn = turn
+        gateway.patience = reason
         return gateway
     }
 
@@ -80,18 +83,20 @@ struct DriverGateway: Sendable {
             } catch let fault as ComputeFault where fault.kind == .unavailable && isRepeatable {
                 var pause = Duration.seconds(1)
                 if let patience {
-                    if let reason = patience.token.reason, reason >= patience.end {
+                    if let reason = turn?.token.reason, reason >= patience {
                         throw reason.fault(operation.rawValue, instance: instance)
                     }
                     if waited == .zero {
-                        warn("the hypervisor is away; what was begun waits for it", operation, instance)
+                        warn("the hypervisor is away; this waits for it", operation, instance)
                     }
                 } else {
                     guard waited < deadlines.reconnection, token?.isInterrupted != true else { throw fault }
                     pause = min(pause, deadlines.reconnection - waited)
                 }
+                turn?.freeSlot()
                 try await clock.sleep(for: pause)
                 waited += pause
+                if let turn, !(await turn.takeSlot()) { throw CancellationError() }
             }
         }
     }

@@ -102,7 +102,10 @@ final class Dispatcher: AcceptedWork {
 
     /// Takes no more turns; ``run()`` returns when what runs has ended. Requests that wait stay in the journal.
     func drain() {
-        state.withLock { $0.phase = .draining }
+        state.withLock { state in
+            state.phase = .draining
+            state.table.refuseReturning()
+        }
         wakeUp.yield()
     }
 
@@ -158,10 +161,22 @@ final class Dispatcher: AcceptedWork {
     }
 
     func turn(of start: LaneTable.Start) -> Turn {
-        Turn(token: start.token) { [self] in
-            state.withLock { $0.table.freeSlot(start) }
-            wakeUp.yield()
+        Turn(
+            token: start.token,
+            freeSlot: { [self] in
+                state.withLock { $0.table.freeSlot(start) }
+                wakeUp.yield()
+            }, takeSlot: { [self] in await takeSlot(start) })
+    }
+
+    private func takeSlot(_ start: LaneTable.Start) async -> Bool {
+        let (grants, grant) = AsyncStream<Void>.makeStream()
+        let isSettled = state.withLock { state in
+            if case .draining = state.phase { return true }
+            return state.table.wantSlot(start) { grant.finish() }
         }
+        if !isSettled { for await _ in grants {} }
+        return state.withLock { $0.table.hasSlot(start) }
     }
 
     /// Ends a turn.

@@ -77,6 +77,8 @@ struct LaneTable: Sendable {
         let token: InterruptionToken
         let begunAt: Timestamp
         var hasSlot = true
+        /// Told when it has a slot again, which it gave back to wait for something.
+        var whenGranted: (@Sendable () -> Void)?
         /// Not finished and not worked on any more: the next start's.
         var isLeft = false
     }
@@ -97,6 +99,8 @@ struct LaneTable: Sendable {
     private var lanes: [Key: Lane] = [:]
     /// Lanes whose first request waits for a slot of the kind. A lane may stand here in vain; ``next()`` looks again.
     private var ready: [SlotKind: Queue<Key>] = [:]
+    /// Lanes whose running request wants a slot back.
+    private var returning: [SlotKind: Queue<Key>] = [:]
     private var free: [SlotKind: Int]
     private let bufferLimit: Int
     private var buffered = 0
@@ -129,6 +133,7 @@ struct LaneTable: Sendable {
 
     /// The next request that has its turn and a slot; nil where all wait.
     mutating func next(at now: Timestamp) -> Start? {
+        grantReturning()
         for slot in [SlotKind.change, .build, .visit] {
             while free[slot, default: 0] > 0, let key = ready[slot]?.popFirst() {
                 guard var lane = lanes[key], lane.running == nil, let first = lane.waiting.first,
@@ -166,6 +171,46 @@ struct LaneTable: Sendable {
         free[start.slot, default: 0] += 1
     }
 
+    /// Asks for the slot of a turn that gave it back; `granted` is called by a later ``next(at:)`` where it has to wait.
+    ///
+    /// - Returns: whether it has it now.
+    mutating func wantSlot(_ start: Start, granted: @escaping @Sendable () -> Void) -> Bool {
+        let key = start.item.key
+        guard let running = lanes[key]?.running, running.token === start.token, !running.hasSlot else { return true }
+        lanes[key]?.running?.whenGranted = granted
+        returning[start.slot, default: Queue()].append(key)
+        grantReturning()
+        return lanes[key]?.running?.hasSlot == true
+    }
+
+    /// Lets go whoever waits for a slot again, without one: nobody gets one any more.
+    mutating func refuseReturning() {
+        for kind in SlotKind.allCases {
+            while let key = returning[kind]?.popFirst() {
+                lanes[key]?.running?.whenGranted?()
+                lanes[key]?.running?.whenGranted = nil
+            }
+        }
+    }
+
+    func hasSlot(_ start: Start) -> Bool {
+        guard let running = lanes[start.item.key]?.running, running.token === start.token else { return false }
+        return running.hasSlot
+    }
+
+    private mutating func grantReturning() {
+        for kind in SlotKind.allCases {
+            while free[kind, default: 0] > 0, let key = returning[kind]?.popFirst() {
+                // Who gave up waiting meanwhile stands here in vain.
+                guard let granted = lanes[key]?.running?.whenGranted else { continue }
+                free[kind, default: 0] -= 1
+                lanes[key]?.running?.hasSlot = true
+                lanes[key]?.running?.whenGranted = nil
+                granted()
+            }
+        }
+    }
+
     /// Ends a turn; the lane's next request may have its own.
     mutating func finished(_ start: Start) {
         freeSlot(start)
@@ -180,6 +225,7 @@ struct LaneTable: Sendable {
     mutating func abandoned(_ start: Start) {
         freeSlot(start)
         lanes[start.item.key]?.running?.isLeft = true
+        lanes[start.item.key]?.running?.whenGranted = nil
         runningCount -= 1
     }
 

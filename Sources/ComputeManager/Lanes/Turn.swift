@@ -4,7 +4,9 @@
 struct Turn: Sendable {
     /// Says when a later request takes its place.
     let token: InterruptionToken
-    /// Gives the slot to another lane before the turn is over; the driver has done its part, and what is left is a
-    /// commit. Any number of times.
+    /// Gives the slot to another lane before the turn is over: the driver has done its part and what is left is a
+    /// commit, or the hypervisor is away. Any number of times.
     let freeSlot: @Sendable () -> Void
+    /// Takes a slot again after ``freeSlot``, behind those who asked before; false where the worker stops first.
+    let takeSlot: @Sendable () async -> Bool
 }

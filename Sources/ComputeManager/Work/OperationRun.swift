@@ -30,7 +30,8 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
     let request: RPCRequest
     let services: ManagerServices
     let turn: Turn
-    /// What was begun is neither done nor failed while the hypervisor can't be asked: a resumed request waits for it.
+    /// What was begun is neither done nor failed while the hypervisor can't be asked: a resumed request waits for it,
+    /// and so does a delete.
     let driver: DriverGateway
     private let state: Mutex<State>
 
@@ -42,12 +43,16 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
         self.request = request
         self.services = services
         self.turn = turn
-        // A build that is cancelled has a guest to remove, and waits to be able to.
-        driver =
-            entry.step == nil
-            ? services.driver
-            : services.driver.outlasting(
-                until: turn.token, isToEndFor: Operation.slot == .build ? .superseded : .cancelled)
+        let patience: InterruptionReason? =
+            switch (entry.step, Operation.slot) {
+            // A delete is done, however long it takes: nobody would ask for it again.
+            case _ where Operation.supersedesEarlier: .superseded
+            case (nil, _): nil
+            // A build that is cancelled has a guest to remove, and waits to be able to.
+            case (_, .build): .superseded
+            case (_, _): .cancelled
+            }
+        driver = services.driver.during(turn, outlastingOutagesUntil: patience)
         state = Mutex(State(row: row))
     }
 
