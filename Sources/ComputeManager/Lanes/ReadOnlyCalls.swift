@@ -80,9 +80,7 @@ struct ReadOnlyCalls: Sendable {
         let event = services.events.errorEvent(
             request.method, fault, arguments: request.arguments, context: request.context)
         let id = request.arguments["instance"]?["uuid"]?.string.flatMap { InstanceID($0) }
-        let messages = services.encoder.notification(event).map {
-            OutboxMessage($0, orderingKey: id?.description ?? "host", instance: id)
-        }
+        let messages = services.encoder.rows(of: event, orderingKey: id?.description ?? "host", instance: id)
         if messages.isEmpty { return }
         do {
             try await services.write { transaction in

@@ -74,7 +74,7 @@ public final class OutboxRelay: Sendable {
         do {
             guard let row = try await content(of: item) else { return .done }
             do throws(DeliveryFailure) {
-                try await sink.publish(WireMessage(row.message))
+                try await sink.publish(WireMessage(row))
             } catch {
                 return try await settle(row, error)
             }

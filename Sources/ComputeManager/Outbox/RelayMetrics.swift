@@ -43,9 +43,11 @@ extension OutboxMessage.Kind {
 
 extension WireMessage {
     /// A row of the outbox, ready to be sent (again).
-    init(_ message: OutboxMessage) {
+    init(_ row: OutboxRow) {
+        let message = row.message
         self.init(
             kind: message.kind.wireKind, exchange: message.exchange, routingKey: message.routingKey,
-            isMandatory: message.isMandatory, body: message.body, headers: message.headers)
+            isMandatory: message.isMandatory, body: message.body, headers: message.headers,
+            sequence: row.sequence)
     }
 }

@@ -46,10 +46,13 @@ public struct WireMessage: Sendable, Hashable {
     public let body: [UInt8]
     /// Header values that go with it (`x-reason`).
     public let headers: [String: String]
+    /// The number of this event among its instance's, from 1 without a gap, the same each time that it is sent; nil where
+    /// nothing is numbered.
+    public let sequence: Int64?
 
     public init(
         kind: Kind, exchange: String, routingKey: String, isMandatory: Bool, body: [UInt8],
-        headers: [String: String] = [:]
+        headers: [String: String] = [:], sequence: Int64? = nil
     ) {
         self.kind = kind
         self.exchange = exchange
@@ -57,6 +60,7 @@ public struct WireMessage: Sendable, Hashable {
         self.isMandatory = isMandatory
         self.body = body
         self.headers = headers
+        self.sequence = sequence
     }
 }
 

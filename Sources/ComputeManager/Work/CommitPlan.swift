@@ -45,7 +45,9 @@ struct CommitPlan: Sendable {
 
 extension OutboxMessage {
     /// A row of the outbox; messages of one key leave in order.
-    init(_ message: WireMessage, orderingKey: String, instance: InstanceID?) {
+    ///
+    /// - Parameter repeatsEvent: whether it is the event before it once more, in another form or for another topic.
+    init(_ message: WireMessage, orderingKey: String, instance: InstanceID?, repeatsEvent: Bool = false) {
         let kind: Kind =
             switch message.kind {
             case .notification: .notification
@@ -55,18 +57,24 @@ extension OutboxMessage {
             }
         self.init(
             orderingKey: orderingKey, kind: kind, exchange: message.exchange, routingKey: message.routingKey,
-            isMandatory: message.isMandatory, headers: message.headers, body: message.body, instance: instance)
+            isMandatory: message.isMandatory, headers: message.headers, body: message.body, instance: instance,
+            repeatsEvent: repeatsEvent)
     }
 }
 
 extension MessageEncoder {
+    /// One event: a row for each form and topic, of which all have the number of the first.
+    func rows(of event: Notification, orderingKey: String, instance: InstanceID?) -> [OutboxMessage] {
+        notification(event).enumerated().map { index, message in
+            OutboxMessage(message, orderingKey: orderingKey, instance: instance, repeatsEvent: index > 0)
+        }
+    }
+
     /// What a change tells, in the order in which it tells it; casts last.
     func messages(of change: InstanceChange) -> [OutboxMessage] {
         let id = change.row.id
         let key = id.description
-        return change.notifications.flatMap { notification($0) }.map {
-            OutboxMessage($0, orderingKey: key, instance: id)
-        }
+        return change.notifications.flatMap { rows(of: $0, orderingKey: key, instance: id) }
             + change.casts.map { OutboxMessage(cast($0), orderingKey: key, instance: id) }
     }
 

@@ -172,7 +172,7 @@ struct OperationEngine: Sendable {
             entry.method, fault, arguments: request?.arguments ?? JSONObject(), context: context)
         let key = entry.instance?.description ?? "entry:\(entry.id)"
         let messages =
-            services.encoder.notification(event).map { OutboxMessage($0, orderingKey: key, instance: entry.instance) }
+            services.encoder.rows(of: event, orderingKey: key, instance: entry.instance)
             + services.encoder.failures(fault, to: entry.reply, instance: entry.instance)
         let plan = CommitPlan(
             entry: entry.id, journal: .finish(outcome, error: fault.message), change: nil, messages: messages)

@@ -15,7 +15,7 @@ struct BrokerSink: MessageSink {
             try await publisher.publish(
                 EncodedMessage(
                     exchange: message.exchange, routingKey: message.routingKey, isMandatory: message.isMandatory,
-                    body: message.body, headers: message.headers))
+                    body: message.body, headers: message.headers, sequence: message.sequence))
         } catch {
             throw DeliveryFailure(error)
         }

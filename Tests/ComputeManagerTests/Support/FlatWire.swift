@@ -21,6 +21,8 @@ struct FlatWire: MessageEncoder, RequestDecoder {
     }
 
     let sendsNotifications = true
+    /// How many messages an event becomes.
+    var forms = 1
 
     func notification(_ notification: Notification) -> [WireMessage] {
         let body: JSONValue = [
@@ -29,7 +31,8 @@ struct FlatWire: MessageEncoder, RequestDecoder {
             "message_id": .string(notification.messageID.dashed), "timestamp": .string(notification.timestamp.spaced),
             "context": .object(notification.context.fields),
         ]
-        return [message(.notification, "notifications.\(notification.priority.rawValue.lowercased())", body)]
+        let key = "notifications.\(notification.priority.rawValue.lowercased())"
+        return (0..<forms).map { message(.notification, $0 == 0 ? key : "\(key).\($0)", body) }
     }
 
     func reply(_ result: JSONValue, to address: ReplyAddress) -> [WireMessage] {

@@ -22,11 +22,13 @@ final class ManagerFixture: Sendable {
     let driver: FakeDriver
     let sink = RecordingSink()
     let clock = ManualClock()
-    let wire = FlatWire()
+    let wire: FlatWire
     let configuration: ManagerConfiguration
     let logs = LogRecorder()
 
-    init(_ configure: (inout ManagerConfiguration) -> Void = { _ in }, hostname: String = "fake-mini") throws {
+    init(_ configure: (inout ManagerConfiguration) -> Void = { _ in }, hostname: String = "fake-mini", forms: Int = 1) throws
+    {
+        wire = FlatWire(forms: forms)
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("manager-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: directory + "/images", withIntermediateDirectories: true)
         store = try WorkerStore(StoreConfiguration(directory: directory + "/state"))
