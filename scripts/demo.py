@@ -96,6 +96,8 @@ def run(*command, timeout=120, accept=(0,), **options):
                               timeout=timeout, text=True, start_new_session=True, **options)
     except subprocess.TimeoutExpired:
         raise DemoFailure(f"`{os.path.basename(command[0])} {command[1]}` gave no answer in {timeout} s") from None
+    except OSError as error:
+        raise DemoFailure(f"`{os.path.basename(command[0])}` can't be run: {error}") from None
     if done.returncode not in accept:
         said = (done.stderr.strip() or done.stdout.strip())[-1500:]
         raise DemoFailure(f"`{os.path.basename(command[0])} {' '.join(command[1:3])}` ended with "
@@ -281,6 +283,9 @@ class Demo:
         self.screen.note("file", f"{os.path.relpath(guest, ROOT)}, {os.path.getsize(guest) >> 20} MB")
         self.build()
         self.directory = tempfile.mkdtemp(prefix="compute-worker-demo.")
+        # A copy: somebody may build anew while this runs, and every process of the demo is to be of one version.
+        self.worker = os.path.join(self.directory, "compute-worker")
+        shutil.copy2(self.built, self.worker)
         self.screen.title(f"a broker and a hypervisor of our own, in {self.directory}")
         images = os.path.join(self.directory, "images")
         os.makedirs(images)
@@ -315,8 +320,8 @@ class Demo:
                 shown = time.monotonic()
         if process.wait() != 0:
             raise DemoFailure("the build failed:\n" + "\n".join(last))
-        self.worker = os.path.join(run(*build, "--show-bin-path", cwd=ROOT).strip(), "compute-worker")
-        self.screen.note("built", os.path.relpath(self.worker, ROOT))
+        self.built = os.path.join(run(*build, "--show-bin-path", cwd=ROOT).strip(), "compute-worker")
+        self.screen.note("built", os.path.relpath(self.built, ROOT))
 
     def start_worker(self):
         self.instances = os.path.join(self.directory, "instances")
@@ -580,7 +585,7 @@ image_directory = {self.directory}/images
             self.start_worker()
             self.life()
             self.books()
-        except DemoFailure as failure:
+        except (DemoFailure, OSError) as failure:
             trouble = str(failure)
         except KeyboardInterrupt:
             trouble = "interrupted"
