@@ -11,7 +11,7 @@ Commands come line by line on standard input (client_main.py):
      "count": N | "events": [{"type": T, "instance": U, "count": N}] (all of them), "settle": S (that long nothing new)
   {"do": "publish", "exchange": E, "key": K, "text": T | "hex": H | "fill": [BYTE, COUNT], "head": T, "tail": T,
    "repeat": N, "properties": {...}, "declare": {"type": T, "durable": bool, "auto_delete": bool}}
-  {"do": "depth", "queue": Q}                           how many messages wait in it; null where it is not there
+  {"do": "depth", "queue": Q}                           how many messages wait in it (null where it is not there), how many consume
   {"do": "forget", "queue": Q}                          all that was collected there
   {"do": "reconnect"}                                   after the broker went
 A collected message: {"exchange", "key", "headers", "properties", "body", "size", "message": decoded or null}.
@@ -178,9 +178,9 @@ class Probe:
     def do_depth(self, command):
         channel = self.connection.channel()
         try:
-            count = channel.queue_declare(command["queue"], passive=True).message_count
+            found = channel.queue_declare(command["queue"], passive=True)
             channel.close()
-            return {"depth": count}
+            return {"depth": found.message_count, "consumers": found.consumer_count}
         except amqp.exceptions.NotFound:
             return {"depth": None}
 

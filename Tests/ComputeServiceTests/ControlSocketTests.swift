@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 @testable import ComputeService
+import ComputeManager
 import ComputeModel
 import Foundation
 import Glibc
@@ -13,11 +14,11 @@ import WorkerStore
 @Suite(.timeLimit(.minutes(2)))
 struct ControlSocketTests {
     private static let status = WorkerStatus(
-        host: "one", processID: 7, isReady: false, reasons: ["the broker is gone"],
+        host: "one", processID: 7, isReady: false, reasons: ["the broker is gone"], warnings: [],
         since: Timestamp(microseconds: 1_000_000), running: 1, waiting: 2, outbox: 3, quarantined: 4)
-    private static let operation = LiveOperation(
+    private static let operation = RunningOperation(
         id: JournalID(5), method: "run_instance", instance: InstanceID(bits: UniqueBits(high: 1, low: 2)),
-        begunAt: Timestamp(microseconds: 2_000_000), isResumed: true, isInterrupted: false)
+        requestID: "req-1", begunAt: Timestamp(microseconds: 2_000_000), isResumed: true, isEnding: false)
 
     /// Answers by rote; a cancel of 99 never.
     private struct Rote: ControlHandler {
@@ -30,8 +31,8 @@ struct ControlSocketTests {
                 let (never, end) = AsyncStream<Never>.makeStream()
                 defer { end.finish() }
                 for await _ in never {}
-                return .cancelled(CancelResult(.ended))
-            case .cancel: return .cancelled(CancelResult(.notCancellable, reason: "it has begun"))
+                return .cancelled(.ended)
+            case .cancel: return .cancelled(CancelOutcome.notCancellable("it has begun"))
             }
         }
     }
@@ -72,7 +73,7 @@ struct ControlSocketTests {
     @Test("Every request has its answer, and both read as they were written")
     func answers() async throws {
         try await Self.serving { path in
-            let refused = CancelResult(.notCancellable, reason: "it has begun")
+            let refused = CancelOutcome.notCancellable("it has begun")
             let dialogue: [(ControlRequest, ControlAnswer)] = [
                 (.status, .status(Self.status)), (.operations, .operations([Self.operation])),
                 (.operation(JournalID(5)), .operation(Self.operation)), (.operation(JournalID(6)), .operation(nil)),

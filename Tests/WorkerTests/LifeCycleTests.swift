@@ -21,7 +21,7 @@ extension Program {
             #expect(all.end == .exited(0))
             for command in [
                 [], ["run"], ["cast"], ["call"], ["events"], ["drivers"], ["methods"], ["config", "show"],
-                ["config", "sample"],
+                ["config", "sample"], ["status"], ["ops", "cancel"],
             ] {
                 let help = try await ChildProcess.run(WorkerProcess.binary, command + ["--help"])
                 #expect(help.end == .exited(0))

@@ -124,6 +124,14 @@ struct Probe: Sendable {
         try await ask(["do": "depth", "queue": .string(queue)])["depth"]?.int
     }
 
+    /// Returns when nobody consumes from a queue any more; the broker tells nobody of that.
+    func unconsumed(_ queue: String, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        let deadline = ContinuousClock.now + .seconds(20)
+        while try await ask(["do": "depth", "queue": .string(queue)])["consumers"]?.int != 0 {
+            try #require(.now < deadline, "\(queue) is still consumed", sourceLocation: sourceLocation)
+        }
+    }
+
     @discardableResult
     func ask(_ command: JSONValue, within limit: Duration = .seconds(90)) async throws -> JSONValue {
         let answer = try await client.ask(command, within: limit)

@@ -15,4 +15,17 @@ public struct RunningOperation: Sendable, Hashable {
     public let isResumed: Bool
     /// Whether it was told to end, by a cancel or a terminate.
     public let isEnding: Bool
+
+    public init(
+        id: JournalID, method: String, instance: InstanceID?, requestID: String?, begunAt: Timestamp, isResumed: Bool,
+        isEnding: Bool
+    ) {
+        self.id = id
+        self.method = method
+        self.instance = instance
+        self.requestID = requestID
+        self.begunAt = begunAt
+        self.isResumed = isResumed
+        self.isEnding = isEnding
+    }
 }

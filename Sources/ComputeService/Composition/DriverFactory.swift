@@ -11,10 +11,22 @@ enum DriverFactory {
         _ configuration: WorkerConfiguration, _ makeLogger: (String) -> Logger
     ) -> any ComputeDriver {
         switch configuration.driver {
-        case FakeDriver.name.rawValue: FakeDriver(hostname: configuration.host)
+        case FakeDriver.name.rawValue:
+            FakeDriver(hostname: configuration.host, faults: FaultPlan(configuration.fake))
         default:
             LibvirtDriver(
                 configuration: LibvirtDriverConfiguration(configuration), logger: makeLogger("compute.driver.libvirt"))
+        }
+    }
+}
+
+extension FaultPlan {
+    /// What nova.conf decides about the driver in memory.
+    convenience init(_ options: FakeOptions) {
+        self.init()
+        guard options.operationDelay > .zero else { return }
+        for change in [DriverOperation.spawn, .destroy, .reboot, .powerOff, .powerOn] {
+            plan(.delay(options.operationDelay), for: change)
         }
     }
 }

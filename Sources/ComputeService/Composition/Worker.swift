@@ -21,6 +21,8 @@ final class Worker: Service {
         case stopRequested, server, intake, manager, flushed
         /// Ends with the server that it watches over.
         case watch
+        /// Nothing runs any more that a stop would wait for.
+        case told
         /// What the others stand on; ends only by cancellation.
         case foundation(String)
     }
@@ -32,6 +34,7 @@ final class Worker: Service {
     private let manager: ComputeManager
     private let intake: Intake
     private let relay: OutboxRelay
+    private let control: ControlServer
     private let logger: Logger
 
     /// How long the stop waits for the acknowledgements of what was handed out.
@@ -54,7 +57,7 @@ final class Worker: Service {
         self.broker = broker
         let identity = HostIdentity(host: configuration.host)
         try identity.check(configuration.store.statePath)
-        let store = try WorkerStore(StoreConfiguration(directory: "\(configuration.store.statePath)/journal"))
+        let store = try WorkerStore(StoreConfiguration(directory: configuration.store.journalDirectory))
         try identity.remember(in: configuration.store.statePath)
         self.store = store
         let encoder = WireMessageEncoder(
@@ -79,6 +82,10 @@ final class Worker: Service {
             configuration: RelayConfiguration(
                 window: messaging.confirmWindow, unroutableNotifications: notifications.unroutable),
             logger: makeLogger("compute.relay"))
+        control = ControlServer(
+            path: ControlSocket.path(inStateDirectory: configuration.store.statePath),
+            handler: WorkerControl(manager: manager, store: store, monitor: broker.health),
+            logger: makeLogger("compute.control"))
     }
 
     /// How it fares, and since when that is so.
@@ -91,6 +98,9 @@ final class Worker: Service {
         Gauge(label: "compute_operations_running").record(manager.load.running)
         Gauge(label: "compute_operations_waiting").record(manager.load.waiting)
     }
+
+    /// Tells what a stop waits for.
+    var stopNotice: StopNotice { StopNotice(running: { self.manager.running }, logger: logger) }
 
     /// Serves until a graceful shutdown is through or the task is cancelled.
     func run() async throws {
@@ -125,6 +135,7 @@ final class Worker: Service {
             self.logger.notice("driver", metadata: ["driver": .string(summary)])
             try await self.driver.run()
         }
+        foundation("control socket") { await self.control.run() }
         foundation("relay") { try await self.relay.run() }
         group.addTask {
             try await self.broker.watch()
@@ -167,6 +178,10 @@ final class Worker: Service {
                     "stopping: taking nothing more",
                     metadata: ["running": "\(load.running)", "waiting": "\(load.waiting)"])
                 broker.server.shutDown(within: Self.settling)
+                group.addTask {
+                    await self.stopNotice.run()
+                    return .told
+                }
             case .server: try intakePartEnded("server")
             case .intake: try intakePartEnded("intake")
             case .manager:
@@ -175,7 +190,7 @@ final class Worker: Service {
                     await self.flush()
                     return .flushed
                 }
-            case .watch: break
+            case .watch, .told: break
             case .flushed: return
             case .foundation(let name): throw WorkerFailure.partEnded(name)
             }

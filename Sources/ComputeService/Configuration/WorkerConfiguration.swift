@@ -15,6 +15,7 @@ public struct WorkerConfiguration: Sendable, Equatable {
     public var notifications: NotificationOptions
     public var images: ImageOptions
     public var libvirt: LibvirtOptions
+    public var fake: FakeOptions
     public var store: StoreOptions
     public var manager: ManagerOptions
     public var logging: LoggingOptions
@@ -51,6 +52,7 @@ public struct WorkerConfiguration: Sendable, Equatable {
             notifications = try NotificationOptions(config: reader)
             images = try ImageOptions(config: reader)
             libvirt = try LibvirtOptions(config: reader.scoped(to: "libvirt"))
+            fake = try FakeOptions(config: reader.scoped(to: "fake"))
             store = try StoreOptions(config: reader)
             manager = try ManagerOptions(config: reader)
             logging = try LoggingOptions(config: reader)

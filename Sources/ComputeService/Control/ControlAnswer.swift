@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ComputeManager
 internal import ComputeModel
 
 /// What a worker says to a ``ControlRequest``.
 enum ControlAnswer: Sendable, Hashable {
     case status(WorkerStatus)
-    case operations([LiveOperation])
+    case operations([RunningOperation])
     /// Nil where the operation does not run.
-    case operation(LiveOperation?)
-    case cancelled(CancelResult)
+    case operation(RunningOperation?)
+    case cancelled(CancelOutcome)
     case refused(ControlFault)
 
     var json: JSONValue {
@@ -23,13 +24,13 @@ enum ControlAnswer: Sendable, Hashable {
 
     /// Reads an answer; nil for what no worker says.
     init?(json: JSONValue) {
-        if let status = json["status"].flatMap(WorkerStatus.init(json:)) {
+        if let status = json["status"].flatMap({ WorkerStatus(json: $0) }) {
             self = .status(status)
         } else if let list = json["operations"]?.array {
-            self = .operations(list.compactMap(LiveOperation.init(json:)))
+            self = .operations(list.compactMap { RunningOperation(json: $0) })
         } else if let running = json["operation"] {
-            self = .operation(LiveOperation(json: running))
-        } else if let result = json["cancel"].flatMap(CancelResult.init(json:)) {
+            self = .operation(RunningOperation(json: running))
+        } else if let result = json["cancel"].flatMap({ CancelOutcome(json: $0) }) {
             self = .cancelled(result)
         } else if let error = json["error"] {
             self = .refused(

@@ -10,6 +10,8 @@ struct WorkerStatus: Sendable, Hashable {
     var isReady: Bool
     /// Why it is not ready; empty for one that is.
     var reasons: [String]
+    /// What an operator should know all the same.
+    var warnings: [String]
     /// When it became ready, or ceased to be.
     var since: Timestamp
     /// Operations that run.
@@ -24,7 +26,8 @@ struct WorkerStatus: Sendable, Hashable {
     var json: JSONValue {
         [
             "host": .string(host), "pid": JSONValue(processID), "ready": .bool(isReady),
-            "reasons": .array(reasons.map { .string($0) }), "since": .string(since.iso),
+            "reasons": .array(reasons.map { .string($0) }),
+            "warnings": .array(warnings.map { .string($0) }), "since": .string(since.iso),
             "running": JSONValue(running), "waiting": JSONValue(waiting), "outbox": JSONValue(outbox),
             "quarantined": JSONValue(quarantined),
         ]
@@ -38,7 +41,8 @@ extension WorkerStatus {
         else { return nil }
         self.init(
             host: host, processID: json["pid"]?.int ?? 0, isReady: isReady,
-            reasons: (json["reasons"]?.array ?? []).compactMap(\.string), since: since,
+            reasons: (json["reasons"]?.array ?? []).compactMap(\.string),
+            warnings: (json["warnings"]?.array ?? []).compactMap(\.string), since: since,
             running: json["running"]?.int ?? 0, waiting: json["waiting"]?.int ?? 0, outbox: json["outbox"]?.int ?? 0,
             quarantined: json["quarantined"]?.int ?? 0)
     }

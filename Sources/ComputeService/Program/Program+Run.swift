@@ -50,13 +50,15 @@ extension Program {
         var group = ServiceGroupConfiguration(
             services: [.init(service: service)], gracefulShutdownSignals: [.sigterm, .sigint],
             logger: makeLogger("service.group"))
-        group.maximumGracefulShutdownDuration = worker.manager.gracefulShutdownTimeout
+        let limit = worker.manager.gracefulShutdownTimeout
+        // What runs is told to let go a little before the time is over, so that it can.
+        group.maximumGracefulShutdownDuration = limit.map { $0 - min($0 / 4, .seconds(2)) }
         let services = ServiceGroup(configuration: group)
         let counters = Counters(registry: registry, options: worker.logging, logger: logger, measure: service.measure)
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await counters.run() }
-                group.addTask { await stopAtOnceOnSecondSignal() }
+                group.addTask { await boundStop(by: limit, service.stopNotice) }
                 // Neither of the two ends before the services do, whose end is the program's.
                 defer { group.cancelAll() }
                 try await services.run()
@@ -74,15 +76,26 @@ extension Program {
         }
     }
 
-    /// Ends the process on the second signal: the first asked for a graceful stop, and the journal makes any moment safe.
-    private static func stopAtOnceOnSecondSignal() async {
-        var isStopping = false
-        for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
-            if isStopping {
-                tell("compute-worker: stopped at once by the second signal; the journal has what is unfinished")
-                _exit(128 + signal.rawValue)
+    /// Ends the process on the second signal, and where a stop takes longer than it may: a call that never returns would
+    /// hold it for ever, and the journal makes any moment safe.
+    private static func boundStop(by limit: Duration?, _ notice: StopNotice) async {
+        await withDiscardingTaskGroup { group in
+            var isStopping = false
+            for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
+                if isStopping {
+                    tell("compute-worker: stopped at once by the second signal; the journal has what is unfinished")
+                    _exit(128 + signal.rawValue)
+                }
+                isStopping = true
+                guard let limit else { continue }
+                group.addTask {
+                    do { try await ContinuousClock().sleep(for: limit) } catch { return }
+                    notice.tell("not ended in time; the next start goes on with it")
+                    tell("compute-worker: stopped after \(limit); the journal has what is unfinished")
+                    _exit(0)
+                }
             }
-            isStopping = true
+            group.cancelAll()
         }
     }
 }

@@ -10,12 +10,16 @@ public struct ProgramFailure: Error, Sendable, CustomStringConvertible {
         case failed
         /// An argument of the command is wrong.
         case usage
+        /// The journal has no operation of that id.
+        case unknownOperation
         /// What the program needs is not to be had now: a peer, the disk, a state directory that another worker holds.
         case unavailable
         /// No answer came in time.
         case timeout
         /// Another worker serves the host.
         case held
+        /// The operation is past the point where it could be given up.
+        case notCancellable
         /// The configuration, or what it points at, is wrong; starting again does not help.
         case configuration
 
@@ -24,9 +28,11 @@ public struct ProgramFailure: Error, Sendable, CustomStringConvertible {
             switch self {
             case .failed: 1
             case .usage: 64
+            case .unknownOperation: 66
             case .unavailable: 69
             case .held: 73
             case .timeout: 75
+            case .notCancellable: 77
             case .configuration: 78
             }
         }
@@ -52,5 +58,18 @@ extension ProgramFailure {
             case .newerSchema, .damaged, .notAccessible, .badConfiguration: .configuration
             }
         self.init(kind, "\(error)")
+    }
+}
+
+extension ProgramFailure {
+    /// What kept a command from the worker that runs.
+    init(_ fault: ControlFault) {
+        let kind: Kind =
+            switch fault.code {
+            case .timedOut: .timeout
+            case .malformed, .failed: .failed
+            case .noWorker, .notAccessible: .unavailable
+            }
+        self.init(kind, fault.message)
     }
 }

@@ -6,6 +6,8 @@ internal import Configuration
 public struct StoreOptions: Sendable, Equatable {
     /// `[DEFAULT] state_path`.
     public var statePath: String
+    /// The store's own directory.
+    var journalDirectory: String { "\(statePath)/journal" }
     /// `[DEFAULT] instances_path`.
     public var instancesPath: String
     /// `[compute_worker] intake_high_water`: unfinished casts at which consuming stops.

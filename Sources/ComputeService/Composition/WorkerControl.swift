@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeManager
+internal import ComputeModel
+internal import Glibc
+internal import WorkerStore
+
+/// What a worker answers its operators.
+struct WorkerControl: ControlHandler {
+    let manager: ComputeManager
+    let store: WorkerStore
+    let monitor: HealthMonitor
+
+    func answer(_ request: ControlRequest) async -> ControlAnswer {
+        switch request {
+        case .status: return .status(status)
+        case .operations: return .operations(manager.running)
+        case .operation(let id): return .operation(manager.running.first { $0.id == id })
+        case .cancel(let id):
+            do {
+                return .cancelled(try await manager.cancel(id))
+            } catch {
+                return .refused(ControlFault(.failed, "the operation could not be cancelled: \(error)"))
+            }
+        }
+    }
+
+    private var status: WorkerStatus {
+        let health = monitor.health
+        let load = manager.load
+        return WorkerStatus(
+            host: health.host, processID: Int(getpid()), isReady: health.isReady, reasons: health.reasons,
+            warnings: health.warnings, since: monitor.since, running: load.running, waiting: load.waiting,
+            outbox: store.levels.outbox, quarantined: 0)
+    }
+}

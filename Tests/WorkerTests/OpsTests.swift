@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ComputeModel
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+extension Program {
+    /// `compute-worker ops` and `compute-worker status`: the journal from outside.
+    @Suite struct OpsTests {
+        /// The operations that `ops list` shows.
+        ///
+        /// - Parameter untilEmpty: asks until there are none; an outside process tells of no change.
+        static func list(
+            _ worker: WorkerProcess, untilEmpty: Bool = false, _ arguments: String...
+        ) async throws -> [JSONValue] {
+            let deadline = ContinuousClock.now + .seconds(60)
+            while true {
+                let run = try await worker.command(["ops", "list", "--format", "json"] + arguments)
+                try #require(run.end == .exited(0), "\(run.errors)")
+                let operations = try JSONParser.parse(run.output)["operations"]?.array ?? []
+                if !untilEmpty || operations.isEmpty || ContinuousClock.now > deadline { return operations }
+            }
+        }
+
+        @Test("status says whether the worker is ready and why not, by its exit status as well", .timeLimit(.minutes(2)))
+        func status() async throws {
+            try await Bench.with { bench in
+                let worker = try await bench.worker()
+                let ready = try await worker.command(["status"])
+                #expect(ready.end == .exited(0) && ready.output.contains("one (pid \(worker.pid)): ready since"), "\(ready)")
+                let json = try JSONParser.parse(try await worker.command(["status", "--format", "json"]).output)
+                #expect(json["ready"] == true && json["reasons"] == [] && json["running"] == 0 && json["outbox"] == 0)
+                try await worker.crash()
+                let nobody = try await worker.command(["status"])
+                #expect(nobody.end == .exited(69) && nobody.errors.contains("no worker listens"), "\(nobody)")
+
+                var settings = bench.settings()
+                settings.transportURL = "rabbit://guest:guest@127.0.0.1:1/"
+                let cut = try bench.launch(settings)
+                _ = await cut.log.first(within: .seconds(30)) { $0.contains("not ready") }
+                let away = try await cut.command(["status"])
+                #expect(away.end == .exited(1) && away.output.contains("not ready"), "\(away)")
+                #expect(away.output.contains("because not consuming"), "\(away)")
+                let file = cut.directory.appending(path: "state/control.sock").path
+                let mode = try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
+                #expect(mode == 0o600)
+                #expect(try await cut.stop() == .exited(0))
+                #expect(!FileManager.default.fileExists(atPath: file))
+            }
+        }
+
+        @Test(
+            "What waits ends when it is cancelled, what runs undoes itself, and statuses tell the rest",
+            .timeLimit(.minutes(3)))
+        func cancel() async throws {
+            try await Bench.with { bench in
+                let worker = try await bench.worker(StopTests.settings(bench, delay: 4, limit: 60))
+                let probe = try await bench.probe()
+                try await probe.collectEvents()
+                let oslo = try await bench.oslo()
+                let (building, kept) = (newInstance(), newInstance())
+                try await oslo.cast("run_instance", kept, to: "one")
+                try await probe.events(of: kept, until: "compute.instance.create.end")
+
+                try await oslo.cast("run_instance", building, to: "one")
+                try await probe.events(of: building, until: "compute.instance.create.start")
+                let running = try await worker.command(["ops", "cancel", "2", "--format", "json"])
+                #expect(running.end == .exited(0), "\(running)")
+                #expect(try JSONParser.parse(running.output)["outcome"] == "interrupting")
+                try await probe.events(of: building, until: "run_instance")
+
+                try await oslo.cast("stop_instance", kept, to: "one")
+                try await oslo.cast("reboot_instance", kept, to: "one")
+                try await probe.events(of: kept, until: "compute.instance.power_off.start")
+                let waiting = try await worker.command(["ops", "cancel", "4"])
+                #expect(waiting.end == .exited(0) && waiting.output.contains("has ended"), "\(waiting)")
+                try await probe.events(of: kept, until: "compute.instance.power_off.end")
+                let types = try await probe.collected(Probe.events).filter { $0.instance == kept }.types
+                #expect(!types.contains("reboot.start"), "\(types)")
+
+                let ended = try await worker.command(["ops", "cancel", "4"])
+                #expect(ended.end == .exited(77) && ended.errors.contains("ended already"), "\(ended)")
+                let unknown = try await worker.command(["ops", "cancel", "99"])
+                #expect(unknown.end == .exited(66) && unknown.errors.contains("no operation 99"), "\(unknown)")
+                let wrong = try await worker.command(["ops", "cancel", "soon"])
+                #expect(wrong.end == .exited(64), "\(wrong)")
+                #expect(try await worker.stop() == .exited(0))
+            }
+        }
+
+        @Test("A cancel without a worker is in the journal, and the next start keeps to it", .timeLimit(.minutes(3)))
+        func cancelWithoutWorker() async throws {
+            try await Bench.with { bench in
+                let worker = try await bench.worker(StopTests.settings(bench, delay: 60, limit: 60))
+                let probe = try await bench.probe()
+                try await probe.collectEvents()
+                let oslo = try await bench.oslo()
+                let instance = newInstance()
+                try await oslo.cast("run_instance", instance, to: "one")
+                try await probe.events(of: instance, until: "compute.instance.create.start")
+                try await worker.crash()
+                let cancel = try await worker.command(["ops", "cancel", "1"])
+                #expect(cancel.end == .exited(0) && cancel.output.contains("next start"), "\(cancel)")
+                let next = try await bench.worker(StopTests.settings(bench, delay: 0, limit: 60))
+                try await probe.events(of: instance, until: "run_instance")
+                #expect(try await next.stop() == .exited(0))
+                let types = try await probe.collected(Probe.events).filter { $0.instance == instance }.types
+                #expect(!types.contains("create.end"), "\(types)")
+            }
+        }
+    }
+}
