@@ -6,12 +6,74 @@ internal import ComputeService
 struct OpsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ops",
-        abstract: "Cancel an operation of this host.",
+        abstract: "Look at the operations in the journal of this host, and cancel one.",
         discussion: """
             Example:
-              compute-worker ops cancel 17 --config-file /etc/nova/nova.conf
+              compute-worker ops list --config-file /etc/nova/nova.conf
             """,
-        subcommands: [Cancel.self])
+        subcommands: [List.self, Show.self, Cancel.self])
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List what is unfinished: step, age, attempts, last error.",
+            discussion: """
+                Reads the journal, whether or not a worker runs; with one that runs it says what has its turn.
+
+                Example:
+                  compute-worker ops list --config-file /etc/nova/nova.conf
+                  compute-worker ops list --finished 20 --format json
+                """)
+
+        @OptionGroup var options: ConfigurationOptions
+
+        @Option(name: .long, help: "Also so many of the operations that ended last.")
+        var finished = 0
+
+        @Option(name: .long, help: "Only operations of this instance, by its uuid.")
+        var instance: String?
+
+        @Option(name: .long, help: "table for people, json for programs.")
+        var format: OutputFormat = .table
+
+        func validate() throws {
+            guard (0...10_000).contains(finished) else {
+                throw ValidationError("--finished takes a whole number from 0 to 10000.")
+            }
+        }
+
+        func run() async throws {
+            let configuration = try options.load()
+            let output = try await CommandFailure.catching {
+                try await Program.operations(finished: finished, instance: instance, configuration)
+            }
+            print(format == .json ? output.json : output.text)
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show all of one operation, and what was made for its instance.",
+            discussion: """
+                Never shows the request's body, which may hold secrets. The status is 66 if the journal has no such id.
+
+                Example:
+                  compute-worker ops show 17 --config-file /etc/nova/nova.conf
+                """)
+
+        @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var operation: OperationArgument
+
+        @Option(name: .long, help: "table for people, json for programs.")
+        var format: OutputFormat = .table
+
+        func run() async throws {
+            let configuration = try options.load()
+            let output = try await CommandFailure.catching {
+                try await Program.operation(operation.id, configuration)
+            }
+            print(format == .json ? output.json : output.text)
+        }
+    }
 
     struct Cancel: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -21,7 +21,8 @@ extension Program {
             #expect(all.end == .exited(0))
             for command in [
                 [], ["run"], ["cast"], ["call"], ["events"], ["drivers"], ["methods"], ["config", "show"],
-                ["config", "sample"], ["status"], ["ops", "cancel"],
+                ["config", "sample"], ["status"], ["ops", "list"],
+                ["ops", "show"], ["ops", "cancel"],
             ] {
                 let help = try await ChildProcess.run(WorkerProcess.binary, command + ["--help"])
                 #expect(help.end == .exited(0))

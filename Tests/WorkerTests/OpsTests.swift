@@ -90,6 +90,51 @@ extension Program {
             }
         }
 
+        @Test(
+            "list and show tell what runs, what waits and what ended, with and without a worker", .timeLimit(.minutes(3)))
+        func listing() async throws {
+            try await Bench.with { bench in
+                let worker = try await bench.worker(StopTests.settings(bench, delay: 5, limit: 60))
+                #expect(try await Self.list(worker).isEmpty)
+                let probe = try await bench.probe()
+                try await probe.collectEvents()
+                let oslo = try await bench.oslo()
+                let canary = "canary\(UUID().uuidString)"
+                let instance = newInstance()
+                try await oslo.cast(
+                    "run_instance", instance, to: "one", extra: ["admin_password": .string(canary)])
+                try await probe.events(of: instance, until: "compute.instance.create.start")
+                try await oslo.cast("reboot_instance", instance, to: "one")
+                try await oslo.cast("stop_instance", instance, to: "one")
+                while try await Self.list(worker).count < 3 {}
+                let rows = try await Self.list(worker)
+                #expect(rows.map { $0["method"]?.string } == ["run_instance", "reboot_instance", "stop_instance"])
+                #expect(rows.map { $0["state"]?.string } == ["running", "waiting", "waiting"])
+                #expect(rows[0]["step"] == "spawning" && rows[1]["step"] == .null)
+                #expect(rows.allSatisfy { $0["instance"]?.string == instance })
+                let table = try await worker.command(["ops", "list"])
+                #expect(table.output.contains("STATE") && table.output.contains("spawning"), "\(table)")
+                let show = try await worker.command(["ops", "show", "1"])
+                #expect(show.end == .exited(0) && show.output.contains("resource"), "\(show)")
+                let status = try await worker.command(["status"])
+                #expect(status.output.contains("running 1, waiting 2"), "\(status)")
+
+                try await worker.crash()
+                let dead = try await Self.list(worker)
+                #expect(dead.map { $0["state"]?.string } == ["waiting", "waiting", "waiting"])
+                let json = try await worker.command(["ops", "show", "1", "--format", "json"])
+                #expect(try JSONParser.parse(json.output)["step"] == "spawning", "\(json)")
+                #expect(try await worker.command(["ops", "show", "99"]).end == .exited(66))
+
+                let next = try await bench.worker(StopTests.settings(bench, delay: 0, limit: 60))
+                #expect(try await Self.list(next, untilEmpty: true).isEmpty)
+                let ended = try await Self.list(next, untilEmpty: false, "--finished", "10")
+                #expect(ended.map { $0["state"]?.string } == ["succeeded", "succeeded", "succeeded"])
+                for run in [table, show, status, json] { #expect(!(run.output + run.errors).contains(canary)) }
+                #expect(try await next.stop() == .exited(0))
+            }
+        }
+
         @Test("A cancel without a worker is in the journal, and the next start keeps to it", .timeLimit(.minutes(3)))
         func cancelWithoutWorker() async throws {
             try await Bench.with { bench in

@@ -111,7 +111,13 @@ final class Worker: Service {
                 try await supervise(&group)
             }
         } catch {
+            let unfinished = store.levels.unfinished
             await store.close()
+            if error is CancellationError {
+                logger.notice(
+                    "stopped before all had ended; the next start goes on with it",
+                    metadata: ["unfinished": "\(unfinished)"])
+            }
             throw error
         }
         await store.close()
@@ -192,7 +198,9 @@ final class Worker: Service {
                 }
             case .watch, .told: break
             case .flushed: return
-            case .foundation(let name): throw WorkerFailure.partEnded(name)
+            case .foundation(let name):
+                try Task.checkCancellation()
+                throw WorkerFailure.partEnded(name)
             }
         }
     }

@@ -4,62 +4,42 @@ internal import ComputeManager
 internal import ComputeModel
 internal import WorkerStore
 
-/// One operation of the journal, as an operator is shown it.
+/// One operation as an operator is shown it: its row of the journal, and what the worker that runs says of it.
 struct OperationRow: Sendable, Hashable {
-    enum State: String, Sendable, Hashable {
-        /// It has its turn.
-        case running
-        /// It was told to make way, and undoes what it did.
-        case ending
-        /// Others are before it, or no worker runs.
-        case waiting
-        case succeeded
-        case failed
-        case superseded
-        case refused
-        case cancelled
-        case expired
+    let line: JournalLine
+    /// Its turn; nil where it has none, or no worker runs.
+    var turn: RunningOperation?
 
-        init(_ outcome: JournalOutcome) { self = State(rawValue: outcome.rawValue) ?? .failed }
+    /// What it is at, or how it ended.
+    var state: String {
+        if line.finishedAt != nil { return line.outcome?.rawValue ?? "finished" }
+        if turn?.isEnding == true || line.isCancelled { return "ending" }
+        return turn == nil ? "waiting" : "running"
     }
 
-    let id: JournalID
-    let method: String
-    let instance: InstanceID?
-    let requestID: String?
-    var state: State
-    let receivedAt: Timestamp?
-    /// When this turn of it began.
-    var begunAt: Timestamp?
-    let finishedAt: Timestamp?
-    /// The checkpoint, as the operation wrote it.
-    let step: String?
-    let attempts: Int
-    let lastError: String?
-    /// Whether somebody waits for its result.
-    let isCall: Bool
-
-    /// Adds what the worker that runs knows of it.
-    mutating func merge(_ live: RunningOperation) {
-        guard state == .waiting else { return }
-        state = live.isEnding ? .ending : .running
-        begunAt = live.begunAt
+    /// The checkpoint; one that stands in a list of one, as a bare name does in the journal, without the list.
+    var step: JSONValue? {
+        line.step.map { text in
+            let value = (try? JSONParser.parse(text)) ?? .string(text)
+            guard let list = value.array, list.count == 1 else { return value }
+            return list[0]
+        }
     }
 
     /// The checkpoint's name, without what stands in it.
     var stepName: String? {
-        guard let step else { return nil }
-        let value = try? JSONParser.parse(step)
-        return value?.string ?? value?.object?.keys.first ?? step
+        step.map { $0.string ?? $0.object?.keys.first ?? JSONWriter.text($0) }
     }
 
     var json: JSONValue {
         [
-            "id": JSONValue(Int(id.value)), "method": .string(method), "instance": JSONValue(instance?.description),
-            "request_id": JSONValue(requestID), "state": .string(state.rawValue),
-            "received_at": JSONValue(receivedAt?.iso), "begun_at": JSONValue(begunAt?.iso),
-            "finished_at": JSONValue(finishedAt?.iso), "step": step.map { (try? JSONParser.parse($0)) ?? .string($0) } ?? .null,
-            "attempts": JSONValue(attempts), "last_error": JSONValue(lastError), "call": .bool(isCall),
+            "id": JSONValue(Int(line.id.value)), "method": .string(line.method),
+            "instance": JSONValue(line.instance?.description), "request_id": JSONValue(line.requestID),
+            "state": .string(state), "received_at": .string(line.receivedAt.iso),
+            "begun_at": JSONValue(turn?.begunAt.iso), "finished_at": JSONValue(line.finishedAt?.iso),
+            "step": step ?? .null,
+            "attempts": JSONValue(line.attempts), "last_error": JSONValue(line.lastError),
+            "call": .bool(line.expectsReply),
         ]
     }
 }

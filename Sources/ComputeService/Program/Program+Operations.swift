@@ -15,6 +15,75 @@ extension Program {
         return (ToolOutput(status, now: SystemWallClock().now()), status.isReady)
     }
 
+    /// What is unfinished, and what ended last, with what the worker says of it where one runs.
+    ///
+    /// - Parameters:
+    ///   - finished: how many of those that ended.
+    ///   - instance: the uuid of the one instance of interest; nil for all.
+    public static func operations(
+        finished: Int, instance: String?, _ configuration: LoadedConfiguration
+    ) async throws -> ToolOutput {
+        let id = try instance.map { text in
+            guard let id = InstanceID(text) else { throw ProgramFailure(.usage, "--instance: '\(text)' is no uuid") }
+            return id
+        }
+        // Asked first: one that ends meanwhile is found finished in the journal, and not said to wait.
+        let turns = try await turns(configuration)
+        let lines = try looking(configuration) { journal throws(StoreError) in
+            var unfinished: [JournalLine] = []
+            while case let page = try journal.unfinished(after: unfinished.last?.id), !page.isEmpty {
+                unfinished += page
+            }
+            return try finished > 0 ? journal.finished(limit: finished).reversed() + unfinished : unfinished
+        }
+        let rows = lines.filter { id == nil || $0.instance == id }.map { line in
+            OperationRow(line: line, turn: turns.first { $0.id == line.id })
+        }
+        return ToolOutput(rows, now: SystemWallClock().now())
+    }
+
+    /// All of one operation; never its body.
+    ///
+    /// - Throws: ``ProgramFailure`` of kind `unknownOperation` where the journal does not have it.
+    public static func operation(_ number: Int, _ configuration: LoadedConfiguration) async throws -> ToolOutput {
+        let id = JournalID(Int64(number))
+        let turn = try await turns(configuration, of: id).first
+        let (line, resources) = try looking(configuration) { journal throws(StoreError) in
+            let line = try journal.line(id)
+            return (line, try line?.instance.map { id throws(StoreError) in try journal.resources(of: id) } ?? [])
+        }
+        guard let line else { throw unknown(id) }
+        return ToolOutput(
+            OperationRow(line: line, turn: turn), resources: resources, now: SystemWallClock().now())
+    }
+
+    private static func looking<Value>(
+        _ configuration: LoadedConfiguration, _ body: (JournalView) throws(StoreError) -> Value
+    ) throws -> Value {
+        do throws(StoreError) {
+            return try body(JournalView.open(directory: configuration.worker.store.journalDirectory))
+        } catch {
+            throw ProgramFailure(error)
+        }
+    }
+
+    /// What runs, or whether one operation does; nothing where no worker does.
+    private static func turns(
+        _ configuration: LoadedConfiguration, of id: JournalID? = nil
+    ) async throws -> [RunningOperation] {
+        do {
+            switch try await ask(id.map { .operation($0) } ?? .operations, configuration) {
+            case .operations(let turns): return turns
+            case .operation(let turn): return turn.map { [$0] } ?? []
+            default: throw unexpected
+            }
+        } catch let fault as ControlFault {
+            // One that does not answer is no reason to show nothing: the journal speaks for itself.
+            if fault.code != .noWorker { tell("compute-worker: what runs is not known: \(fault)") }
+            return []
+        }
+    }
+
     /// Gives an operation up: asks the worker that runs, else writes the wish into the journal.
     public static func cancel(_ number: Int, _ configuration: LoadedConfiguration) async throws -> ToolOutput {
         let id = JournalID(Int64(number))
@@ -48,6 +117,10 @@ extension Program {
 
     /// Opens the store in the absent worker's place.
     private static func wish(_ id: JournalID, _ configuration: LoadedConfiguration) async throws -> CancelOutcome {
+        // Opening the store to write would make one where there is none.
+        guard try looking(configuration, { journal throws(StoreError) in try journal.line(id) }) != nil else {
+            return .unknown
+        }
         do {
             let store = try WorkerStore(StoreConfiguration(directory: configuration.worker.store.journalDirectory))
             do {

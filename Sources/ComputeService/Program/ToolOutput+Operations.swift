@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ComputeManager
 internal import ComputeModel
 internal import WorkerStore
 
@@ -8,9 +9,11 @@ extension ToolOutput {
     init(_ rows: [OperationRow], now: Timestamp) {
         var table = TextTable(["ID", "METHOD", "INSTANCE", "STATE", "STEP", "AGE", "ATTEMPTS", "LAST ERROR"])
         for row in rows {
+            let line = row.line
             table.append([
-                row.id.description, row.method, row.instance?.description ?? "-", row.state.rawValue,
-                row.stepName ?? "-", row.age(now: now), String(row.attempts), row.lastError.map(Self.oneLine) ?? "-",
+                line.id.description, Self.oneLine(line.method), line.instance?.description ?? "-", row.state,
+                Self.oneLine(row.stepName ?? "-"), Age.text(from: line.receivedAt, to: now), String(line.attempts),
+                Self.oneLine(line.lastError ?? "-"),
             ])
         }
         self.init(
@@ -19,21 +22,23 @@ extension ToolOutput {
     }
 
     /// All of one operation, with what is registered for its instance.
-    init(_ row: OperationRow, resources: [(kind: String, name: String)], now: Timestamp) {
+    init(_ row: OperationRow, resources: [StoredResource], now: Timestamp) {
+        let line = row.line
         var lines: [(String, String)] = [
-            ("id", row.id.description), ("method", row.method + (row.isCall ? " (a caller waits)" : "")),
-            ("instance", row.instance?.description ?? "-"), ("request", row.requestID ?? "-"),
-            ("state", row.state.rawValue), ("step", row.step ?? "-"),
+            ("id", line.id.description), ("method", line.method + (line.expectsReply ? " (a call)" : "")),
+            ("instance", line.instance?.description ?? "-"), ("request", line.requestID ?? "-"),
+            ("state", row.state), ("step", row.step.map { $0.string ?? JSONWriter.text($0) } ?? "-"),
+            ("received", "\(line.receivedAt.iso) (\(Age.text(from: line.receivedAt, to: now)) ago)"),
         ]
-        if let received = row.receivedAt { lines.append(("received", "\(received.iso) (\(row.age(now: now)) ago)")) }
-        if let begun = row.begunAt { lines.append(("begun", "\(begun.iso) (\(Age.text(from: begun, to: now)) ago)")) }
-        if let finished = row.finishedAt { lines.append(("finished", finished.iso)) }
-        lines += [("attempts", String(row.attempts)), ("last error", row.lastError.map(Self.oneLine) ?? "-")]
+        if let turn = row.turn {
+            lines.append(("begun", "\(turn.begunAt.iso) (\(Age.text(from: turn.begunAt, to: now)) ago)"))
+        }
+        if let finished = line.finishedAt { lines.append(("finished", finished.iso)) }
+        lines += [("attempts", String(line.attempts)), ("last error", line.lastError ?? "-")]
         lines += resources.map { ("resource", "\($0.kind) \($0.name)") }
         let width = lines.map(\.0.count).max() ?? 0
         var object = row.json.object ?? JSONObject()
-        object["resources"] = .array(
-            resources.map { ["kind": .string($0.kind), "name": .string($0.name)] })
+        object["resources"] = .array(resources.map { ["kind": .string($0.kind), "name": .string($0.name)] })
         self.init(
             text: lines.map { name, value in
                 name + String(repeating: " ", count: width - name.count + 2) + Self.oneLine(value)
@@ -57,12 +62,9 @@ extension ToolOutput {
 
     /// Text of others in a line of ours: no line ends, nothing that moves a terminal's cursor.
     private static func oneLine(_ text: String) -> String {
-        String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || (0x7F..<0xA0).contains($0.value) ? " " : $0 }))
-    }
-}
-
-extension OperationRow {
-    fileprivate func age(now: Timestamp) -> String {
-        receivedAt.map { Age.text(from: $0, to: now) } ?? "-"
+        let plain = text.unicodeScalars.map { scalar in
+            scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value) ? " " : scalar
+        }
+        return String(String.UnicodeScalarView(plain))
     }
 }
