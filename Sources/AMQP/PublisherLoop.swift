@@ -129,5 +129,9 @@ final class PublisherLoop: SessionOwner {
             submission.end(.failure(.returned(code: pending.code, text: pending.text)))
         }
         publisher.counts.withLock { $0.returned += 1 }
+        Counter(
+            label: "compute_amqp_returned_total",
+            dimensions: [("connection", publisher.configuration.connectionName)]
+        ).increment()
     }
 }

@@ -11,6 +11,7 @@ public struct ReconnectPolicy: Sendable, Hashable {
 
     private static let lockStep = Duration.milliseconds(250)
     private static let lockMaximum = Duration.seconds(2)
+    private static let unansweredMaximum = Duration.seconds(4)
 
     /// The defaults are the numbers of oslo.messaging and of kombu before it: 1 s, 2 s more each time, at most 30 s.
     public init(initial: Duration = .seconds(1), step: Duration = .seconds(2), maximum: Duration = .seconds(30)) {
@@ -25,7 +26,8 @@ public struct ReconnectPolicy: Sendable, Hashable {
     }
 
     /// A random wait. An error that only a setting can cure waits in the upper half of the longest bound; a lock, which
-    /// may be that of our own last connection, is asked for often.
+    /// may be that of our own last connection, is asked for often. Where nobody answers the wait stays short: trying
+    /// costs a broker nothing that is not there, and it is found soon after it is back.
     func delay(
         afterRounds rounds: Int, error: BrokerError, using generator: inout some RandomNumberGenerator
     ) -> Duration {
@@ -33,6 +35,7 @@ public struct ReconnectPolicy: Sendable, Hashable {
             switch error.code {
             case .queueLocked: min(Self.lockStep * max(1, min(rounds, 10)), Self.lockMaximum)
             case _ where error.needsConfiguration: maximum
+            case .unreachable, .timedOut: min(Self.unansweredMaximum, bound(afterRounds: rounds))
             default: bound(afterRounds: rounds)
             }
         let milliseconds = max(0, bound.milliseconds)

@@ -47,11 +47,16 @@ struct ReconnectPolicyTests {
         func drawn(_ code: BrokerError.Code, rounds: Int) -> [Duration] {
             (0..<1000).map { _ in policy.delay(afterRounds: rounds, error: BrokerError(code, ""), using: &generator) }
         }
-        let delays = drawn(.unreachable, rounds: 3)
+        let delays = drawn(.socketFailed, rounds: 3)
         #expect(delays.allSatisfy { $0 >= .zero && $0 <= .seconds(5) })
         #expect(delays.contains { $0 < .milliseconds(500) } && delays.contains { $0 > .milliseconds(4500) })
         let slow = drawn(.accessRefused, rounds: 1)
         #expect(slow.allSatisfy { $0 >= .seconds(15) && $0 <= .seconds(30) })
+        // Whoever is not there is looked for often.
+        for code in [BrokerError.Code.unreachable, .timedOut] {
+            let delays = drawn(code, rounds: 500)
+            #expect(delays.allSatisfy { $0 <= .seconds(4) } && delays.contains { $0 > .seconds(3) })
+        }
         // A lock is asked for often, and no more often than that.
         #expect(drawn(.queueLocked, rounds: 1).allSatisfy { $0 >= .milliseconds(125) && $0 <= .milliseconds(250) })
         #expect(drawn(.queueLocked, rounds: 500).allSatisfy { $0 >= .seconds(1) && $0 <= .seconds(2) })

@@ -20,6 +20,8 @@ enum SharedBroker {
         }
     }
 
+    static var server: RabbitMQServer { get async throws { try await starting.value } }
+
     static var url: String { get async throws { try await starting.value.url() } }
 
     static func delete(queue: String) async throws { try await starting.value.deleteQueue(queue) }
@@ -129,4 +131,16 @@ extension RPCServer {
 
 extension RequestContext {
     static let test = RequestContext(fields: ["request_id": "req-1", "user_id": "u", "is_admin": true])
+}
+
+/// Asks an outside process, which gives no event, until it says yes.
+func eventually(_ what: Comment, within limit: Duration = .seconds(20), _ fact: () async throws -> Bool) async throws {
+    let deadline = ContinuousClock.now + limit
+    while try await !fact() {
+        guard .now < deadline else {
+            Issue.record(what)
+            return
+        }
+        try await Task.sleep(for: .milliseconds(50))
+    }
 }

@@ -3,6 +3,7 @@
 import AMQP
 import ComputeModel
 import OsloMessaging
+import TestSupport
 import Testing
 
 @Suite("Replies, notifications and dead letters find their queues", .timeLimit(.minutes(2)))
@@ -33,9 +34,43 @@ struct PublishingTests {
                 let attempts = publisher.statistics.published - before
                 #expect(isFirst ? attempts > 2 : attempts == 0)
             }
-            // Another caller is not made to suffer for it; and Folsom's form knows no missing caller.
-            let id = RandomIdentifiers().next().hex
-            for frame in ReplyEncoder().success("late", to: .messageID(id)) { try await publisher.publish(frame) }
+            // Another caller is not made to suffer for it.
+            #expect(publisher.statistics.connections == 1)
+        }
+    }
+
+    @Test("a reply to a Folsom caller that went away ends at once, and leaves no exchange behind")
+    func vanishedFolsomCaller() async throws {
+        let place = try await Place()
+        let publisher = place.publisher()
+        let (gone, there) = (RandomIdentifiers().next().hex, RandomIdentifiers().next().hex)
+        let caller = Consumer(configuration: place.configuration, logger: quiet) {
+            [place.topology.directSubscription(messageID: there)]
+        }
+        try await with(publisher, caller) {
+            try await caller.states.ready()
+            for frame in ReplyEncoder().success("late", to: .messageID(gone)) {
+                let error = try await #require(throws: PublishError.self) { try await publisher.publish(frame) }
+                guard case .returned(code: 404, text: _) = error else {
+                    Issue.record("\(error)")
+                    return
+                }
+            }
+            // One that is there is answered, with the same connection.
+            for frame in ReplyEncoder().success("in time", to: .messageID(there)) { try await publisher.publish(frame) }
+            var frames: [ReplyFrame] = []
+            while frames.count < 2 {
+                let batch = try #require(await caller.nextBatch())
+                caller.acknowledge(batch.map(\.tag))
+                frames += try batch.map { try ReplyFrame($0.body) }
+            }
+            #expect(frames[0].result == "in time" && frames[1].isEnding)
+            #expect(publisher.statistics.connections == 1)
+            let exchanges = try await SharedBroker.server.control("list_exchanges", "name")
+            #expect(!exchanges.contains(gone) && exchanges.contains(there))
+        }
+        try await eventually("the caller's exchange goes with it") {
+            try await !SharedBroker.server.control("list_exchanges", "name").contains(there)
         }
     }
 

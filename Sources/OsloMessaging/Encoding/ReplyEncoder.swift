@@ -44,7 +44,7 @@ public struct ReplyEncoder: Sendable {
         switch address {
         case .messageID(let id):
             return EncodedMessage(
-                exchange: id, routingKey: id, isMandatory: false, body: Envelope.bytes(frame, form: .flat))
+                exchange: id, routingKey: id, isMandatory: true, body: Envelope.bytes(frame, form: .flat))
         case .replyQueue(let queue, let messageID, _):
             var frame = frame
             frame.append(newKey: "_msg_id", .string(messageID))

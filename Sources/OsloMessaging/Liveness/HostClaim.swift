@@ -129,7 +129,7 @@ public final class HostClaim: Sendable {
                 lockedFor = locked
                 if hasServed {
                     // Asked now and then: the attempts follow each other quickly.
-                    if locked.count % 8 == 1 { await tellRival() }
+                    if locked.count % 4 == 1 { await tellRival() }
                 } else if let held = await refusal(after: .now - locked.since) {
                     return held
                 }

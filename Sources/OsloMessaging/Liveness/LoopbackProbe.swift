@@ -87,6 +87,8 @@ public final class LoopbackProbe: Sendable {
 
     private func probe() async -> (LoopbackReport.Result, Duration?) {
         let before = server.statistics
+        // Behind what is not taken in it would only pile up.
+        if let why = hindrance(before) { return (.inconclusive(why), nil) }
         let confirmedBefore = publisher.statistics.confirmed
         let id = identifiers.next()
         let (events, continuation) = AsyncStream<Event>.makeStream()
@@ -132,10 +134,16 @@ public final class LoopbackProbe: Sendable {
     private func verdict(on before: Consumer.Statistics) -> LoopbackReport.Result {
         let now = server.statistics
         if !server.state.isUp || now.connections != before.connections { return .inconclusive("the connection went") }
-        if now.isHeld { return .inconclusive("nothing is taken in just now") }
+        if let why = hindrance(now) { return .inconclusive(why) }
         if now.deliveries != before.deliveries { return .inconclusive("others are delivered before it") }
-        if now.outstanding >= server.prefetch { return .inconclusive("as many as allowed are unsettled") }
         return .notDelivered
+    }
+
+    /// Why the broker may deliver nothing at all.
+    private func hindrance(_ now: Consumer.Statistics) -> String? {
+        if now.isHeld { return "nothing is taken in just now" }
+        if now.outstanding >= server.prefetch { return "as many as allowed are unsettled" }
+        return nil
     }
 
     private func note(_ result: LoopbackReport.Result, _ roundTrip: Duration?) -> Int {

@@ -148,7 +148,13 @@ public struct RPCTopology: Sendable {
         if exchange.hasSuffix(Self.fanoutSuffix) {
             return [.exchange(fanoutExchange(String(exchange.dropLast(Self.fanoutSuffix.count))))]
         }
-        if ReplyName.isMessageID(exchange) { return [.exchange(directExchange(exchange))] }
+        if ReplyName.isMessageID(exchange) {
+            // Its caller declared it before it called. Declared here for one that has gone, it would stay for ever:
+            // what deletes itself with its last binding never does if it has none.
+            var exchange = directExchange(exchange)
+            exchange.passive = true
+            return [.exchange(exchange)]
+        }
         return []
     }
 

@@ -5,7 +5,8 @@ public import Logging
 
 /// Publishes messages as nova does: with its properties, and after declaring what it declares.
 ///
-/// A reply to a queue that does not exist is tried again for a while, as oslo.messaging does. What goes to a queue that
+/// A reply to a queue that does not exist is tried again for a while, as oslo.messaging does; one to the exchange of a
+/// Folsom call that is gone ends at once, and leaves no exchange behind. What goes to a queue that
 /// is declared here, and finds it gone, is sent once more after it was declared anew. Everything else is tried once;
 /// whoever keeps the message decides what a failure means.
 public final class WirePublisher: Sendable {
@@ -40,6 +41,7 @@ public final class WirePublisher: Sendable {
         _ message: EncodedMessage, deadline: ContinuousClock.Instant? = nil
     ) async throws(PublishError) {
         let outbound = outbound(message)
+        if ReplyName.isMessageID(message.exchange) { return try await publishReply(outbound, deadline) }
         guard message.isMandatory, message.exchange.isEmpty, ReplyName.isReplyQueue(message.routingKey) else {
             return try await publishDeclaringAnew(outbound, deadline)
         }
@@ -69,6 +71,17 @@ public final class WirePublisher: Sendable {
             } catch {
                 throw .cancelled(mayHaveBeenDelivered: false)
             }
+        }
+    }
+
+    /// Publishes to the exchange of one Folsom call. Where that is gone its caller is, and no attempt brings him back.
+    private func publishReply(
+        _ message: OutboundMessage, _ deadline: ContinuousClock.Instant?
+    ) async throws(PublishError) {
+        do throws(PublishError) {
+            try await publisher.publish(message, deadline: deadline)
+        } catch .declarationRefused(code: 404, let text), .refused(code: 404, let text) {
+            throw .returned(code: 404, text: text)
         }
     }
 

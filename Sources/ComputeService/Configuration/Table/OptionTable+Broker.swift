@@ -73,7 +73,9 @@ extension OptionTable {
             "rabbit_retry_backoff", .integer(0...3600), default: "2",
             aliases: [OptionName("DEFAULT", "rabbit_retry_backoff")],
             "Seconds that each further attempt waits longer; the wait is drawn between 0 and that."),
-        served("rabbit_interval_max", .integer(1...86400), default: "30", "Longest wait between attempts, in seconds."),
+        served(
+            "rabbit_interval_max", .integer(1...86400), default: "30",
+            "Longest wait between attempts, in seconds; 4 at most where nobody answers at all."),
         ignored(
             "rabbit_max_retries", .integer(0 ... .max), default: "0",
             aliases: [OptionName("DEFAULT", "rabbit_max_retries")],
