@@ -18,6 +18,7 @@ let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-ser
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 
 func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: settings)
@@ -59,7 +60,7 @@ let package = Package(
         room("LibvirtDriver", ["ComputeDriver", "ComputeModel", "Libvirt", "XML", logging]),
 
         // What the worker remembers and whom it asks.
-        room("WorkerStore", ["ComputeModel", grdb]),
+        room("WorkerStore", ["ComputeModel", grdb, sqlite]),
         room("ImageService", ["ComputeModel"]),
 
         // What it does, and what it is.

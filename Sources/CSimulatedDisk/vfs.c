@@ -12,6 +12,7 @@ typedef struct {
     uint64_t generation;
     int lock;
     int is_temporary;
+    int is_read_only;
     shared_memory *memory;
     unsigned int shared, exclusive; // bits of the locks that it holds on the memory
 } handle;
@@ -47,12 +48,14 @@ static int read_file(sqlite3_file *raw, void *into, int length, sqlite3_int64 of
 
 static int write_file(sqlite3_file *raw, const void *bytes, int length, sqlite3_int64 offset) {
     handle *self = (handle *)raw;
+    if (self->is_read_only) return SQLITE_READONLY;
     if (!enter(self)) return SQLITE_IOERR_WRITE;
     return leave(self, disk_write(self->disk, self->file, bytes, length, offset));
 }
 
 static int truncate_file(sqlite3_file *raw, sqlite3_int64 size) {
     handle *self = (handle *)raw;
+    if (self->is_read_only) return SQLITE_READONLY;
     if (!enter(self)) return SQLITE_IOERR_TRUNCATE;
     return leave(self, disk_truncate(self->disk, self->file, size));
 }
@@ -85,6 +88,8 @@ static void drop_to(handle *self, int lock) {
 static int take(handle *self, int lock) {
     disk_file *file = self->file;
     if (self->lock >= lock) return SQLITE_OK;
+    // As a real system refuses a write lock through a descriptor that can't write.
+    if (lock > SQLITE_LOCK_SHARED && self->is_read_only) return SQLITE_IOERR_LOCK;
     if (lock == SQLITE_LOCK_SHARED) {
         if (file->pending || file->exclusive) return SQLITE_BUSY;
         file->sharers += 1;
@@ -304,6 +309,7 @@ static int open_file(sqlite3_vfs *vfs, const char *path, sqlite3_file *raw, int 
     if (result == SQLITE_OK) {
         self->disk = disk;
         self->generation = disk->generation;
+        self->is_read_only = (flags & SQLITE_OPEN_READONLY) != 0;
         self->base.pMethods = &methods;
         disk->holders += 1;
         if (taken) *taken = flags;

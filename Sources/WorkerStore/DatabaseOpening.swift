@@ -17,6 +17,7 @@ struct DatabaseOpening {
         }
         do {
             if try directory?.prepareDatabaseFile() ?? true { try checkVersion() }
+            let log = try LogInspection.run(database: database, fileSystem: configuration.fileSystem)
             var settings = Configuration()
             settings.label = "worker-store"
             settings.busyMode = .timeout(5)
@@ -25,7 +26,7 @@ struct DatabaseOpening {
             }
             let queue = try DatabaseQueue(path: path, configuration: settings)
             try queue.writeWithoutTransaction { try prepare($0) }
-            return try Writer(queue: queue, clock: configuration.clock)
+            return try Writer(queue: queue, clock: configuration.clock, log: log)
         } catch {
             throw StoreError.of(error)
         }

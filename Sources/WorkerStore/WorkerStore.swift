@@ -13,6 +13,8 @@ public final class WorkerStore: Sendable {
     let readers: ReaderPool
     private let watch: LevelWatch
     private let index: InstanceIndex
+    /// What the run before had left in the write-ahead log.
+    public let log: LogReport
 
     /// Opens the store, making directory and database where they are missing, and locks it for this process.
     ///
@@ -36,6 +38,7 @@ public final class WorkerStore: Sendable {
         self.pump = pump
         self.watch = watch
         index = writer.instances
+        log = writer.log
     }
 
     deinit {

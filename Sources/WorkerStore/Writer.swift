@@ -13,11 +13,14 @@ final class Writer: @unchecked Sendable {
     var memory = WriterMemory()
     let hash: SipHash
     let instances = InstanceIndex()
+    /// What the log held when the database was opened.
+    let log: LogReport
     private var commits = 0
 
     /// Takes an opened connection and reads from the tables what memory needs.
-    init(queue: DatabaseQueue, clock: any WallClock) throws {
+    init(queue: DatabaseQueue, clock: any WallClock, log: LogReport) throws {
         self.queue = queue
+        self.log = log
         self.clock = clock
         hash = try queue.read { database in
             let row = try Row.fetchOne(database, sql: "SELECT value FROM meta WHERE name = 'hash-key'")
