@@ -78,15 +78,19 @@ public struct NewJournalEntry: Sendable {
     public let body: [UInt8]
     /// Whether the broker says that it delivered the message before.
     public let isRedelivered: Bool
+    /// Which connection to the broker, or channel, brought it: another number for each, never 0.
+    public let connection: UInt64
     public let receivedAt: Timestamp
 
     public init(
-        summary: MessageSummary, operation: String, body: [UInt8], isRedelivered: Bool, receivedAt: Timestamp
+        summary: MessageSummary, operation: String, body: [UInt8], isRedelivered: Bool, connection: UInt64 = 1,
+        receivedAt: Timestamp
     ) {
         self.summary = summary
         self.operation = operation
         self.body = body
         self.isRedelivered = isRedelivered
+        self.connection = connection
         self.receivedAt = receivedAt
     }
 

@@ -8,7 +8,7 @@ extension StoreTransaction {
     /// Takes a message into the journal, unless it is there already.
     ///
     /// A message with an id of its own is known by it. One without is known by its content, and only if the broker
-    /// delivered it before: two equal casts are two wishes.
+    /// delivered it before, and as often as it was journaled on earlier connections: two equal casts are two wishes.
     public func accept(_ entry: NewJournalEntry) throws -> Acceptance {
         let uniqueID = entry.summary.uniqueID
         let bits = uniqueID.flatMap { UniqueBits(lowerHex: $0) }
@@ -18,7 +18,9 @@ extension StoreTransaction {
             if let row = writer.memory.row(identified: name) { return try duplicate(of: row) }
         } else {
             name = writer.hash.hash(entry.body)
-            if entry.isRedelivered, let row = writer.memory.row(unnamed: name) { return try duplicate(of: row) }
+            if entry.isRedelivered, let row = writer.memory.takeRepeat(unnamed: name, on: entry.connection) {
+                return try duplicate(of: row)
+            }
         }
         let id = writer.memory.counters.nextJournalID
         let summary = entry.summary
@@ -39,7 +41,7 @@ extension StoreTransaction {
         writer.memory.counters.nextJournalID += 1
         writer.memory.counters.unfinished += 1
         if uniqueID == nil {
-            writer.memory.set(unnamed: name, to: id)
+            writer.memory.add(unnamed: name, row: id, on: entry.connection)
         } else {
             writer.memory.set(identified: name, to: id)
         }
@@ -135,7 +137,7 @@ extension StoreTransaction {
                 if let name = try writer.hash.name(ofUniqueIDColumn: row[1]) {
                     writer.memory.remove(identified: name, of: id)
                 } else if let name = try row.withUnsafeData(atIndex: 2, { $0.flatMap { UniqueBits(blob: $0) } }) {
-                    writer.memory.remove(unnamed: name, of: id)
+                    writer.memory.remove(unnamed: name)
                 }
             }
             for id in victims { try execute("DELETE FROM journal WHERE id = ?", [id]) }

@@ -34,14 +34,14 @@ struct WriterMemory {
     private enum Change {
         case sequence(InstanceID, before: Sequence?)
         case identified(UniqueBits, before: Int64?)
-        case unnamed(UniqueBits, before: Int64?)
+        case unnamed(UniqueBits, before: ContentCopies?)
     }
 
     var counters = Counters()
     /// Instances whose rows this commit removes.
     private(set) var removedInstances: Set<InstanceID> = []
     private var identified: [UniqueBits: Int64] = [:]
-    private var unnamed: [UniqueBits: Int64] = [:]
+    private var unnamed: [UniqueBits: ContentCopies] = [:]
     private var sequences: [InstanceID: Sequence] = [:]
     /// Instances whose count is not written yet, in the order in which it moved; may name one twice.
     private(set) var unwrittenSequences: [InstanceID] = []
@@ -50,15 +50,27 @@ struct WriterMemory {
     /// The row of the message of that id.
     func row(identified key: UniqueBits) -> Int64? { identified[key] }
 
-    /// The latest row of a message without an id, by its content.
-    func row(unnamed key: UniqueBits) -> Int64? { unnamed[key] }
+    /// Takes a redelivered message without an id for one that is journaled, by its content; the latest row of those, nil
+    /// where it is none.
+    mutating func takeRepeat(unnamed key: UniqueBits, on connection: UInt64) -> Int64? {
+        guard let before = unnamed[key] else { return nil }
+        var copies = before
+        guard copies.takeRepeat(on: connection) else { return nil }
+        changes.append(.unnamed(key, before: before))
+        unnamed[key] = copies
+        return copies.row
+    }
 
     mutating func set(identified key: UniqueBits, to row: Int64) {
         changes.append(.identified(key, before: identified.updateValue(row, forKey: key)))
     }
 
-    mutating func set(unnamed key: UniqueBits, to row: Int64) {
-        changes.append(.unnamed(key, before: unnamed.updateValue(row, forKey: key)))
+    mutating func add(unnamed key: UniqueBits, row: Int64, on connection: UInt64) {
+        let before = unnamed[key]
+        var copies = before
+        copies?.add(row: row, on: connection)
+        changes.append(.unnamed(key, before: before))
+        unnamed[key] = copies ?? ContentCopies(row: row, on: connection)
     }
 
     /// Forgets the key if it still stands for `row`.
@@ -68,10 +80,13 @@ struct WriterMemory {
         changes.append(.identified(key, before: row))
     }
 
-    mutating func remove(unnamed key: UniqueBits, of row: Int64) {
-        guard unnamed[key] == row else { return }
-        unnamed[key] = nil
-        changes.append(.unnamed(key, before: row))
+    /// Forgets one of the messages of that content.
+    mutating func remove(unnamed key: UniqueBits) {
+        guard let before = unnamed[key] else { return }
+        var copies = before
+        copies.forget()
+        changes.append(.unnamed(key, before: before))
+        unnamed[key] = copies.isEmpty ? nil : copies
     }
 
     mutating func noteSaved(_ id: InstanceID) { removedInstances.remove(id) }
@@ -136,7 +151,9 @@ struct WriterMemory {
     /// Takes in a row of the database at start.
     mutating func load(row: Int64, identified key: UniqueBits) { identified[key] = row }
 
-    mutating func load(row: Int64, unnamed key: UniqueBits) { unnamed[key] = row }
+    mutating func load(row: Int64, unnamed key: UniqueBits) {
+        if unnamed[key]?.load(row: row) == nil { unnamed[key] = ContentCopies(loading: row) }
+    }
 
     mutating func load(sequence last: Int64, of id: InstanceID) {
         guard last > sequences[id]?.last ?? 0 else { return }

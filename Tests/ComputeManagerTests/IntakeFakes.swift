@@ -275,13 +275,13 @@ struct IntakeFixture: Sendable {
 
 func incoming(
     _ number: UInt64, _ method: String = "reboot_instance", id: String? = nil, body: String? = nil,
-    redelivered: Bool = false, isCall: Bool = false, size: Int? = nil, malformed: MalformedMessage? = nil
+    redelivered: Bool = false, connection: UInt64 = 1, isCall: Bool = false, size: Int? = nil, malformed: MalformedMessage? = nil
 ) -> IncomingMessage {
     let bytes = Array((body ?? "{\"n\": \(number)}").utf8)
     let summary = MessageSummary(
         form: id == nil ? .flat : .enveloped, method: method, version: "2.0", uniqueID: id,
         reply: isCall ? .messageID("call\(number)") : nil)
     return IncomingMessage(
-        token: AcknowledgementToken(generation: 1, number: number), body: bytes, size: size ?? bytes.count,
+        token: AcknowledgementToken(generation: connection, number: number), body: bytes, size: size ?? bytes.count,
         isRedelivered: redelivered, scan: malformed.map { .failure($0) } ?? .success(summary))
 }

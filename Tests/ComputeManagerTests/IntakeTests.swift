@@ -43,7 +43,7 @@ struct IntakeTests {
         try await IntakeFixture.run { fixture in
             fixture.source.feed([
                 incoming(1, id: "a"), incoming(2, id: "a", redelivered: true), incoming(3, body: "{}"),
-                incoming(4, body: "{}"), incoming(5, body: "{}", redelivered: true),
+                incoming(4, body: "{}"), incoming(5, body: "{}", redelivered: true, connection: 2),
             ])
             await fixture.waitForAcknowledgement(1, 2, 3, 4, 5)
             fixture.source.feed([incoming(6, id: "a", redelivered: true), incoming(7)])

@@ -85,7 +85,7 @@ struct JournalTests {
                 let second = try accepted(try await store.accept(newEntry(nil, body: body)))
                 #expect(first != second)
                 #expect(
-                    try await store.accept(newEntry(nil, body: body, redelivered: true))
+                    try await store.accept(newEntry(nil, body: body, redelivered: true, connection: 2))
                         == .duplicate(of: second, finished: false))
                 _ = try accepted(try await store.accept(newEntry(nil, body: body + [32], redelivered: true)))
                 return (first, second)

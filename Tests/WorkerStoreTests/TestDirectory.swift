@@ -91,15 +91,15 @@ let instanceA = InstanceID(bits: UniqueBits(high: 1, low: 2))
 let instanceB = InstanceID(bits: UniqueBits(high: 1, low: 3))
 
 func newEntry(
-    _ uniqueID: String?, body: [UInt8] = Array("{}".utf8), redelivered: Bool = false, reply: ReplyAddress? = nil,
-    instance: InstanceID? = instanceA
+    _ uniqueID: String?, body: [UInt8] = Array("{}".utf8), redelivered: Bool = false, connection: UInt64 = 1,
+    reply: ReplyAddress? = nil, instance: InstanceID? = instanceA
 ) -> NewJournalEntry {
     NewJournalEntry(
         summary: MessageSummary(
             form: uniqueID == nil ? .flat : .enveloped, method: "reboot_instance", version: "2.0", uniqueID: uniqueID,
             reply: reply, instance: instance, requestID: "req-1"),
         operation: "reboot_instance", body: body, isRedelivered: redelivered,
-        receivedAt: Timestamp(microseconds: 1_000_000))
+        connection: connection, receivedAt: Timestamp(microseconds: 1_000_000))
 }
 
 func newMessage(_ key: String, _ text: String = "{}", kind: OutboxMessage.Kind = .notification) -> OutboxMessage {

@@ -34,8 +34,8 @@ struct DriverGateway: Sendable {
 
     /// The same way to the driver for one turn, whose slot is free while it waits for a hypervisor that is away.
     ///
-    /// - Parameter reason: with it a call that may be repeated is repeated while the hypervisor can't be reached, for as
-    ///   long as it takes; it fails as given up when the turn is interrupted for that reason or one that stands over it.
+    /// - Parameter reason: with it a call that may be repeated is repeated while the hypervisor can't be reached, for
+    ///   as long as it takes; it fails as given up when the turn is interrupted for that reason or one above it.
     func during(_ turn: Turn, outlastingOutagesUntil reason: InterruptionReason?) -> DriverGateway {
         var gateway = self
         gateway.turn = turn

@@ -51,7 +51,8 @@ struct IntakeSorting {
                 journal.append(
                     NewJournalEntry(
                         summary: summary, operation: operation.rawValue, body: message.body,
-                        isRedelivered: message.isRedelivered, receivedAt: receivedAt))
+                        isRedelivered: message.isRedelivered, connection: message.token.generation,
+                        receivedAt: receivedAt))
                 journalTokens.append(message.token)
             case .operation(let operation, isReadOnly: true):
                 readings.append(Reading(message: message, operation: operation))

@@ -171,7 +171,7 @@ struct LaneTable: Sendable {
         free[start.slot, default: 0] += 1
     }
 
-    /// Asks for the slot of a turn that gave it back; `granted` is called by a later ``next(at:)`` where it has to wait.
+    /// Asks for the slot of a turn that gave it back; where it has to wait, a later ``next(at:)`` calls `granted`.
     ///
     /// - Returns: whether it has it now.
     mutating func wantSlot(_ start: Start, granted: @escaping @Sendable () -> Void) -> Bool {

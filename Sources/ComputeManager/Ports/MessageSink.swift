@@ -46,8 +46,8 @@ public struct WireMessage: Sendable, Hashable {
     public let body: [UInt8]
     /// Header values that go with it (`x-reason`).
     public let headers: [String: String]
-    /// The number of this event among its instance's, from 1 without a gap, the same each time that it is sent; nil where
-    /// nothing is numbered.
+    /// The number of this event among its instance's, from 1 without a gap, the same each time that it is sent; nil
+    /// where nothing is numbered.
     public let sequence: Int64?
 
     public init(

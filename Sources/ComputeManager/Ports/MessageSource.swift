@@ -13,8 +13,8 @@ public protocol MessageSource: Sendable {
     /// Gives one back: to the queue, or away.
     func reject(_ token: AcknowledgementToken, requeue: Bool)
 
-    /// Stops deliveries and returns to the queue what was not handed out; ``resume()`` begins again. What was handed out
-    /// stays with its taker, who alone knows what of it is journaled.
+    /// Stops deliveries and returns to the queue what was not handed out; ``resume()`` begins again. What was handed
+    /// out stays with its taker, who alone knows what of it is journaled.
     func pause()
 
     func resume()
@@ -22,6 +22,7 @@ public protocol MessageSource: Sendable {
 
 /// What the broker wants back to know which message is meant; worthless after a reconnect, where it is ignored.
 public struct AcknowledgementToken: Sendable, Hashable {
+    /// Which connection, or channel, brought it: another number for each, from 1.
     public let generation: UInt64
     public let number: UInt64
 

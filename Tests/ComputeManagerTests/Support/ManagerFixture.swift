@@ -26,8 +26,9 @@ final class ManagerFixture: Sendable {
     let configuration: ManagerConfiguration
     let logs = LogRecorder()
 
-    init(_ configure: (inout ManagerConfiguration) -> Void = { _ in }, hostname: String = "fake-mini", forms: Int = 1) throws
-    {
+    init(
+        _ configure: (inout ManagerConfiguration) -> Void = { _ in }, hostname: String = "fake-mini", forms: Int = 1
+    ) throws {
         wire = FlatWire(forms: forms)
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("manager-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: directory + "/images", withIntermediateDirectories: true)
