@@ -13,6 +13,8 @@ public final class WorkerProcess: Sendable {
         public var driver = "fake.FakeDriver"
         /// Further options by section; an option of the same name replaces the fixture's.
         public var options: [String: [String: String]] = [:]
+        /// A program and its arguments that ends by becoming the worker, whose command line follows; empty for none.
+        public var launcher: [String] = []
 
         public init(host: String, transportURL: String) {
             self.host = host
@@ -70,7 +72,8 @@ public final class WorkerProcess: Sendable {
             try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
         }
         let file = try writeConfiguration(settings, in: directory)
-        let process = try ChildProcess(binary, ["run", "--config-file", file.path])
+        let command = settings.launcher + [binary.path, "run", "--config-file", file.path]
+        let process = try ChildProcess(URL(fileURLWithPath: command[0]), Array(command.dropFirst()))
         process.closeInput()
         return WorkerProcess(settings, directory, process)
     }
@@ -134,8 +137,9 @@ public final class WorkerProcess: Sendable {
 
     /// Runs another command of the program with the same configuration.
     public func command(
-        _ arguments: [String], within limit: Duration = .seconds(60)
+        _ arguments: [String], environment: [String: String] = [:], within limit: Duration = .seconds(60)
     ) async throws -> (end: ChildProcess.End, output: String, errors: String) {
-        try await ChildProcess.run(Self.binary, arguments + ["--config-file", configurationFile.path], within: limit)
+        try await ChildProcess.run(
+            Self.binary, arguments + ["--config-file", configurationFile.path], environment: environment, within: limit)
     }
 }
