@@ -92,8 +92,8 @@ let package = Package(
         tests(
             of: "ComputeService",
             [
-                "AMQP", "ComputeDriver", "ComputeManager", "ComputeModel", "LibvirtDriver", "OsloMessaging", "WorkerStore",
-                configuration,
+                "AMQP", "ComputeDriver", "ComputeManager", "ComputeModel", "FakeDriver", "LibvirtDriver",
+                "OsloMessaging", "WorkerStore", configuration, logging,
             ]),
         .testTarget(name: "WorkerTests", dependencies: ["ComputeModel", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),

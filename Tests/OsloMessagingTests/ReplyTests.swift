@@ -30,7 +30,7 @@ struct ReplyTests {
             #expect(try content(frame) == golden.content())
             #expect(frame.exchange == golden.exchange)
             #expect(frame.routingKey == golden.routingKey)
-            #expect(!frame.isMandatory)
+            #expect(frame.isMandatory, "a caller that is gone is to be known")
         }
     }
 
