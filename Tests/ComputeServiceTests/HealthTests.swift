@@ -146,7 +146,7 @@ struct HealthTests {
         }
     }
 
-    @Test("A memory alarm is told; the worker stays ready, for it takes casts in, and forgets the alarm when it is over")
+    @Test("A memory alarm is told; the worker stays ready, for it takes casts in, and the end of the alarm is told")
     func memoryAlarm() async throws {
         let bench = try await Bench()
         let broker = bench.broker
