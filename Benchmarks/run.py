@@ -16,6 +16,7 @@ ROWS = {
     "cpu-events": (lambda lab: processes.cpu(lab, events=True), 5),
     "spawn": (libvirt.spawn, 15),
     "startup": (processes.startup, 11),
+    "start-500": (processes.startup_with_guests, 5),
     "memory": (processes.memory, 3),
     "raw": (throughput.raw, 5),
 }

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rows about the process itself: CPU per cast, start-up, resident memory."""
 import json
+import sqlite3
 import subprocess
 import time
+import uuid
 
 from . import messages
 from .lab import ROOT, Failure, cpu_seconds, resident_bytes, wait_until, wait_until_quiet
@@ -88,6 +90,39 @@ def startup(lab):
                        sections=lab.driver_sections(arguments.driver))
         once_started(lab, again, result, "restart")
         lab.say(f"  startup {repetition + 1}/{arguments.repetitions}: "
+                f"{result.series['restart: consuming'][-1]:.3f} s")
+    return result
+
+
+def startup_with_guests(lab, guests=500):
+    """The same with guests: a row of each in the worker's state, a domain of each in libvirt's test driver."""
+    arguments = lab.arguments
+    result = Result(f"start-{guests}",
+                    f"seconds from starting the process until it consumes, {guests} running guests on the host",
+                    arguments.repetitions, bar=1, bar_is_minimum=False, subject="restart: consuming")
+    for queue in (QUEUE, "compute"):
+        lab.empty(queue)
+    builder = Worker(lab, "start-fill")
+    builder.start()
+    builder.wait_until_ready()
+    fill(lab, messages.run_instance(), guests)
+    wait_until_quiet(builder.pid)
+    builder.stop()
+    node = builder.directory / "node.xml"
+    database = sqlite3.connect(builder.state / "journal/worker.sqlite")
+    ids = [uuid.UUID(bytes=row[0]) for row in database.execute("SELECT uuid FROM instance")]
+    database.close()
+    if len(ids) != guests:
+        raise Failure(f"{len(ids)} of {guests} instances were built; the worker's log is {builder.log}")
+    node.write_text("<node>" + "".join(
+        f"<domain type='test'><name>instance-{number:08x}</name><uuid>{identifier}</uuid><memory>524288</memory>"
+        "<vcpu>1</vcpu><os><type arch='x86_64'>hvm</type></os></domain>"
+        for number, identifier in enumerate(ids)) + "</node>")
+    for repetition in range(arguments.repetitions):
+        worker = Worker(lab, "start", state=builder.state, driver="libvirt.LibvirtDriver",
+                        sections={"libvirt": {"connection_uri": f"test://{node}", "virt_type": "qemu"}})
+        once_started(lab, worker, result, "restart")
+        lab.say(f"  {result.row} {repetition + 1}/{arguments.repetitions}: "
                 f"{result.series['restart: consuming'][-1]:.3f} s")
     return result
 

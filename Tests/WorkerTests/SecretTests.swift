@@ -59,6 +59,14 @@ extension Program {
                 let json = try await worker.command(["config", "show", "--format", "json"])
                 #expect(report.end == .exited(0) && json.end == .exited(0))
                 #expect(report.output.contains("transport_url"))
+                var looks: [(String, String)] = []
+                for command in [["status"], ["ops", "list", "--finished", "100"], ["ops", "show", "1"], ["ops", "show", "2"]] {
+                    for format in ["table", "json"] {
+                        let look = try await worker.command(command + ["--format", format])
+                        #expect(look.end == .exited(0), "\(look)")
+                        looks.append((command.joined(separator: " "), look.output + look.errors))
+                    }
+                }
                 #expect(try await worker.stop() == .exited(0))
 
                 let events = try await probe.collected(Probe.events)
@@ -72,7 +80,7 @@ extension Program {
                         ("log", worker.log.text()), ("output", worker.output.text()), ("process list", commandLine),
                         ("config show", report.output + report.errors), ("config show json", json.output + json.errors),
                         ("counters", counters),
-                    ]
+                    ] + looks
                 for (place, text) in places {
                     for secret in secrets + [files] {
                         #expect(!text.contains(secret), "\(place) has secret \(secrets.firstIndex(of: secret) ?? 2)")
@@ -102,7 +110,11 @@ extension Program {
                 #expect(line != nil)
                 let call = try await worker.command(["call", "get_host_uptime", "--server", "one", "--timeout", "3"])
                 #expect(call.end == .exited(69), "\(call)")
-                #expect(!(worker.log.text() + call.output + call.errors).contains("canarypassword"))
+                let status = try await worker.command(["status"])
+                #expect(status.end == .exited(1) && status.output.contains("not consuming"), "\(status)")
+                for text in [worker.log.text(), call.output + call.errors, status.output + status.errors] {
+                    #expect(!text.contains("canarypassword"))
+                }
             }
         }
     }
