@@ -132,13 +132,15 @@ struct BrokerFailureTests {
                 consumer.acknowledge(try await consumer.take(1).map(\.tag))
                 let consumerStates = consumer.states
                 let publisherStates = publisher.states
-                await first.stop()
+                await first.kill()
+                let gone = ContinuousClock.now
                 let next = ConnectionState.connecting("127.0.0.1:\(second.port)")
                 #expect(await consumerStates.first { $0 == next } != nil)
                 #expect(await publisherStates.first { $0 == next } != nil)
                 _ = await consumer.states.first(\.isReady)
                 try await publisher.publish(message)
                 #expect(try await consumer.take(1)[0].body == bytes("m"))
+                #expect(ContinuousClock.now - gone < .seconds(5))
             }
         }
         await second.shutDown()
