@@ -25,8 +25,8 @@ import threading
 import time
 import uuid
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(HERE)
+from stage import HERE, ROOT, Broker, Hypervisor, Screen, StageFailure, build_worker, end, run, spawn, until
+
 HOST = "demo-host"
 SOFT_REBOOT_WAIT = 60  # seconds, after which the worker would force the guest
 IMAGE = "5a0b1d9e-6c1f-4b63-9d3e-2f6b7f1c0a11"
@@ -36,33 +36,6 @@ FLAVOR = {
     "deleted_at": None, "created_at": "2012-11-20T08:00:00.000000", "updated_at": None,
 }
 USER, PROJECT = "8a5f7f2e3b6c4d0e9a1b2c3d4e5f6071", "b1c2d3e4f5a647b8a9c0d1e2f3a4b5c6"
-
-
-class DemoFailure(Exception):
-    """Something without which the demo cannot go on."""
-
-
-class Screen:
-    """Lines with the time since the start; a colour where a person looks."""
-
-    def __init__(self):
-        self.began = time.monotonic()
-        self.lock = threading.Lock()
-        self.colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-
-    def paint(self, code, text):
-        return f"\033[{code}m{text}\033[0m" if self.colour else text
-
-    def line(self, text=""):
-        with self.lock:
-            print(f"{time.monotonic() - self.began:7.1f} s  {text}" if text else "", flush=True)
-
-    def title(self, text):
-        self.line()
-        self.line(self.paint("1", text))
-
-    def note(self, kind, text):
-        self.line(f"    {kind:<6} {text}")
 
 
 class Checks:
@@ -87,92 +60,6 @@ class Checks:
             told = "; ".join(causes or ["no check ran"])
             return f"NOT PROVEN ({total - len(failed)} of {total} checks held): {told}"
         return f"PROVEN by {total} checks: " + "; ".join(claim for claim, _ in self.results) + "."
-
-
-def run(*command, timeout=120, accept=(0,), **options):
-    """The output of a command; DemoFailure with what it said if its status is not accepted."""
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              timeout=timeout, text=True, start_new_session=True, **options)
-    except subprocess.TimeoutExpired:
-        raise DemoFailure(f"`{os.path.basename(command[0])} {command[1]}` gave no answer in {timeout} s") from None
-    except OSError as error:
-        raise DemoFailure(f"`{os.path.basename(command[0])}` can't be run: {error}") from None
-    if done.returncode not in accept:
-        said = (done.stderr.strip() or done.stdout.strip())[-1500:]
-        raise DemoFailure(f"`{os.path.basename(command[0])} {' '.join(command[1:3])}` ended with "
-                          f"{done.returncode}: {said}")
-    return done.stdout
-
-
-def until(what, seconds, condition, pause=0.2):
-    """The first true value of the condition; it is polled because its source tells nobody of a change."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise DemoFailure(f"{what} did not happen within {seconds} s")
-        time.sleep(pause)
-
-
-class Broker:
-    """A RabbitMQ of the demo's own."""
-
-    def __init__(self, directory):
-        self.script, self.directory = os.path.join(HERE, "private-rabbitmq.sh"), directory
-
-    def start(self):
-        self.url = run(self.script, "start", self.directory, "--owner", str(os.getpid())).strip()
-        return self
-
-    def stop(self):
-        run(self.script, "stop", self.directory, accept=range(256))
-
-    def ctl(self, *arguments):
-        return run(self.script, "ctl", self.directory, "-q", *arguments)
-
-    def queues(self):
-        """name -> (messages, consumers, durable, exclusive)"""
-        found = {}
-        text = self.ctl("list_queues", "--no-table-headers", "name", "messages", "consumers", "durable", "exclusive")
-        for line in text.splitlines():
-            name, messages, consumers, durable, exclusive = line.split("\t")
-            found[name] = (int(messages), int(consumers), durable == "true", exclusive == "true")
-        return found
-
-    def version(self):
-        return self.ctl("version").strip()
-
-
-class Hypervisor:
-    """A libvirt of the demo's own, and virsh to look into it."""
-
-    def __init__(self, directory):
-        self.script, self.directory = os.path.join(HERE, "private-libvirtd.sh"), directory
-
-    def start(self):
-        cache = os.path.join(ROOT, ".build", "libvirt-cache")  # what it learns about QEMU, which takes seconds
-        os.makedirs(cache, exist_ok=True)
-        self.uri = run(self.script, "start", self.directory, "--owner", str(os.getpid()), "--cache", cache).strip()
-        return self
-
-    def stop(self):
-        run(self.script, "stop", self.directory, accept=range(256))
-
-    def virsh(self, *arguments, accept=(0,)):
-        return run("virsh", "-q", "-c", self.uri, *arguments, accept=accept)
-
-    def domains(self):
-        return sorted(self.virsh("list", "--all", "--uuid").split())
-
-    def state(self, domain):
-        return self.virsh("domstate", domain, accept=(0, 1)).strip() or "no such domain"
-
-    def identity(self, domain):
-        """The number of this run of the domain: another one after each start."""
-        return self.virsh("domid", domain, accept=(0, 1)).strip()
 
 
 class Watcher:
@@ -246,24 +133,6 @@ class Watcher:
         end(self.process)
 
 
-def spawn(command, **options):
-    """A child in a session of its own, which the kernel ends when the demo is gone, however it went."""
-    return subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "--", *command], stdin=subprocess.DEVNULL,
-                            start_new_session=True, **options)
-
-
-def end(process, seconds=20):
-    """Ends a child: asks, waits, insists. Its exit status."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    return process.returncode
-
-
 class Demo:
     def __init__(self):
         self.screen = Screen()
@@ -306,21 +175,7 @@ class Demo:
     def build(self):
         configuration = os.environ.get("DEMO_CONFIGURATION", "debug")
         self.screen.title(f"building compute-worker ({configuration})")
-        swift = run(os.path.join(HERE, "find-swift.sh")).strip()
-        build = [swift, "build", "-c", configuration, "--product", "compute-worker"]
-        process = subprocess.Popen(build, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, text=True, start_new_session=True)
-        self.cleanup.append(lambda: end(process))
-        last, shown = collections.deque(maxlen=60), 0
-        for line in process.stdout:
-            last.append(line.rstrip())
-            step = re.match(r"\[(\d+)/(\d+)\] (.*)", line)
-            if step and time.monotonic() - shown > 5:
-                self.screen.note("build", f"{step[1]:>4} of {step[2]}  {step[3][:80]}")
-                shown = time.monotonic()
-        if process.wait() != 0:
-            raise DemoFailure("the build failed:\n" + "\n".join(last))
-        self.built = os.path.join(run(*build, "--show-bin-path", cwd=ROOT).strip(), "compute-worker")
+        self.built = build_worker(configuration, lambda step: self.screen.note("build", step), self.cleanup)
         self.screen.note("built", os.path.relpath(self.built, ROOT))
 
     def start_worker(self):
@@ -364,7 +219,7 @@ image_directory = {self.directory}/images
 
         def consumes():
             if self.process.poll() is not None:
-                raise DemoFailure(f"the worker ended with {self.process.returncode} before it consumed")
+                raise StageFailure(f"the worker ended with {self.process.returncode} before it consumed")
             return self.broker.queues().get(own_queue, (0, 0))[1] > 0
 
         until(f"a consumer on queue {own_queue}", 60, consumes)
@@ -466,9 +321,9 @@ image_directory = {self.directory}/images
                           f"seen: {', '.join(seen) or 'nothing'}")
         about = {e["payload"].get("instance_id") for e in events if "instance_id" in e.get("payload", {})}
         if about - {self.instance_id}:
-            raise DemoFailure(f"an event is about another instance: {about}")
+            raise StageFailure(f"an event is about another instance: {about}")
         if any(e.get("priority") == "ERROR" for e in events):
-            raise DemoFailure(f"{method} failed")
+            raise StageFailure(f"{method} failed")
         return events
 
     @staticmethod
@@ -488,7 +343,7 @@ image_directory = {self.directory}/images
 
         try:
             text = until("the guest's words", 180, console)
-        except DemoFailure as failure:
+        except StageFailure as failure:
             self.checks.check(f"the guest's own words tell of boot {self.boots}, {why}", False, str(failure))
             raise
         for line in text.replace("\r", "").splitlines():
@@ -585,7 +440,7 @@ image_directory = {self.directory}/images
             self.start_worker()
             self.life()
             self.books()
-        except (DemoFailure, OSError) as failure:
+        except (StageFailure, OSError) as failure:
             trouble = str(failure)
         except KeyboardInterrupt:
             trouble = "interrupted"
@@ -608,7 +463,7 @@ image_directory = {self.directory}/images
         for action in reversed(self.cleanup):
             try:
                 action()
-            except (DemoFailure, OSError) as failure:
+            except (StageFailure, OSError) as failure:
                 self.screen.note("left", str(failure))
         if self.directory and (show_log or os.environ.get("DEMO_KEEP")):
             self.screen.note("kept", f"{self.directory} (configuration, logs)")

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The chaos suite: the real worker, a real RabbitMQ and a real libvirt, and faults of every kind between them.
+
+outside.py   what `make chaos` starts: builds, goes into namespaces of its own, clears up
+inside.py    runs the scenarios in turn and prints the table
+scene.py     one run of a scenario: its broker, hypervisor, worker and witnesses
+casts.py     what the API sends            ledger.py    what was told, as the broker has it
+witnesses.py what is on the host           audit.py     what must be so at the end of every run
+proxy.py     a network that can be cut     scenarios/   the faults
+"""

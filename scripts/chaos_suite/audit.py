@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must be so at the end of every run, whatever was killed, cut or filled up in it."""
+import collections
+
+LIFE = {"run_instance": ["create.start", "create.end"], "reboot_instance": ["reboot.start", "reboot.end"],
+        "stop_instance": ["power_off.start", "power_off.end"], "start_instance": ["power_on.start", "power_on.end"],
+        "terminate_instance": ["delete.start", "shutdown.start", "shutdown.end", "delete.end"]}
+
+
+def audit_ends(scene, casts, may_fail):
+    """Each cast has exactly one end, by message id; a failure only where it is to be expected, and with a cause."""
+    for cast in casts:
+        ends = scene.ledger.ends(cast)
+        if not ends:
+            scene.violation("lost", f"{cast} has no end: {names(scene.ledger.about(cast.request)) or 'no event at all'}")
+        elif len(ends) > 1:
+            scene.violation("twice", f"{cast} ended {len(ends)} times under different ids: {names(ends)}")
+        for event in ends:
+            if event.priority == "ERROR" and not event.cause:
+                scene.violation("no cause", f"{cast} failed without a cause")
+            elif event.priority == "ERROR" and not may_fail(cast, event):
+                scene.violation("failed", f"{cast} failed: {event.cause}")
+        told = collections.Counter(event.name for event in scene.ledger.about(cast.request))
+        for name in LIFE[cast.method]:
+            if told[name] > 1:
+                scene.violation("twice", f"{cast} told {name} {told[name]} times under different ids")
+            if ends and ends[0].priority != "ERROR" and told[name] != 1:
+                scene.violation("lost", f"{cast} ended well, but told {name} {told[name]} times")
+
+
+def names(events):
+    return ", ".join(event.name for event in events)
+
+
+def audit_order(scene, casts, patient):
+    """The first arrivals per instance are in the order of the life; exactly so where each cast waited for the last."""
+    by_instance, told = collections.defaultdict(list), collections.defaultdict(list)
+    for cast in casts:
+        by_instance[cast.instance].append(cast)
+    requests = {cast.request: cast for cast in casts}
+    for event in scene.ledger.told():
+        if event.request in requests and event.name != "update":
+            told[requests[event.request].instance].append(event)
+    for instance, own in by_instance.items():
+        seen = [event.name for event in told[instance]]
+        if instance in patient:
+            expected = [name for cast in own for name in LIFE[cast.method]]
+            if seen != expected and not any(e.priority == "ERROR" for e in told[instance]):
+                scene.violation("order", f"{instance} told {seen}, expected {expected}")
+        for cast in own:
+            mine = [e.name for e in told[instance] if e.request == cast.request and e.name in LIFE[cast.method]]
+            if mine != [name for name in LIFE[cast.method] if name in mine]:
+                scene.violation("order", f"{cast} told {mine}")
+        if "delete.end" in seen and seen[-1] != "delete.end":
+            scene.violation("order", f"{instance} told {seen[seen.index('delete.end') + 1:]} after delete.end")
+
+
+def audit_copies(scene):
+    """What is told again under the same message id is the same, to the byte."""
+    for text in scene.ledger.unreadable:
+        scene.violation("unreadable", text)
+    first = scene.ledger.first
+    for event in list(scene.ledger.events):
+        if event.digest != first[event.id].digest:
+            scene.violation("changed", f"{event.id} ({event.name}) was told with two contents")
+    scene.measure("told again", len(scene.ledger.events) - len(first))
+
+
+def audit_sequence(scene):
+    """The numbers of an instance's events are without a gap, and rise in the order of first arrival."""
+    numbers = collections.defaultdict(list)
+    for event in scene.ledger.told():
+        if event.sequence is not None and event.instance:
+            numbers[event.instance].append(event.sequence)
+    for instance, found in numbers.items():
+        if any(later <= earlier for earlier, later in zip(found, found[1:])):
+            scene.violation("sequence", f"{instance}'s numbers do not rise: {found}")
+        elif found[-1] - found[0] + 1 != len(found):
+            scene.violation("sequence", f"{instance}'s numbers have a gap: {found}")
+    scene.measure("numbered events", sum(map(len, numbers.values())))
+
+
+def audit_journal(scene, gone):
+    """Nothing is left to be done, and nothing is registered for who is gone."""
+    left = scene.journal.left_over()
+    if left:
+        scene.violation("journal", left)
+    without = {instance.replace("-", "") for instance in gone}
+    for instance, kind, name in scene.journal.resources():
+        if instance in without:
+            scene.violation("leak", f"the journal has {kind} {name} of {instance}, which is deleted")
+    for instance in scene.journal.instances():
+        if instance in gone:
+            scene.violation("leak", f"the journal has instance {instance}, which is deleted")
+
+
+def audit_queues(scene):
+    """No cast is left at the broker, and none was given up."""
+    for queue, count in scene.depths().items():
+        if count and queue.startswith("compute"):
+            scene.violation("queue", f"{count} messages are left in {queue}")
+
+
+def audit_starts(scene, casts):
+    """No guest that ran when the worker came back was thrown away and built, or rebooted, once more."""
+    for cast in casts:
+        if cast.method not in ("run_instance", "reboot_instance"):
+            continue
+        ends = scene.ledger.ends(cast)
+        if not ends:
+            continue
+        name = scene.api.arguments(cast.instance)["instance"]["name"]
+        all_starts = scene.starts.of(name)
+        starts = [at for at in all_starts if cast.sent_at <= at <= ends[0].at]
+        for first, second in zip(starts, starts[1:]):
+            if any(first < launch < second for launch in scene.worker.launches):
+                scene.violation("built twice", f"{cast} started its guest at {first:.3f} and, after a restart of the "
+                                f"worker, again at {second:.3f}")
+        # What virsh prints may come a little after the event that reports it.
+        if ends[0].priority != "ERROR" and not any(cast.sent_at <= at <= ends[0].at + 1 for at in all_starts):
+            scene.violation("not built", f"{cast} ended well without a start of its guest")
+        scene.measure("guests started", len(starts), total=True)

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the scenarios in turn for the given time, and prints what was found."""
+import collections
+import importlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+
+from stage import HERE, ROOT, Broker, Hypervisor, Screen, StageFailure, run
+
+from . import options as given
+from .casts import IMAGE
+from .plants import Plant
+from .scene import Scene
+
+
+class Stage:
+    """What all scenarios share: one broker, one hypervisor, the images, the program."""
+
+    def __init__(self, options, screen):
+        self.options, self.screen = options, screen
+        self.directory, self.kept, self.program = options.directory, options.kept, options.program
+        self.images = os.path.join(self.directory, "images")
+        self.plant = Plant(options.plant) if options.plant else None
+        self.playing, self.libvirt = None, None
+
+    def prepare(self):
+        os.makedirs(self.images)
+        image = os.path.join(self.images, IMAGE)
+        run(sys.executable, os.path.join(HERE, "make-bootsector-guest.py"), image)
+        with open(image + ".json", "w", encoding="utf-8") as f:
+            json.dump({"id": IMAGE, "name": "boot sector", "status": "active", "disk_format": "raw",
+                       "container_format": "bare", "size": os.path.getsize(image), "min_disk": 0, "min_ram": 0,
+                       "visibility": "private"}, f)
+
+    def broker(self):
+        if self.playing is None:
+            self.playing = Broker(os.path.join(self.directory, "rabbitmq")).start()
+            self.screen.note("broker", f"RabbitMQ {self.playing.version()}")
+        return self.playing
+
+    def hypervisor(self):
+        if self.libvirt is None:
+            self.libvirt = Hypervisor(os.path.join(self.directory, "libvirt")).start()
+            version = self.libvirt.virsh("version", "--daemon").strip().splitlines()[-1].split()[-1]
+            self.screen.note("libvirt", f"libvirt {version}")
+        return self.libvirt
+
+    def close(self):
+        for server in (self.playing, self.libvirt):
+            if server is not None:
+                try:
+                    server.stop()
+                except StageFailure as failure:
+                    self.screen.note("left", str(failure))
+
+
+class Suite:
+    def __init__(self, options):
+        self.options, self.screen = options, Screen()
+        self.stage = Stage(options, self.screen)
+        self.runs = {name: [] for name in options.scenario}
+
+    def perform(self):
+        self.screen.title(f"chaos for {self.options.minutes:g} minutes, seed {self.options.seed}")
+        deadline = time.monotonic() + self.options.minutes * 60
+        interrupted, number = False, 0
+        try:
+            self.stage.prepare()
+            while number == 0 or time.monotonic() < deadline or self.kills_left():
+                for name in self.options.scenario:
+                    is_due = number == 0 or time.monotonic() < deadline or name == "kill" and self.kills_left()
+                    if is_due:
+                        self.play(name, number)
+                number += 1
+                if self.options.plant:
+                    break
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(signal_number, signal.SIG_IGN)
+            self.stage.close()
+        self.table()
+        found = sum(len(scene.violations) for scenes in self.runs.values() for scene in scenes)
+        if self.options.plant:
+            seen = any(kind in self.stage.plant.kinds for scenes in self.runs.values() for scene in scenes
+                       for kind, _ in scene.violations)
+            self.screen.line(f"the planted {self.options.plant} was " + ("reported" if seen else "NOT REPORTED"))
+            return 1 if seen else 2
+        return 130 if interrupted else int(found > 0)
+
+    def kills_left(self):
+        done = sum(scene.measures.get("kills", 0) for scenes in self.runs.values() for scene in scenes)
+        return done < self.options.kills
+
+    def play(self, name, number):
+        seed = f"{self.options.seed}/{name}/{number}"
+        scene = Scene(self.stage, name, number, seed)
+        self.screen.title(f"{name}, run {number + 1} (seed {seed})")
+        began = time.monotonic()
+        try:
+            module = importlib.import_module(f"chaos_suite.scenarios.{name.replace('-', '_')}")
+            module.play(scene)
+        except (StageFailure, AssertionError) as failure:
+            scene.violation("broken off", str(failure))
+        except KeyboardInterrupt:
+            scene.violations.clear()
+            raise
+        except Exception:  # whatever else went wrong is told, and the others are still played
+            scene.violation("broken off", traceback.format_exc())
+        finally:
+            self.runs[name].append(scene)
+            scene.close()
+        told = ", ".join(f"{key} {value:.4g}" for key, value in scene.measures.items())
+        self.screen.note("done", f"{time.monotonic() - began:.0f} s, {len(scene.violations)} violations; {told}")
+
+    def table(self):
+        print(f"\n{'scenario':<18}{'runs':>5}{'violations':>12}   measured (worst; sums of kills, casts, events)")
+        for name, scenes in self.runs.items():
+            if not scenes:
+                continue
+            measured = collections.OrderedDict()
+            for scene in scenes:
+                for key, value in scene.measures.items():
+                    summed = key in SUMS
+                    measured[key] = measured.get(key, 0) + value if summed else max(measured.get(key, value), value)
+            told = ", ".join(f"{key} {value:.4g}" for key, value in measured.items())
+            print(f"{name:<18}{len(scenes):>5}{sum(len(s.violations) for s in scenes):>12}   {told}")
+        for scenes in self.runs.values():
+            for scene in scenes:
+                if scene.violations:
+                    print(f"\n{scene.host} (seed {scene.seed}), kept in {os.path.relpath(scene.kept, ROOT)}:")
+                    for kind, text in scene.violations:
+                        print(f"    {kind}: {text}")
+        print(f"\nseed {self.options.seed}", flush=True)
+
+
+SUMS = ("kills", "given up", "casts", "events", "told again", "guests started", "numbered events", "restarts", "cuts", "stops")
+
+
+def end_with_outside():
+    """Ctrl-C reaches the outside only; the end of its pipe tells us."""
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def main():
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
+    threading.Thread(target=end_with_outside, daemon=True).start()
+    sys.exit(Suite(given.parse()).perform())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same cast many times, in any order, before, during and after it is carried out; and flat ones that the broker
+delivers again."""
+
+COPIES = 100
+
+
+def play(scene):
+    scene.open("libvirt")
+    scene.worker.start()
+    scene.worker.await_consuming()
+    one, other = scene.new_instance(), scene.new_instance()
+    build = scene.api.send("run_instance", one)
+    scene.api.publish(build, times=scene.random.randrange(COPIES // 2))  # while it is built
+    flat = scene.api.send("run_instance", other, "flat")
+    wait(scene, build, flat)
+    scene.api.publish(build, times=COPIES // 2)
+    reboot = scene.api.send("reboot_instance", one)
+    for cast in (reboot, build, reboot, build):
+        scene.api.publish(cast, times=scene.random.randrange(1, COPIES // 4))
+    # A flat one that the broker says it has delivered before: what it holds at a kill, unacknowledged, it gives again.
+    scene.worker.signal(19)
+    flat_reboot = scene.api.send("reboot_instance", other, "flat")
+    scene.worker.kill()
+    scene.measure("kills", 1)
+    scene.worker.start()
+    wait(scene, reboot, flat_reboot)
+    before = {instance: scene.hypervisor.identity(instance) for instance in (one, other)}
+    for cast in (reboot, build):
+        scene.api.publish(cast, times=10)
+    # A second wish to build what runs changes nothing, and costs the guest nothing.
+    again = scene.api.send("run_instance", one)
+    wait(scene, again)
+    for instance, identity in before.items():
+        if scene.hypervisor.identity(instance) != identity:
+            scene.violation("twice", f"{instance} was started anew by a repeated cast")
+    if any(event.priority != "ERROR" for event in scene.ledger.ends(again)):
+        scene.violation("twice", f"{again} was not refused, though its guest runs")
+    last = [scene.api.send("terminate_instance", instance) for instance in (one, other)]
+    wait(scene, *last)
+    scene.api.publish(last[0], times=COPIES)
+    scene.finish(may_fail=lambda cast, event: cast is again)
+
+
+def wait(scene, *casts):
+    scene.ledger.await_ends(casts, 60, scene.worker.must_live)

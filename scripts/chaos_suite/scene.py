@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One run of a scenario: a virtual host, a directory and a worker of its own, its witnesses, and what was found."""
+import collections
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+import uuid
+
+from stage import HERE, StageFailure, run, until
+
+from . import audit
+from .broker_link import Address
+from .casts import API, IMAGE
+from .ledger import Ledger
+from .proxy import Proxy
+from .witnesses import Journal, Starts, files_below, guests, processes
+from .worker import Worker
+
+
+class Scene:
+    def __init__(self, stage, name, number, seed):
+        self.stage, self.name, self.screen, self.options = stage, name, stage.screen, stage.options
+        self.random = random.Random(seed)
+        self.seed, self.violations, self.measures, self.closing = seed, [], {}, []
+        self.host = self.virtual_host = f"{name}-{number}"
+        self.directory = os.path.join(stage.directory, self.host)
+        self.instances = os.path.join(self.directory, "instances")
+        self.hypervisor = self.starts = self.proxy = self.worker = None
+
+    # What it is played with
+
+    def open(self, driver="fake", proxy=False, state=None, instances=None, **options):
+        os.makedirs(self.directory)
+        self.instances = instances or self.instances
+        self.broker = self.stage.broker()
+        self.broker.ctl("add_vhost", self.virtual_host)
+        self.broker.ctl("set_permissions", "-p", self.virtual_host, "compute", ".*", ".*", ".*")
+        self.address = Address(self.broker.url, self.virtual_host)
+        url = self.address.url()
+        if proxy:
+            self.proxy = Proxy(self.address.host, self.address.port)
+            self.closing.append(self.proxy.stop)
+            url = self.address.url(self.proxy.port)
+        self.ledger = Ledger(self.address)
+        self.closing.append(self.ledger.stop)
+        self.api = API(self.address, self.host)
+        self.closing.append(self.api.close)
+        settings = {
+            "DEFAULT": {"host": self.host, "transport_url": url, "control_exchange": "nova",
+                        "compute_driver": "fake.FakeDriver", "state_path": state or f"{self.directory}/state",
+                        "instances_path": self.instances, "graceful_shutdown_timeout": "20"},
+            "oslo_messaging_rabbit": {"amqp_durable_queues": "true", "heartbeat_timeout_threshold": "10",
+                                      "rabbit_interval_max": "2"},
+            "oslo_messaging_notifications": {"driver": "messagingv2", "topics": "notifications"},
+            "compute_worker": {"image_directory": self.stage.images},
+        }
+        if driver == "libvirt":
+            self.hypervisor = self.stage.hypervisor()
+            settings["DEFAULT"]["compute_driver"] = "libvirt.LibvirtDriver"
+            settings["libvirt"] = {"connection_uri": self.hypervisor.uri, "virt_type": "qemu",
+                                   "wait_soft_reboot_seconds": "1"}
+            self.watch_starts()
+        for section, values in options.items():
+            settings.setdefault(section, {}).update(values)
+        self.worker = Worker(self.stage.program, self.directory, self.host, self.address, settings)
+        self.journal = Journal(self.worker.state)
+        return self
+
+    def watch_starts(self):
+        self.starts = Starts(self.hypervisor.uri, os.path.join(self.directory, "virsh-event.log"))
+        self.closing.append(self.starts.stop)
+
+    def new_instance(self):
+        return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+
+    def duration(self, low, high):
+        return self.random.uniform(low, high)
+
+    # What was found
+
+    def violation(self, kind, text):
+        self.violations.append((kind, text))
+        self.screen.note(self.screen.paint("31", "FOUND"), f"{kind}: {text}")
+
+    def measure(self, name, value, total=False):
+        """Keeps the worst of a value, or its sum."""
+        old = self.measures.get(name)
+        self.measures[name] = value if old is None else old + value if total else max(old, value)
+
+    def note(self, text):
+        self.screen.note(self.name, text)
+
+    # What all runs end with
+
+    def depths(self):
+        text = self.broker.ctl("list_queues", "-p", self.virtual_host, "--no-table-headers", "name", "messages")
+        return {name: int(count) for name, count in (line.split("\t") for line in text.splitlines())}
+
+    def finish(self, casts=None, seconds=90, patient=(), may_fail=lambda cast, event: False, twice=()):
+        """Waits for all ends, then looks at everything that must be so."""
+        casts = self.api.casts if casts is None else casts
+        self.ledger.await_ends(casts, seconds, self.worker.must_live)
+        try:
+            until("an empty journal", 30, lambda: not self.journal.left_over(), pause=0.1)
+        except StageFailure:
+            pass  # the audit tells what is left
+        self.ledger.await_quiet(0.5, 10)
+        if self.stage.plant:
+            self.stage.plant.before_audit(self)
+        audit.audit_ends(self, [c for c in casts if c not in twice], may_fail)
+        audit.audit_order(self, [c for c in casts if c not in twice], set(patient))
+        audit.audit_copies(self)
+        audit.audit_sequence(self)
+        gone = {c.instance for c in casts if c.method == "terminate_instance"}
+        audit.audit_journal(self, gone)
+        audit.audit_queues(self)
+        if self.hypervisor:
+            self.audit_host({c.instance for c in casts} - gone)
+            audit.audit_starts(self, [c for c in casts if c not in twice])
+        self.measure("casts", len(casts), total=True)
+        self.measure("events", len(self.ledger.first), total=True)
+
+    def audit_host(self, expected):
+        """Exactly the guests that are to be there are there: domains, processes, directories."""
+        domains, processes_left = set(self.hypervisor.domains()), guests()
+        for domain in domains ^ expected:
+            self.violation("leak" if domain in domains else "gone",
+                           f"domain {domain} " + ("is left" if domain in domains else "is not there"))
+        for pid, instance in processes_left.items():
+            if instance not in expected:
+                self.violation("leak", f"QEMU process {pid} of {instance} is left")
+        for instance in sorted({path.split("/")[0] for path in files_below(self.instances)} - expected):
+            self.violation("leak", f"files are left: {instance}")
+        tools = processes(lambda line: "qemu-img" in line.split(" ")[0] and self.instances in line)
+        for pid, line in tools.items():
+            self.violation("leak", f"process {pid} is left: {line}")
+
+    def close(self):
+        """Ends everything of this run; what a violation needs to be understood is kept."""
+        if self.worker:
+            self.worker.end()
+        for action in reversed(self.closing):
+            action()
+        self.clear_hypervisor()
+        if self.violations:
+            self.keep()
+        try:
+            self.broker.ctl("delete_vhost", self.virtual_host)
+        except (StageFailure, AttributeError):
+            pass
+        run("rm", "-rf", self.directory, accept=range(256))
+
+    def clear_hypervisor(self):
+        if not self.hypervisor:
+            return
+        for domain in self.hypervisor.domains():
+            self.hypervisor.virsh("destroy", domain, accept=range(256))
+            self.hypervisor.virsh("undefine", domain, accept=range(256))
+
+    def keep(self):
+        kept = os.path.join(self.stage.kept, self.host)
+        os.makedirs(kept, exist_ok=True)
+        with open(os.path.join(kept, "found.txt"), "w", encoding="utf-8") as f:
+            f.write(f"scenario {self.name}, seed {self.seed}\n")
+            f.writelines(f"{kind}: {text}\n" for kind, text in self.violations)
+            f.write(f"measured: {self.measures}\nlaunches: {self.worker.launches if self.worker else []}\n")
+        if self.worker:
+            with open(os.path.join(kept, "events.jsonl"), "w", encoding="utf-8") as f:
+                f.writelines(json.dumps(event.row()) + "\n" for event in self.ledger.events)
+            with open(os.path.join(kept, "casts.jsonl"), "w", encoding="utf-8") as f:
+                f.writelines(json.dumps({"at": c.sent_at, "method": c.method, "instance": c.instance,
+                                         "request": c.request, "unique": c.unique}) + "\n" for c in self.api.casts)
+        if self.starts:
+            with open(os.path.join(kept, "starts.jsonl"), "w", encoding="utf-8") as f:
+                f.writelines(json.dumps(event) + "\n" for event in self.starts.events)
+        run("cp", "-r", self.directory, os.path.join(kept, "directory"), accept=range(256))
+        logs = os.path.join(self.stage.directory, "rabbitmq", "log"), os.path.join(self.stage.directory, "libvirt", "log")
+        for log in logs:
+            if os.path.isdir(log):
+                run("cp", "-r", log, os.path.join(kept, os.path.basename(os.path.dirname(log)) + "-log"),
+                    accept=range(256))
+        self.kept = kept
