@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every target says what it needs and installs what is missing (apt, with sudo where it is not root).
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-plants test build release image benchmark clean
+.PHONY: help demo demo-plants chaos test build release image benchmark clean
 SHELL := /bin/bash
 
 help: ## this list
@@ -12,6 +12,11 @@ demo: ## a cast becomes a running machine: real RabbitMQ, real libvirt, real gue
 
 demo-plants: ## shows that the demo can fail: each planted failure must end it with 1 (minutes, so not part of test)
 	@scripts/demo-plants
+
+chaos: ## real parts under kill -9, cuts, freezes, full disks (MINUTES=10 SCENARIO=name SEED=n KILLS=200 RESTARTS=50 BUILDS=1000 PLANT=domain)
+	@scripts/chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(KILLS),--kills $(KILLS)) $(if $(RESTARTS),--restarts $(RESTARTS)) $(if $(BUILDS),--builds $(BUILDS)) \
+		$(if $(PLANT),--plant $(PLANT)) $(if $(PROGRAM),--program $(PROGRAM))
 
 test: ## every test; a missing server is a failure, nothing is skipped (FILTER=name for some)
 	@scripts/test.sh $(if $(FILTER),--filter '$(FILTER)')

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the API and the scheduler send. Every cast has a request id of its own, by which its events are known."""
 import json
+import threading
 import time
 import uuid
 
@@ -31,7 +32,7 @@ class API:
 
     def __init__(self, address, host, memory=32):
         self.address, self.host, self.memory = address, host, memory
-        self.casts, self.connection = [], None
+        self.casts, self.connection, self.lock = [], None, threading.RLock()
 
     def arguments(self, instance):
         made = run_instance_arguments(instance, IMAGE, memory_mb=self.memory)
@@ -71,16 +72,23 @@ class API:
         deadline = time.monotonic() + patience
         while times:
             try:
-                if self.connection is None:
-                    self.connection = self.address.connect_patiently(
-                        max(1, deadline - time.monotonic()), confirms=True)
-                    self.connection.channel(1).exchange_declare("nova", "topic", durable=True, auto_delete=False)
-                self.connection.channel(1).basic_publish(message, "nova", f"compute.{self.host}", timeout=20)
+                with self.lock:
+                    self.publish_once(message, deadline)
                 times -= 1
             except LOST:
-                self.close()
                 if time.monotonic() > deadline:
                     raise
+
+    def publish_once(self, message, deadline):
+        try:
+            if self.connection is None:
+                self.connection = self.address.connect_patiently(max(1, deadline - time.monotonic()), confirms=True)
+                self.connection.channel(1).exchange_declare("nova", "topic", durable=True, auto_delete=False)
+            self.connection.channel(1).basic_publish(
+                message, "nova", f"compute.{self.host}", timeout=20, confirm_timeout=20)
+        except LOST:
+            self.close()
+            raise
 
     def close(self):
         if self.connection is not None:

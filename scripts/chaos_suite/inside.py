@@ -10,12 +10,14 @@ import threading
 import time
 import traceback
 
-from stage import HERE, ROOT, Broker, Hypervisor, Screen, StageFailure, run
+from stage import HERE, ROOT, Screen, StageFailure, run
 
 from . import options as given
 from .casts import IMAGE
 from .plants import Plant
+from .scenarios import SCENARIOS
 from .scene import Scene
+from .servers import ChaosBroker, ChaosHypervisor
 
 
 class Stage:
@@ -39,13 +41,13 @@ class Stage:
 
     def broker(self):
         if self.playing is None:
-            self.playing = Broker(os.path.join(self.directory, "rabbitmq")).start()
+            self.playing = ChaosBroker(os.path.join(self.directory, "rabbitmq")).start()
             self.screen.note("broker", f"RabbitMQ {self.playing.version()}")
         return self.playing
 
     def hypervisor(self):
         if self.libvirt is None:
-            self.libvirt = Hypervisor(os.path.join(self.directory, "libvirt")).start()
+            self.libvirt = ChaosHypervisor(os.path.join(self.directory, "libvirt")).start()
             version = self.libvirt.virsh("version", "--daemon").strip().splitlines()[-1].split()[-1]
             self.screen.note("libvirt", f"libvirt {version}")
         return self.libvirt
@@ -104,8 +106,8 @@ class Suite:
         self.screen.title(f"{name}, run {number + 1} (seed {seed})")
         began = time.monotonic()
         try:
-            module = importlib.import_module(f"chaos_suite.scenarios.{name.replace('-', '_')}")
-            module.play(scene)
+            module, function = SCENARIOS[name].split(".")
+            getattr(importlib.import_module(f"chaos_suite.scenarios.{module}"), function)(scene)
         except (StageFailure, AssertionError) as failure:
             scene.violation("broken off", str(failure))
         except KeyboardInterrupt:
@@ -140,7 +142,7 @@ class Suite:
         print(f"\nseed {self.options.seed}", flush=True)
 
 
-SUMS = ("kills", "given up", "casts", "events", "told again", "guests started", "numbered events", "restarts", "cuts", "stops")
+SUMS = ("kills", "given up", "casts", "events", "told again", "guests started", "numbered events", "restarts", "cuts", "stops", "builds")
 
 
 def end_with_outside():

@@ -21,6 +21,8 @@ from .worker import Worker
 
 
 class Scene:
+    HEARTBEAT = 10  # seconds
+
     def __init__(self, stage, name, number, seed):
         self.stage, self.name, self.screen, self.options = stage, name, stage.screen, stage.options
         self.random = random.Random(seed)
@@ -52,7 +54,7 @@ class Scene:
             "DEFAULT": {"host": self.host, "transport_url": url, "control_exchange": "nova",
                         "compute_driver": "fake.FakeDriver", "state_path": state or f"{self.directory}/state",
                         "instances_path": self.instances, "graceful_shutdown_timeout": "20"},
-            "oslo_messaging_rabbit": {"amqp_durable_queues": "true", "heartbeat_timeout_threshold": "10",
+            "oslo_messaging_rabbit": {"amqp_durable_queues": "true", "heartbeat_timeout_threshold": str(self.HEARTBEAT),
                                       "rabbit_interval_max": "2"},
             "oslo_messaging_notifications": {"driver": "messagingv2", "topics": "notifications"},
             "compute_worker": {"image_directory": self.stage.images},
@@ -93,14 +95,34 @@ class Scene:
     def note(self, text):
         self.screen.note(self.name, text)
 
+    def another_worker(self):
+        """A worker under the same host, with a state of its own."""
+        directory = os.path.join(self.directory, "another")
+        os.makedirs(directory)
+        options = {section: dict(values) for section, values in self.worker.options.items()}
+        options["DEFAULT"]["state_path"] = os.path.join(directory, "state")
+        return Worker(self.stage.program, directory, self.host, self.address, options)
+
+    def expect_unready(self, since, seconds):
+        """The worker has said, in this time, that it is not ready."""
+        told = [at for at, is_ready in self.worker.health() if not is_ready and at >= since]
+        if told:
+            self.measure("noticed s", told[0] - since)
+        if not told or told[0] - since > seconds:
+            self.violation("unnoticed", f"not told within {seconds} s that it is not ready"
+                           + (f", but after {told[0] - since:.1f} s" if told else ""))
+
     # What all runs end with
 
     def depths(self):
         text = self.broker.ctl("list_queues", "-p", self.virtual_host, "--no-table-headers", "name", "messages")
         return {name: int(count) for name, count in (line.split("\t") for line in text.splitlines())}
 
-    def finish(self, casts=None, seconds=90, patient=(), may_fail=lambda cast, event: False, twice=()):
-        """Waits for all ends, then looks at everything that must be so."""
+    def finish(self, casts=None, seconds=90, patient=(), may_fail=lambda cast, event: False, unseen=()):
+        """Waits for all ends, then looks at everything that must be so.
+
+        patient: instances whose casts each waited for the last; may_fail(cast, error event): whether it may;
+        unseen: casts at which something was done to the guest from outside, so that its starts prove nothing."""
         casts = self.api.casts if casts is None else casts
         self.ledger.await_ends(casts, seconds, self.worker.must_live)
         try:
@@ -110,18 +132,23 @@ class Scene:
         self.ledger.await_quiet(0.5, 10)
         if self.stage.plant:
             self.stage.plant.before_audit(self)
-        audit.audit_ends(self, [c for c in casts if c not in twice], may_fail)
-        audit.audit_order(self, [c for c in casts if c not in twice], set(patient))
+        audit.audit_ends(self, casts, may_fail)
+        audit.audit_order(self, casts, set(patient))
         audit.audit_copies(self)
         audit.audit_sequence(self)
+        built = {c.instance for c in casts if c.method == "run_instance"}
         gone = {c.instance for c in casts if c.method == "terminate_instance"}
         audit.audit_journal(self, gone)
         audit.audit_queues(self)
         if self.hypervisor:
-            self.audit_host({c.instance for c in casts} - gone)
-            audit.audit_starts(self, [c for c in casts if c not in twice])
+            self.audit_host(built - gone)
+            audit.audit_starts(self, [c for c in casts if c not in unseen])
         self.measure("casts", len(casts), total=True)
         self.measure("events", len(self.ledger.first), total=True)
+
+    def unacknowledged(self):
+        """Casts that the broker still has, delivered or not."""
+        return self.depths().get(f"compute.{self.host}", 0)
 
     def audit_host(self, expected):
         """Exactly the guests that are to be there are there: domains, processes, directories."""
@@ -145,7 +172,7 @@ class Scene:
         for action in reversed(self.closing):
             action()
         self.clear_hypervisor()
-        if self.violations:
+        if self.violations or self.options.keep:
             self.keep()
         try:
             self.broker.ctl("delete_vhost", self.virtual_host)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The worker's process: started, killed, stopped, and watched from outside."""
 import os
+import re
 import signal
 import subprocess
 import time
+from datetime import datetime
 
 import amqp
 
@@ -101,6 +103,16 @@ class Worker:
         with open(self.log, encoding="utf-8", errors="replace") as f:
             f.seek(since)
             return f.read()
+
+    def health(self):
+        """When it said that it is ready, or that it is not: [(time, bool)]."""
+        found = []
+        for line in self.log_text().splitlines():
+            match = re.match(r"(\S+ \S+) \w+ compute\.service \[[^]]*\] (ready|ready again|not ready) ", line)
+            if match:
+                at = datetime.strptime(match[1], "%Y-%m-%d %H:%M:%S.%f").astimezone()
+                found.append((at.timestamp(), match[2] != "not ready"))
+        return found
 
     def log_size(self):
         return os.path.getsize(self.log) if os.path.exists(self.log) else 0

@@ -42,17 +42,16 @@ class Population:
     """Some guests at any time: where one is deleted another is built, as long as there is something to kill."""
 
     def __init__(self, scene):
-        self.scene, self.lives = scene, [Life(scene) for _ in range(GUESTS)]
+        self.scene, self.lives, self.busy = scene, [], []
 
     def advance(self):
         """Sends what is due; true if something was."""
+        self.busy = [life for life in self.busy if not life.is_over()]
         if self.scene.worker.kills < KILLS_PER_RUN:
-            busy = sum(not life.is_over() for life in self.lives[-2 * GUESTS:])
-            self.lives += [Life(self.scene) for _ in range(GUESTS - busy)]
-        return any([life.advance() for life in self.lives[-2 * GUESTS:]])
-
-    def is_over(self):
-        return all(life.is_over() for life in self.lives)
+            fresh = [Life(self.scene) for _ in range(GUESTS - len(self.busy))]
+            self.lives += fresh
+            self.busy += fresh
+        return any([life.advance() for life in self.busy])
 
     def sleep(self, seconds):
         until = time.monotonic() + seconds
@@ -70,7 +69,7 @@ def play(scene):
     while scene.worker.kills < KILLS_PER_RUN:
         kill_once(scene, population)
     deadline = time.monotonic() + 120
-    while not population.is_over() and time.monotonic() < deadline:
+    while population.busy and time.monotonic() < deadline:
         population.sleep(0.1)
     scene.measure("kills", scene.worker.kills)
     casts = [cast for life in population.lives for cast in life.casts]

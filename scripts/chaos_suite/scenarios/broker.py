@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults of the broker itself."""
+import os
+import signal
+import subprocess
+import time
+
+from stage import until
+
+from .traffic import Traffic, open_with_traffic, served_within
+
+BACK = 5  # seconds in which the worker serves again when the broker does
+
+
+def restart(scene):
+    """Restarts and crashes of the broker during many builds."""
+    restarts = scene.options.restarts
+    traffic = open_with_traffic(scene, pace=0.02, limit=scene.options.builds)
+    for _ in range(restarts):
+        time.sleep(scene.duration(0.2, 2))
+        if scene.random.random() < 0.5:
+            scene.broker.restart()
+        else:
+            scene.broker.crash()
+        served_within(scene, BACK, time.time())
+        scene.measure("restarts", 1, total=True)
+    until("the end of the builds", 120, traffic.done)
+    traffic.finish()
+
+
+def freeze(scene):
+    """The broker stands still for longer than two heartbeats."""
+    traffic = open_with_traffic(scene)
+    for seconds in (3, scene.options.silence):
+        time.sleep(scene.duration(0.5, 2))
+        began = time.time()
+        scene.broker.signal(signal.SIGSTOP)
+        try:
+            time.sleep(seconds)
+        finally:
+            scene.broker.signal(signal.SIGCONT)
+        if seconds > 2 * scene.HEARTBEAT:
+            scene.expect_unready(began, 2 * scene.HEARTBEAT + 2)
+        served_within(scene, BACK, time.time())
+    traffic.finish()
+
+
+def queue_deleted(scene):
+    """The host's queue is deleted under its consumer, alone and with all others."""
+    scene.open("fake")
+    scene.worker.start()
+    scene.worker.await_consuming()
+    for names in ([f"compute.{scene.host}"], ["compute"], [f"compute.{scene.host}", "compute"]):
+        for name in names:
+            scene.broker.ctl("delete_queue", "-p", scene.virtual_host, name)
+        began = time.time()
+        scene.measure("consuming again s", scene.worker.await_consuming(30))
+        served_within(scene, BACK, began)
+    traffic = Traffic(scene, 0.05, 20)
+    until("the traffic", 30, traffic.done)
+    traffic.finish()
+
+
+def memory_alarm(scene):
+    """The broker has no memory left: it takes nothing from publishers, and goes on delivering."""
+    scene.open("fake")
+    scene.worker.start(lanes_closed="false")
+    scene.worker.await_consuming()
+    first = [scene.api.send("run_instance", scene.new_instance()) for _ in range(20)]
+    scene.ledger.await_ends(first, 60, scene.worker.must_live)
+    old = scene.broker.ctl("eval", "vm_memory_monitor:get_vm_memory_high_watermark().").strip()
+    size = scene.worker.log_size()
+    try:
+        scene.broker.ctl("set_vm_memory_high_watermark", "0.0000001")
+        time.sleep(1)
+        # What is delivered now was published before; what is told now waits.
+        traffic = Traffic(scene, 0.05, 20)
+        scene.worker.kill()
+        scene.worker.start()
+        time.sleep(5)
+        scene.worker.must_live()
+    finally:
+        scene.broker.ctl("set_vm_memory_high_watermark", old)
+    served_within(scene, BACK, time.time())
+    if "takes no messages" not in scene.worker.log_text(size) and "blocks publishers" not in scene.worker.log_text(size):
+        scene.violation("untold", "the worker's log does not tell that the broker is blocked")
+    until("the traffic", 60, traffic.done)
+    traffic.finish()
+
+
+def two_workers(scene):
+    """A second worker under the same host refuses to serve, and takes nothing from the first."""
+    traffic = open_with_traffic(scene)
+    second = scene.another_worker()
+    try:
+        second.start()
+        began = time.monotonic()
+
+        def refused():
+            return not second.is_alive() or "another worker serves this host" in second.log_text()
+
+        until("the refusal of the second worker", 30, refused, pause=0.05)
+        took = time.monotonic() - began
+        scene.measure("refused s", took)
+        if took > BACK:
+            scene.violation("slow", f"the second worker refused after {took:.1f} s")
+        time.sleep(3)
+        if "operation ended" in second.log_text():
+            scene.violation("twice", "the second worker did work of the first")
+    finally:
+        second.end()
+    traffic.finish()

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Disks that fill up and are freed: the worker's state, and the instances' directory."""
+import os
+import time
+
+from stage import run
+
+from .traffic import Traffic, served_within
+
+BACK = 5
+
+
+def mounted(scene, name, size):
+    """A small disk of its own; its mount is gone with the suite's namespace."""
+    path = os.path.join(scene.directory + "-" + name)
+    os.makedirs(path)
+    run("mount", "-t", "tmpfs", "-o", f"size={size}", "chaos", path)
+    scene.closing.append(lambda: (run("umount", "-l", path, accept=range(256)), os.rmdir(path)))
+    return path
+
+
+def fill(directory):
+    """Takes what is left, to the last byte. Returns the file that has it."""
+    path = os.path.join(directory, "ballast")
+    with open(path, "wb", buffering=0) as f:
+        for size in (1 << 16, 1 << 12, 1):
+            try:
+                while f.write(b"x" * size):
+                    pass
+            except OSError:
+                continue
+    return path
+
+
+def state_full(scene):
+    """The state directory is full: nothing more is acknowledged, the worker says why, and recovers by itself."""
+    state = mounted(scene, "state", "24m")
+    scene.open("fake", state=os.path.join(state, "state"))
+    scene.worker.start()
+    scene.worker.await_consuming()
+    traffic = Traffic(scene, 0.05)
+    for _ in range(3):
+        time.sleep(scene.duration(1, 3))
+        began = time.time()
+        ballast = fill(state)
+        time.sleep(scene.duration(3, 8))
+        scene.worker.must_live()
+        waiting = scene.unacknowledged()
+        taken = scene.journal.count("journal", "outcome IS NULL")
+        os.unlink(ballast)
+        scene.measure("waiting at the broker", waiting)
+        if waiting == 0:
+            scene.violation("acknowledged", f"no cast waits at the broker with a full disk; {taken} in the journal")
+        scene.expect_unready(began, 5)
+        served_within(scene, BACK, time.time())
+        if scene.random.random() < 0.5:
+            scene.worker.kill()
+            scene.worker.start()
+            scene.measure("kills", 1, total=True)
+            # Guests in memory are gone with their process, so this is the end of these.
+    traffic.stopping.set()
+    traffic.thread.join(60)
+    if traffic.trouble:
+        raise traffic.trouble
+    scene.ledger.await_ends(list(scene.api.casts), 120, scene.worker.must_live)
+    killed = scene.measures.get("kills", 0)
+    for guest in traffic.guests:
+        scene.api.send("terminate_instance", guest)
+    scene.finish(may_fail=lambda cast, event: killed > 0 and cast.method == "reboot_instance")
+
+
+def instances_full(scene):
+    """The instances' directory is full: a build fails with a cause and leaves nothing; what runs goes on."""
+    instances = mounted(scene, "instances", "32m")
+    scene.open("libvirt", instances=os.path.join(instances, "instances"))
+    scene.worker.start()
+    scene.worker.await_consuming()
+    first = scene.api.send("run_instance", scene.new_instance())
+    scene.ledger.await_ends([first], 60, scene.worker.must_live)
+    identity = scene.hypervisor.identity(first.instance)
+    ballast = fill(instances)
+    failing = [scene.api.send("run_instance", scene.new_instance()) for _ in range(3)]
+    scene.ledger.await_ends(failing, 60, scene.worker.must_live)
+    for cast in failing:
+        if not any(event.priority == "ERROR" for event in scene.ledger.ends(cast)):
+            scene.violation("not failed", f"{cast} did not fail on a full disk")
+    reboot = scene.api.send("reboot_instance", first.instance)
+    scene.ledger.await_ends([reboot], 60, scene.worker.must_live)
+    if scene.hypervisor.state(first.instance) != "running" or scene.hypervisor.identity(first.instance) == identity:
+        scene.violation("touched", f"{first.instance} was not rebooted on a full disk")
+    os.unlink(ballast)
+    after = scene.api.send("run_instance", scene.new_instance())
+    scene.ledger.await_ends([after], 60, scene.worker.must_live)
+    for cast in (first, after, *failing):
+        scene.api.send("terminate_instance", cast.instance)
+    scene.finish(may_fail=lambda cast, event: cast in failing)

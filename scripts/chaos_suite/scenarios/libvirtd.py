@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults of libvirtd: stopped in mid-air, restarted, killed, while guests are built, rebooted and deleted."""
+import signal
+import time
+
+GUESTS = 4
+BACK = 15  # seconds in which what waited for libvirt goes on when it is back
+
+
+def open_with_guests(scene):
+    scene.open("libvirt")
+    scene.worker.start()
+    scene.worker.await_consuming()
+    guests = [scene.new_instance() for _ in range(GUESTS)]
+    built = [scene.api.send("run_instance", guest) for guest in guests]
+    left = scene.ledger.await_ends(built, 60, scene.worker.must_live)
+    assert not left, f"without any fault these were not built: {left}"
+    return guests
+
+
+def keep_busy(scene, guests):
+    """Something of each kind in flight: a build, reboots, a delete."""
+    fresh = scene.new_instance()
+    casts = [scene.api.send("run_instance", fresh)]
+    casts += [scene.api.send("reboot_instance", guest) for guest in guests[1:]]
+    casts.append(scene.api.send("terminate_instance", guests[0]))
+    guests[:] = guests[1:] + [fresh]
+    return casts
+
+
+def control_plane(scene):
+    """Whatever became of the hypervisor: a cast is taken into the journal at once."""
+    cast = scene.api.send("stop_instance", scene.new_instance())
+    began = time.monotonic()
+    while not scene.journal.count("journal", f"request_id = '{cast.request}'"):
+        if time.monotonic() > began + 5:
+            scene.violation("slow", "a cast was not journaled within 5 s while libvirt was away")
+            return
+        time.sleep(0.005)
+    scene.measure("journaled s", time.monotonic() - began)
+    scene.unknown.append(cast)
+
+
+def finish(scene, guests, harmed):
+    began = time.time()
+    left = scene.ledger.await_ends(harmed, 120, scene.worker.must_live)
+    if not left:
+        scene.measure("all ended s", max(0, max(scene.ledger.ends(cast)[0].at for cast in harmed) - began))
+    for guest in guests:
+        scene.api.send("terminate_instance", guest)
+
+    def may_fail(cast, event):
+        # A call that was overdue fails, and its cause says so; the delete at the end succeeds all the same.
+        return cast in scene.unknown or cast in harmed and cast.method != "terminate_instance"
+
+    scene.finish(seconds=120, may_fail=may_fail)
+    failed = [c for c in harmed if scene.ledger.ends(c) and scene.ledger.ends(c)[0].priority == "ERROR"]
+    scene.measure("failed with a cause", len(failed), total=True)
+    stopped = [e for e in scene.ledger.told() if e.name == "update" and e.state == "stopped"]
+    if stopped:
+        scene.violation("read as stopped", f"{len(stopped)} updates tell of a stopped guest, and none was stopped")
+
+
+def freeze(scene):
+    """libvirtd stands still."""
+    scene.unknown = []
+    guests, harmed = open_with_guests(scene), []
+    for seconds in (4, scene.options.silence):
+        harmed += keep_busy(scene, guests)
+        time.sleep(scene.duration(0, 1))
+        scene.hypervisor.signal(signal.SIGSTOP)
+        try:
+            time.sleep(seconds / 2)
+            control_plane(scene)
+            time.sleep(seconds / 2)
+        finally:
+            scene.hypervisor.signal(signal.SIGCONT)
+        scene.ledger.await_ends(harmed, 60, scene.worker.must_live)
+    finish(scene, guests, harmed)
+
+
+def restart(scene):
+    """libvirtd is restarted in order, again and again."""
+    scene.unknown = []
+    guests, harmed = open_with_guests(scene), []
+    for _ in range(3):
+        harmed += keep_busy(scene, guests)
+        time.sleep(scene.duration(0, 1.5))
+        scene.hypervisor.restart()
+        control_plane(scene)
+        scene.measure("restarts", 1, total=True)
+        scene.ledger.await_ends(harmed, 60, scene.worker.must_live)
+    finish(scene, guests, harmed)
+
+
+def kill(scene):
+    """libvirtd dies in the middle of what it does, and stays away for a while."""
+    scene.unknown = []
+    guests, harmed = open_with_guests(scene), []
+    for _ in range(2):
+        harmed += keep_busy(scene, guests)
+        time.sleep(scene.duration(0, 1))
+        scene.hypervisor.crash()
+        try:
+            time.sleep(scene.duration(0.5, 5))
+            control_plane(scene)
+        finally:
+            scene.hypervisor.resume()
+        scene.measure("restarts", 1, total=True)
+        scene.ledger.await_ends(harmed, 60, scene.worker.must_live)
+    finish(scene, guests, harmed)
