@@ -21,6 +21,8 @@ public final class FaultyProxy: Sendable {
         case deaf
         /// The same for confirms.
         case unconfirmed
+        /// Of the connections that there are, nothing reaches the broker any more; what it sends passes.
+        case mute
     }
 
     private struct State: Sendable {

@@ -49,9 +49,10 @@ struct ProxyLoop: Sendable {
                 pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0),
             ]
             for pair in pairs where isOpen {
-                for pipe in [pair.up, pair.down] {
+                let isAffected = pair.generation < generation
+                for (pipe, isUp) in [(pair.up, true), (pair.down, false)] {
                     let event = pipe.waiting.isEmpty ? (pipe.from, POLLIN) : (pipe.to, POLLOUT)
-                    let isStalled = mode == .orphaned && pair.generation < generation
+                    let isStalled = isAffected && (mode == .orphaned || mode == .mute && isUp)
                     descriptors.append(pollfd(fd: isStalled ? -1 : event.0, events: Int16(event.1), revents: 0))
                 }
             }

@@ -9,26 +9,6 @@ import Testing
 extension Program {
     /// When the program refuses to serve, and what it says then.
     @Suite struct RefusalTests {
-        @Test("The second worker of a host ends with 73 and says which one holds it", .timeLimit(.minutes(2)))
-        func twoWorkers() async throws {
-            try await Bench.with { bench in
-                let first = try await bench.worker()
-                var settings = bench.settings()
-                settings.options["DEFAULT"] = ["state_path": bench.directory.appending(path: "other").path]
-                let second = try bench.launch(settings)
-                #expect(try await second.wait(within: .seconds(10)) == .exited(73), "\(second.log.text(last: 5))")
-                let text = second.log.text()
-                #expect(text.contains("pid \(first.pid)") || text.contains("process \(first.pid)"), "\(text)")
-                #expect(text.contains(bench.directory.appending(path: "one/state").path), "\(text)")
-                let uptime = try await first.command(["call", "get_host_uptime", "--server", "one"])
-                #expect(uptime.end == .exited(0), "the first serves on: \(uptime)")
-                #expect(try await first.stop() == .exited(0))
-                // The host is free with its worker's end.
-                let third = try await bench.worker(settings)
-                #expect(try await third.stop() == .exited(0))
-            }
-        }
-
         @Test("A state directory that belongs to another host is refused with 78", .timeLimit(.minutes(2)))
         func otherHost() async throws {
             try await Bench.with { bench in
