@@ -79,7 +79,7 @@ extension Program {
         @Test("A stop waits for what runs, tells of it, and takes nothing more", .timeLimit(.minutes(3)))
         func waits() async throws {
             try await Bench.with { bench in
-                let worker = try await bench.worker(Self.settings(bench, delay: 3, limit: 60))
+                let worker = try await bench.worker(Self.settings(bench, delay: 7, limit: 60))
                 let probe = try await bench.probe()
                 try await probe.collectEvents()
                 let oslo = try await bench.oslo()
@@ -94,6 +94,7 @@ extension Program {
                 try await oslo.cast("run_instance", late, to: "one")
                 try await probe.events(of: instance, until: "compute.instance.create.end")
                 #expect(try await worker.wait() == .exited(0))
+                #expect(worker.log.lines.count { $0.contains(Self.notice) } > 1, "it is told again while it lasts")
                 #expect(try await probe.depth("compute.one") == 1, "what came after the signal waits at the broker")
                 let seen = try await probe.collected(Probe.events)
                 #expect(!seen.contains { $0.instance == late })

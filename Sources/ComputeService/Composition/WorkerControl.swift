@@ -13,7 +13,7 @@ struct WorkerControl: ControlHandler {
 
     func answer(_ request: ControlRequest) async -> ControlAnswer {
         switch request {
-        case .status: return .status(status)
+        case .status: return .status(await status())
         case .operations: return .operations(manager.running)
         case .operation(let id): return .operation(manager.running.first { $0.id == id })
         case .cancel(let id):
@@ -25,11 +25,17 @@ struct WorkerControl: ControlHandler {
         }
     }
 
-    private var status: WorkerStatus {
+    /// Looks at the journal's disk as well: while nothing comes in, nothing else would notice that it is full.
+    private func status() async -> WorkerStatus {
+        var reasons: [String] = []
+        do { try await store.probe() } catch { reasons.append("the journal can't be written: \(error)") }
         let health = monitor.health
+        // An intake that has met the same tells of it itself.
+        if case .storeFails = health.intake { reasons = [] }
+        reasons += health.reasons
         let load = manager.load
         return WorkerStatus(
-            host: health.host, processID: Int(getpid()), isReady: health.isReady, reasons: health.reasons,
+            host: health.host, processID: Int(getpid()), isReady: reasons.isEmpty, reasons: reasons,
             warnings: health.warnings, since: monitor.since, running: load.running, waiting: load.waiting,
             outbox: store.levels.outbox, quarantined: 0)
     }
