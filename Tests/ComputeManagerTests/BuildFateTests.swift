@@ -53,6 +53,24 @@ struct BuildFateTests {
         await fixture.close()
     }
 
+    @Test("is not here for what comes before its fate is known, and that changes nothing of it", arguments: [true, false])
+    func notHere(_ isTaken: Bool) async throws {
+        let fixture = try await handedBack { manager, fixture, cast in
+            try await fixture.perform(manager, Requests.of(Requests.id, "reboot_instance"))
+            #expect(try await fixture.events().last?["payload"]?["exception"]?["kind"] == "instanceNotFound")
+            let observer = manager.castObserver
+            try await fixture.store.write { transaction in
+                if isTaken {
+                    try observer.castWasTaken(cast, in: transaction)
+                } else {
+                    try observer.castWasReturned(cast, reason: "NO_ROUTE", in: transaction)
+                }
+            }
+        }
+        #expect(try await fixture.instance(id)?.vmState == (isTaken ? nil : .error))
+        await fixture.close()
+    }
+
     @Test("is not built elsewhere when it is deleted before the cast has left")
     func deleted() async throws {
         let other = "00000000-0000-4000-8000-000000000002"
@@ -67,6 +85,9 @@ struct BuildFateTests {
         #expect(try await fixture.instance(id) == nil)
         let casts = try await fixture.outbox().filter { $0.kind == .cast }
         #expect(casts.map(\.orderingKey) == [other])
+        // Who hears that a build began hears that it ended.
+        let ends = try await fixture.events().filter { $0["event_type"] == "run_instance" }
+        #expect(ends.map { $0["payload"]?["exception"]?["kind"] } == ["superseded"])
         #expect(fixture.store.levels.outbox == (try await fixture.outbox().count))
         await fixture.close()
     }

@@ -57,7 +57,7 @@ struct OutboxTests {
                 for message in [first, cast, last] { try transaction.enqueue(message) }
             }
             await fixture.sink.started.wait { $0.count == 1 }
-            try await fixture.store.write { try $0.strikeCasts(of: id) }
+            _ = try await fixture.store.write { try $0.strikeCasts(of: id) }
             fixture.sink.release()
             await fixture.sink.log.wait { $0.contains { $0.text == "end" } }
             #expect(fixture.sink.log.events.map(\.text) == ["event", "end"])

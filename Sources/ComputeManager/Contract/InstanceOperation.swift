@@ -22,6 +22,9 @@ protocol InstanceOperation: ComputeOperation {
     /// Whether it takes the place of what runs and waits before it in its lane.
     static var supersedesEarlier: Bool { get }
 
+    /// Whether it may begin on an instance whose build went back to the scheduler; for others there is none.
+    static var seesHandedBack: Bool { get }
+
     /// The names under which a failure is told, the inner method of nova's first.
     static var errorEvents: [String] { get }
 
@@ -47,6 +50,7 @@ extension InstanceOperation {
 
     static var slot: SlotKind { .change }
     static var supersedesEarlier: Bool { false }
+    static var seesHandedBack: Bool { false }
     static var errorEvents: [String] { [name.rawValue] }
 
     static func undo(_ arguments: Arguments, in run: OperationRun<Self>) async throws {}

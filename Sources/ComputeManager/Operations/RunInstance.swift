@@ -30,6 +30,7 @@ enum RunInstance: InstanceOperation {
     static let summary = "builds an instance from an image and starts it"
     static let needs: [DriverOperation] = [.spawn, .info, .destroy]
     static let slot = SlotKind.build
+    static let seesHandedBack = true
 
     static func instance(of arguments: Arguments) -> Instance { arguments.instance }
     static func acceptance(of arguments: Arguments) -> AcceptanceRule { .ifIdle(.scheduling) }

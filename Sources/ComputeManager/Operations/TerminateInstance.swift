@@ -21,6 +21,7 @@ enum TerminateInstance: InstanceOperation {
     static let summary = "removes an instance with all that was made for it"
     static let needs: [DriverOperation] = [.destroy]
     static let supersedesEarlier = true
+    static let seesHandedBack = true
 
     static func instance(of arguments: InstanceArguments) -> Instance { arguments.instance }
     static func acceptance(of arguments: InstanceArguments) -> AcceptanceRule { .always(.deleting) }

@@ -116,7 +116,11 @@ public final class OutboxRelay: Sendable {
             case .cast:
                 note("no queue takes the cast", row, failure, .error)
                 try await strike(row) { try self.observer.castWasReturned(row.message, reason: reason, in: $0) }
-            case .notification, .reply, .deadLetter:
+            case .notification:
+                note("no queue takes the message, dropped", row, failure, .warning)
+                // Gone for good before the next of its key leaves: after a crash it would come behind it.
+                try await outlasting { try await self.store.write { try $0.strike([row.id]) } }
+            case .reply, .deadLetter:
                 note("no queue takes the message, dropped", row, failure, .warning)
                 store.strikeSoon([row.id])
             }

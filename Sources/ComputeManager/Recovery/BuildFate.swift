@@ -9,14 +9,14 @@ struct BuildFate: CastObserver {
     let services: ManagerServices
 
     func castWasTaken(_ message: OutboxMessage, in transaction: borrowing StoreTransaction) throws {
-        guard let id = message.instance, let row = try transaction.instance(id), Self.isHandedBack(row) else { return }
+        guard let id = message.instance, let row = try transaction.instance(id), row.isHandedBack else { return }
         try transaction.remove(id)
     }
 
     func castWasReturned(
         _ message: OutboxMessage, reason: String, in transaction: borrowing StoreTransaction
     ) throws {
-        guard let id = message.instance, let row = try transaction.instance(id), Self.isHandedBack(row) else { return }
+        guard let id = message.instance, let row = try transaction.instance(id), row.isHandedBack else { return }
         let context =
             row.details[Build.contextKey]?.object.map { RequestContext(fields: $0) }
             ?? .admin(requestID: "req-\(services.identifiers.next().dashed)")
@@ -34,9 +34,10 @@ struct BuildFate: CastObserver {
             "no scheduler took a failed build back",
             metadata: [LogKey.instance: .string(id.description), LogKey.error: .string(reason)])
     }
+}
 
-    /// Whether the row still waits for the scheduler; a build that came back here is a new one and none of this cast's.
-    private static func isHandedBack(_ row: StoredInstance) -> Bool {
-        row.instance.host == nil && row.instance.taskState == .scheduling && row.details[Build.contextKey] != nil
-    }
+extension StoredInstance {
+    /// Whether the build went back to the scheduler and nothing is here of it any more; a build that came back here is
+    /// a new one and none of that cast's.
+    var isHandedBack: Bool { instance.host == nil && details[Build.contextKey] != nil }
 }

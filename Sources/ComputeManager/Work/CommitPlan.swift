@@ -16,13 +16,17 @@ struct CommitPlan: Sendable {
     /// Nil where the commit has no instance: a request that named none.
     let change: InstanceChange?
     let messages: [OutboxMessage]
+    /// What is told where a cast is taken back.
+    var endOfBuild: [OutboxMessage] = []
 
     /// Writes all of it in one transaction.
     func apply(to transaction: borrowing StoreTransaction) throws {
         if let change {
             let id = change.row.id
             if change.isClean { try transaction.strikeResources(of: id) }
-            if change.takesBackCasts { try transaction.strikeCasts(of: id) }
+            if change.takesBackCasts, try transaction.strikeCasts(of: id) > 0 {
+                for message in endOfBuild { try transaction.enqueue(message) }
+            }
             for resource in change.resources {
                 try transaction.register(kind: resource.kind, name: resource.name, for: id)
             }
@@ -68,6 +72,12 @@ extension MessageEncoder {
         notification(event).enumerated().map { index, message in
             OutboxMessage(message, orderingKey: orderingKey, instance: instance, repeatsEvent: index > 0)
         }
+    }
+
+    /// How the end of a build is told that was to be handed back.
+    func endOfBuild(_ change: InstanceChange) -> [OutboxMessage] {
+        let id = change.row.id
+        return change.endOfBuild.map { rows(of: $0, orderingKey: id.description, instance: id) } ?? []
     }
 
     /// What a change tells, in the order in which it tells it; casts last.

@@ -14,6 +14,8 @@ struct InstanceChange: Sendable {
     private(set) var isClean = false
     private(set) var isRemoved = false
     private(set) var takesBackCasts = false
+    /// Told where a cast is taken back: the build that it handed back ends here and nowhere else.
+    private(set) var endOfBuild: Notification?
     let context: RequestContext
     private let events: EventFactory
 
@@ -87,7 +89,15 @@ struct InstanceChange: Sendable {
     ///
     /// Only a row that says it was handed back is looked after: a look through the outbox is not for every request.
     mutating func takeBackCasts(of known: StoredInstance?) {
-        if known?.details[Build.contextKey] != nil { takesBackCasts = true }
+        guard let known, let fields = known.details[Build.contextKey]?.object else { return }
+        takesBackCasts = true
+        guard events.isTelling else { return }
+        let fault = ComputeFault(
+            .superseded, "The build failed here and was not handed back, because a later request took its place.",
+            instance: known.id, arguments: ["reason": "superseded before the scheduler had it"])
+        endOfBuild = events.errorEvent(
+            RunInstance.name.rawValue, fault, arguments: ["instance": known.instance.json],
+            context: RequestContext(fields: fields))
     }
 
     /// Removes the row.

@@ -107,7 +107,9 @@ struct OperationEngine: Sendable {
         _ turn: Turn
     ) async throws -> Ending {
         let id = Operation.instance(of: arguments).id
-        let row = try await services.row(id)
+        var row = try await services.row(id)
+        // Gone to the scheduler, whatever its row still says until the cast is taken.
+        if row?.isHandedBack == true, !Operation.seesHandedBack { row = nil }
         let run = OperationRun<Operation>(
             entry: entry, request: request, row: row, services: services, turn: turn)
         do {

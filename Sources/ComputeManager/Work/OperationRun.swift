@@ -169,7 +169,8 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
         try body(&change)
         let plan = CommitPlan(
             entry: entry.id, journal: journal, change: change,
-            messages: services.encoder.messages(of: change) + replies)
+            messages: services.encoder.messages(of: change) + replies,
+            endOfBuild: services.encoder.endOfBuild(change))
         try await services.write { try plan.apply(to: $0) }
         state.withLock { $0.row = change.row }
         return change.row
