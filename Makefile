@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every target says what it needs and installs what is missing (apt, with sudo where it is not root).
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-plants chaos test build release image benchmark clean
+.PHONY: help demo demo-plants chaos simulate test build release image benchmark clean
 SHELL := /bin/bash
 
 help: ## this list
@@ -17,6 +17,9 @@ chaos: ## real parts under kill -9, cuts, freezes, full disks (MINUTES=10 SCENAR
 	@scripts/chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(KILLS),--kills $(KILLS)) $(if $(RESTARTS),--restarts $(RESTARTS)) $(if $(BUILDS),--builds $(BUILDS)) \
 		$(if $(PLANT),--plant $(PLANT)) $(if $(PROGRAM),--program $(PROGRAM))
+
+simulate: ## histories of the worker on one thread with everything around it simulated (SEEDS=10000 FROM=1)
+	@SEEDS=$(or $(SEEDS),10000) FROM=$(or $(FROM),1) scripts/simulate.sh
 
 test: ## every test; a missing server is a failure, nothing is skipped (FILTER=name for some)
 	@scripts/test.sh $(if $(FILTER),--filter '$(FILTER)')

@@ -71,6 +71,14 @@ let package = Package(
                 "AMQP", "ComputeDriver", "ComputeManager", "ComputeModel", "FakeDriver", "ImageService",
                 "LibvirtDriver", "OsloMessaging", "WorkerStore", configuration, lifecycle, logging, metrics, signals,
             ]),
+        // The worker on one thread, with everything around it simulated; no part of what is shipped.
+        room(
+            "Simulator",
+            [
+                "ComputeDriver", "ComputeManager", "ComputeModel", "ComputeService", "FakeDriver", "ImageService",
+                "OsloMessaging", "SimulatedDisk", "WorkerStore", logging,
+            ]),
+        .executableTarget(name: "simulate", dependencies: ["Simulator", arguments], swiftSettings: settings),
         .executableTarget(
             name: "compute-worker", dependencies: ["ComputeService", arguments], swiftSettings: settings),
 
@@ -96,5 +104,6 @@ let package = Package(
                 "OsloMessaging", "WorkerStore", configuration, logging,
             ]),
         .testTarget(name: "WorkerTests", dependencies: ["ComputeModel", "TestSupport"], swiftSettings: settings),
+        .testTarget(name: "SimulatorTests", dependencies: ["Simulator"], swiftSettings: settings),
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),
     ])

@@ -22,6 +22,11 @@ struct ArchitectureTests {
             "AMQP", "ComputeDriver", "ComputeManager", "ComputeModel", "FakeDriver", "ImageService", "LibvirtDriver",
             "OsloMessaging", "WorkerStore",
         ],
+        "Simulator": [
+            "ComputeDriver", "ComputeManager", "ComputeModel", "ComputeService", "FakeDriver", "ImageService",
+            "OsloMessaging", "SimulatedDisk", "WorkerStore",
+        ],
+        "simulate": ["Simulator"],
         "compute-worker": ["ComputeService"],
         "SimulatedDisk": ["CSimulatedDisk"],
     ]

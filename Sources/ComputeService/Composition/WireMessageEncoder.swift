@@ -1,36 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import ComputeManager
-internal import ComputeModel
-internal import OsloMessaging
+package import ComputeManager
+package import ComputeModel
+package import OsloMessaging
 
 /// The manager's messages in the wire room's words.
-struct WireMessageEncoder: MessageEncoder {
+package struct WireMessageEncoder: MessageEncoder {
     let notifications: NotificationEncoder
     let replies: ReplyEncoder
     let controlExchange: String
     /// The queue of this host's dead letters.
     let deadLetterQueue: String
 
-    var sendsNotifications: Bool { !notifications.forms.isEmpty && !notifications.topics.isEmpty }
+    package init(
+        notifications: NotificationEncoder, replies: ReplyEncoder, controlExchange: String, deadLetterQueue: String
+    ) {
+        self.notifications = notifications
+        self.replies = replies
+        self.controlExchange = controlExchange
+        self.deadLetterQueue = deadLetterQueue
+    }
 
-    func notification(_ notification: Notification) -> [WireMessage] {
+    package var sendsNotifications: Bool { !notifications.forms.isEmpty && !notifications.topics.isEmpty }
+
+    package func notification(_ notification: Notification) -> [WireMessage] {
         notifications.encode(notification).map { WireMessage(.notification, $0) }
     }
 
-    func reply(_ result: JSONValue, to address: ReplyAddress) -> [WireMessage] {
+    package func reply(_ result: JSONValue, to address: ReplyAddress) -> [WireMessage] {
         replies.success(result, to: address).map { WireMessage(.reply, $0) }
     }
 
-    func failure(_ fault: ComputeFault, to address: ReplyAddress) -> [WireMessage] {
+    package func failure(_ fault: ComputeFault, to address: ReplyAddress) -> [WireMessage] {
         replies.failure(fault, to: address).map { WireMessage(.reply, $0) }
     }
 
-    func heartbeat(to address: ReplyAddress) -> WireMessage? {
+    package func heartbeat(to address: ReplyAddress) -> WireMessage? {
         replies.heartbeat(to: address).map { WireMessage(.reply, $0) }
     }
 
-    func cast(_ cast: OutgoingCast) -> WireMessage {
+    package func cast(_ cast: OutgoingCast) -> WireMessage {
         let body = RequestEncoder(form: cast.form).encode(
             method: cast.method, version: cast.version, arguments: cast.arguments, context: cast.context,
             uniqueID: cast.uniqueID)
@@ -39,7 +48,7 @@ struct WireMessageEncoder: MessageEncoder {
             kind: .cast, exchange: controlExchange, routingKey: cast.topic, isMandatory: true, body: body)
     }
 
-    func deadLetter(_ head: [UInt8], size: Int, fault: MalformedMessage) -> WireMessage {
+    package func deadLetter(_ head: [UInt8], size: Int, fault: MalformedMessage) -> WireMessage {
         WireMessage(.deadLetter, DeadLetter.encode(head, size: size, fault: fault, queue: deadLetterQueue))
     }
 }
@@ -53,8 +62,10 @@ extension WireMessage {
 }
 
 /// The requests of either era, decoded by the wire room.
-struct WireRequestDecoder: RequestDecoder {
-    let decoder = MessageDecoder()
+package struct WireRequestDecoder: RequestDecoder {
+    private let decoder = MessageDecoder()
 
-    func decode(_ body: [UInt8]) throws(MalformedMessage) -> RPCRequest { try decoder.decode(body) }
+    package init() {}
+
+    package func decode(_ body: [UInt8]) throws(MalformedMessage) -> RPCRequest { try decoder.decode(body) }
 }

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Logging
+
+/// Reads every log line of the worker for secrets, and keeps it for who reads the history.
+struct CanaryLog: LogHandler {
+    let world: World
+    var metadata: Logger.Metadata = [:]
+    var logLevel: Logger.Level = .info
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let fields = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        let line = "log \(event.level): \(event.message) \(fields.joined(separator: " "))"
+        if line.contains(Traffic.canary) { world.violate(.noSecrets, line) }
+        world.note(line)
+    }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import SimulatedDisk
+internal import WorkerStore
+
+/// The disk that the journal lies on, and what goes wrong with it.
+///
+/// @unchecked Sendable because only the thread of the simulation touches it.
+final class Disk: @unchecked Sendable {
+    private static let directory = "/journal"
+
+    private let disk: SimulatedDisk?
+    /// Set while the power is about to go in the middle of what is being written.
+    private var cut: SimulatedDisk.Crash?
+    /// Whether bits were turned over: then a store that can't be read is no wonder.
+    private(set) var isDamaged = false
+
+    init() { disk = SimulatedDisk() }
+
+    func open(_ world: World) throws(StoreError) -> WorkerStore {
+        guard let disk else { throw StoreError(.notAccessible, "there is no memory for a disk") }
+        var configuration = StoreConfiguration(
+            directory: Self.directory, pageSize: 4096, checkpointBytes: 96 << 10, fileSystem: disk.name,
+            clock: world.wallClock, identifiers: world.identifiers)
+        configuration.threads = .driven
+        return try WorkerStore(configuration)
+    }
+
+    /// Whether the machine stopped in the middle of the last operation.
+    var hasStopped: Bool { disk?.isCut ?? false }
+
+    /// The process dies, or the machine; what it has open is closed without a word.
+    func crash(losesPower: Bool, _ dice: inout SeededGenerator) {
+        disk?.crash(cut ?? (losesPower ? .power(seed: dice.next()) : .process))
+        cut = nil
+    }
+
+    /// Lets the process or the machine die in the middle of what is written next.
+    func crashSoon(losesPower: Bool, _ dice: inout SeededGenerator) {
+        cut = losesPower ? .power(seed: dice.next()) : .process
+        disk?.cutPower(after: dice.below(12))
+    }
+
+    /// A fault that passes by itself, or has to be mended after a while.
+    func happen(_ kind: FaultKind, _ dice: inout SeededGenerator) {
+        guard let disk else { return }
+        switch kind {
+        case .diskFull: disk.capacity = disk.bytesUsed + dice.below(20_000)
+        case .writeError: disk.failNext(.write, count: dice.within(1...3))
+        case .syncError: disk.failNext(.sync, count: dice.within(1...3))
+        case .readError: disk.failNext(.read, count: dice.within(1...3))
+        case .flippedBit:
+            isDamaged = true
+            disk.flipBit(seed: dice.next())
+        default: break
+        }
+    }
+
+    func heal() {
+        guard let disk else { return }
+        disk.capacity = nil
+        for operation in SimulatedDisk.Operation.allCases { disk.failNext(operation, count: 0) }
+    }
+
+    var counters: SimulatedDisk.Counters? { disk?.counters }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What became of one history.
+public struct Outcome: Sendable {
+    public let seed: UInt64
+    /// Differs where a single step differs.
+    public let fingerprint: String
+    public let steps: Int
+    /// Time that passed in the history.
+    public let duration: Duration
+    public let wishes: Int
+    public let lives: Int
+    public let violations: [Violation]
+    public let faults: [FaultKind: Int]
+    /// How often the worker was killed at each place.
+    public let crashPlaces: [String: Int]
+    /// The steps as text, where they were kept.
+    public let lines: [String]
+
+    init(_ simulation: Simulation) {
+        let world = simulation.world
+        seed = simulation.seed
+        fingerprint = world.history.fingerprint
+        steps = world.history.steps
+        duration = world.now
+        wishes = world.ledger.wishes.count
+        lives = simulation.hypervisor.generation
+        violations = world.violations
+        faults = world.faults.counts
+        crashPlaces = world.crashPlaces
+        lines = world.history.lines
+    }
+}

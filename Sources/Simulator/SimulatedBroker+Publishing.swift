@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeManager
+internal import ComputeModel
+internal import OsloMessaging
+
+extension SimulatedBroker {
+    /// Messages that the broker could read now.
+    var canRoute: Bool {
+        isPublisherConnected && !isBlocked && publishes.contains { $0.answer == nil }
+    }
+
+    /// Messages of which the broker could now tell what became of them.
+    var answerable: Int { isPublisherConnected ? publishes.count { $0.answer != nil } : 0 }
+
+    func publish(
+        _ message: WireMessage, ticket: Int, _ settle: @escaping (Result<Void, DeliveryFailure>) -> Void
+    ) {
+        publishes.append(Publish(ticket: ticket, message: message, settle: settle))
+    }
+
+    /// The publisher's task was cancelled: it waits no longer, whatever becomes of the message.
+    func cancelPublish(_ ticket: Int) {
+        guard let index = publishes.firstIndex(where: { $0.ticket == ticket }) else { return }
+        publishes.remove(at: index).settle(.failure(.closed))
+    }
+
+    /// Reads the next message off the connection and brings it to its queues; refuses it where it is told so.
+    func route(refusing: Bool = false) {
+        guard let index = publishes.firstIndex(where: { $0.answer == nil }) else { return }
+        publishes[index].answer = refusing ? .failure(.refused("simulated")) : take(publishes[index].message)
+    }
+
+    /// Tells what became of one of the messages that were read.
+    func confirm(at choice: Int) {
+        let indices = publishes.indices.filter { publishes[$0].answer != nil }
+        guard choice < indices.count else { return }
+        let publish = publishes.remove(at: indices[choice])
+        guard let answer = publish.answer else { return }
+        if case .failure(.unroutable) = answer { world.ledger.returned.append(publish.message) }
+        publish.settle(answer)
+    }
+
+    /// The publisher's connection goes: some of what was sent was read, and of none does the worker hear.
+    func disconnectPublisher() {
+        guard isPublisherConnected else { return }
+        isPublisherConnected = false
+        isBlocked = false
+        let unread = publishes.count { $0.answer == nil }
+        for _ in 0..<world.dice.below(min(unread, 8) + 1) { route() }
+        let lost = publishes.filter { $0.answer != nil }
+        publishes.removeAll { $0.answer != nil }
+        for publish in lost {
+            if case .success? = publish.answer {
+                world.faults.count(.confirmLost)
+                if publish.message.kind == .cast { doubt(publish.message) }
+            }
+            publish.settle(.failure(.unavailable("the connection was lost")))
+        }
+    }
+
+    /// The worker died: what it had written into its socket may still be read.
+    func abandonPublishes() {
+        if isPublisherConnected, !isBlocked {
+            let unread = publishes.count { $0.answer == nil }
+            for _ in 0..<world.dice.below(min(unread, 8) + 1) { route() }
+        }
+        let all = publishes
+        publishes = []
+        for publish in all {
+            if case .success? = publish.answer {
+                world.faults.count(.confirmLost)
+                if publish.message.kind == .cast { doubt(publish.message) }
+            }
+            publish.settle(.failure(.closed))
+        }
+    }
+
+    /// Brings a message to the queues that want it.
+    private func take(_ message: WireMessage) -> Result<Void, DeliveryFailure> {
+        let isWanted =
+            switch message.kind {
+            case .notification: hasListeners
+            case .reply: !goneCallers.contains(message.routingKey)
+            case .cast: hasScheduler
+            case .deadLetter: true
+            }
+        guard isWanted else {
+            if message.isMandatory { return .failure(.unroutable("simulated")) }
+            world.ledger.returned.append(message)
+            return .success(())
+        }
+        world.ledger.received.append(message)
+        if message.kind == .cast, let wish = wish(of: message) {
+            world.faults.count(.buildHandedBack)
+            handedBack.append(wish)
+        }
+        return .success(())
+    }
+
+    private func doubt(_ message: WireMessage) {
+        if let wish = wish(of: message) { world.ledger.doubtfulCasts.insert(wish) }
+    }
+
+    /// The wish that a cast to the scheduler came from.
+    private func wish(of message: WireMessage) -> Int? {
+        guard let request = try? MessageDecoder().decode(message.body) else { return nil }
+        return world.ledger.wishes.first { $0.requestID == request.context.requestID }?.number
+    }
+}

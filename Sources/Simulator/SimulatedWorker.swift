@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeManager
+internal import ComputeModel
+internal import ComputeService
+internal import Logging
+internal import OsloMessaging
+internal import WorkerStore
+
+/// One life of a worker: the real journal, intake, manager and relay between the simulated ports.
+///
+/// @unchecked Sendable because only the thread of the simulation touches it.
+final class SimulatedWorker: @unchecked Sendable {
+    private enum Part: Sendable {
+        case stopRequested, intake, manager, flushed
+        case foundation(String)
+    }
+
+    /// How a life came to its end.
+    enum End {
+        case stopped
+        case failed(any Error)
+    }
+
+    static let host = "compute1"
+
+    let store: WorkerStore
+    let source: SimulatedSource
+    let sink: SimulatedSink
+    let driver: SimulatedDriver
+    private let manager: ComputeManager
+    private let intake: Intake
+    private let relay: OutboxRelay
+    private let broker: SimulatedBroker
+    private let clock: SimulatedClock
+    private let stops: AsyncStream<Void>
+    private let stop: AsyncStream<Void>.Continuation
+    private(set) var isStopping = false
+    /// Set when the root task is over.
+    private(set) var end: End?
+
+    init(
+        world: World, broker: SimulatedBroker, hypervisor: SimulatedHypervisor, store: WorkerStore,
+        forms: [NotificationForm], mutant: Mutant?
+    ) {
+        self.store = store
+        self.broker = broker
+        clock = world.clock
+        source = SimulatedSource(broker: broker)
+        sink = SimulatedSink(broker: broker)
+        driver = SimulatedDriver(hypervisor: hypervisor)
+        (stops, stop) = AsyncStream.makeStream()
+        let logger = Logger(label: "worker") { _ in CanaryLog(world: world) }
+        let wire = WireMessageEncoder(
+            notifications: NotificationEncoder(
+                forms: forms, identifiers: world.identifiers),
+            replies: ReplyEncoder(identifiers: world.identifiers), controlExchange: "nova",
+            deadLetterQueue: "compute.\(Self.host).dead")
+        let encoder = mutant.encoder(around: wire, sink: sink)
+        var configuration = ManagerConfiguration(
+            host: Self.host, glanceURL: "http://192.0.2.20:9292",
+            updates: UpdateNotifications(onStateChange: world.dice.chance(50) ? .vmAndTaskState : .vmState))
+        configuration.maximumAttempts = 20
+        manager = ComputeManager(
+            configuration: configuration, store: store, driver: driver, images: SimulatedImages(world: world),
+            encoder: encoder, decoder: WireRequestDecoder(), sink: sink, clock: world.clock,
+            wallClock: world.wallClock, identifiers: world.identifiers, logger: logger)
+        intake = Intake(
+            source: mutant.source(around: source, identifiers: world.identifiers), sink: sink, encoder: encoder,
+            router: manager.router, work: manager.work, store: store,
+            configuration: IntakeConfiguration(highWater: 12, lowWater: 6), clock: world.clock,
+            wallClock: world.wallClock, logger: logger)
+        relay = OutboxRelay(
+            store: store, sink: sink, observer: manager.castObserver, configuration: RelayConfiguration(window: 8),
+            clock: world.clock, logger: logger)
+    }
+
+    /// Begins to take requests.
+    func connect() { broker.attach(source) }
+
+    /// Asks for an orderly end.
+    func requestStop() {
+        isStopping = true
+        stop.yield()
+    }
+
+    /// The process is killed: nothing of it reaches the outside any more.
+    func die() {
+        source.die()
+        sink.die()
+        driver.die()
+        broker.detach(source)
+        broker.abandonPublishes()
+        store.abandon()
+    }
+
+    /// The whole life; stops as the composed worker does.
+    func run() async {
+        do {
+            try await withThrowingTaskGroup(of: Part.self) { group in
+                defer { group.cancelAll() }
+                start(in: &group)
+                try await supervise(&group)
+            }
+            await store.close()
+            end = .stopped
+        } catch {
+            await store.close()
+            end = .failed(error)
+        }
+    }
+
+    private func start(in group: inout ThrowingTaskGroup<Part, any Error>) {
+        group.addTask {
+            try await self.driver.run()
+            return .foundation("driver")
+        }
+        group.addTask {
+            try await self.relay.run()
+            return .foundation("relay")
+        }
+        group.addTask {
+            try await self.manager.run()
+            return .manager
+        }
+        group.addTask {
+            try await self.intake.run()
+            return .intake
+        }
+        group.addTask {
+            for await _ in self.stops { break }
+            return .stopRequested
+        }
+    }
+
+    private func supervise(_ group: inout ThrowingTaskGroup<Part, any Error>) async throws {
+        while let part = try await group.next() {
+            switch part {
+            case .stopRequested: source.close()
+            case .intake:
+                guard isStopping else { throw EndedByItself(part: "intake") }
+                broker.detachOrderly(source)
+                manager.drain()
+            case .manager:
+                guard isStopping else { throw EndedByItself(part: "manager") }
+                group.addTask {
+                    await self.flush()
+                    return .flushed
+                }
+            case .flushed: return
+            case .foundation(let name): throw EndedByItself(part: name)
+            }
+        }
+    }
+
+    /// Waits for the outbox to be empty, but not for long.
+    private func flush() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.store.wait(until: { $0.outbox == 0 }) }
+            group.addTask { try? await self.clock.sleep(for: .seconds(5)) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+}
+
+/// A part of the worker ended though nobody had stopped it.
+struct EndedByItself: Error {
+    let part: String
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeDriver
+internal import ComputeModel
+internal import WorkerStore
+
+extension Simulation {
+    /// How likely a fault is: far more so while something is under way.
+    func weight(of kind: FaultKind) -> Int {
+        let weight =
+            switch kind {
+            case .crash, .powerCut: hypervisor.calls.contains { $0.wish != nil } ? 12 : 4
+            case .timerFirst: 4
+            default: 3
+            }
+        return isBusy ? weight * 2 : 1
+    }
+
+    /// Whether somebody waits for something that is under way.
+    private var isBusy: Bool {
+        guard let worker else { return false }
+        return !hypervisor.calls.isEmpty || !broker.publishes.isEmpty || !broker.isEmpty
+            || worker.store.pendingWork.writes > 0 || worker.store.levels.unfinished > 0
+    }
+
+    /// Faults that can happen by themselves, as things stand.
+    func possibleFaults() -> [FaultKind] {
+        var kinds: [FaultKind] = []
+        // Before the first wish there is nothing to disturb.
+        guard !world.ledger.wishes.isEmpty else { return kinds }
+        func offer(_ kind: FaultKind, when isPossible: Bool = true) {
+            if isPossible, world.faults.has(kind) { kinds.append(kind) }
+        }
+        let lives = worker != nil
+        offer(.crash, when: lives)
+        offer(.powerCut, when: lives)
+        offer(.gracefulStop, when: worker.map { !$0.isStopping } ?? false)
+        offer(.clockJump)
+        offer(.timerFirst, when: lives && world.clock.nextWakeUp != nil)
+        offer(.consumerConnectionLost, when: broker.isConsumerConnected)
+        offer(.consumerCancelled, when: broker.isConsumerConnected)
+        offer(.publisherConnectionLost, when: broker.isPublisherConnected)
+        offer(.outage, when: broker.isUp)
+        offer(.memoryAlarm, when: broker.isPublisherConnected && !broker.isBlocked)
+        offer(.listenersGone, when: broker.hasListeners)
+        offer(.schedulerGone, when: broker.hasScheduler)
+        offer(.hypervisorAway, when: !hypervisor.isAway)
+        offer(.guestVanishes, when: !traffic.instances.isEmpty)
+        offer(.guestStops, when: !traffic.instances.isEmpty)
+        offer(.guestAppears)
+        for kind in [FaultKind.diskFull, .writeError, .syncError, .readError] { offer(kind) }
+        return kinds
+    }
+
+    func happen(_ kind: FaultKind) {
+        switch kind {
+        case .crash, .powerCut:
+            // Some fall into the middle of what is written next.
+            if world.dice.chance(40) {
+                disk.crashSoon(losesPower: kind == .powerCut, &world.dice)
+            } else {
+                crash(losesPower: kind == .powerCut)
+            }
+        case .gracefulStop: worker?.requestStop()
+        case .clockJump: world.wallClock.jump(by: .seconds(world.dice.within(-3600...3600)))
+        case .timerFirst: if let moment = world.clock.nextWakeUp { advance(to: moment) }
+        case .consumerConnectionLost, .consumerCancelled:
+            broker.disconnectConsumer()
+            appoint(.connectConsumer, in: .milliseconds(world.dice.below(5000)))
+        case .publisherConnectionLost:
+            broker.disconnectPublisher()
+            appoint(.connectPublisher, in: .milliseconds(world.dice.below(5000)))
+        case .outage:
+            let duration = Duration.seconds(world.dice.within(600...4 * 3600))
+            broker.disconnectConsumer()
+            broker.disconnectPublisher()
+            broker.isUp = false
+            appoint(.brokerBack, in: duration)
+        case .memoryAlarm:
+            broker.isBlocked = true
+            appoint(.unblock, in: .seconds(world.dice.within(1...600)))
+        case .listenersGone:
+            broker.hasListeners = false
+            appoint(.listenersBack, in: .seconds(world.dice.within(1...300)))
+        case .schedulerGone:
+            broker.hasScheduler = false
+            appoint(.schedulerBack, in: .seconds(world.dice.within(1...300)))
+        case .hypervisorAway:
+            hypervisor.isAway = true
+            appoint(.hypervisorBack, in: .seconds(world.dice.within(1...400)))
+        case .guestVanishes, .guestStops, .guestAppears: touchGuest(kind)
+        default:
+            disk.happen(kind, &world.dice)
+            if kind == .diskFull { appoint(.diskHeals, in: .seconds(world.dice.within(1...900))) }
+        }
+    }
+
+    /// The worker dies here and now, and is started again after a while.
+    func crash(losesPower: Bool = false) {
+        guard let worker else { return }
+        for place in places() { world.crashPlaces[place, default: 0] += 1 }
+        world.note("the worker dies")
+        kill(worker, losesPower: losesPower)
+        appoint(.startWorker, in: .milliseconds(world.dice.below(world.dice.pick([10, 3000, 60_000]))))
+    }
+
+    func keep(_ event: Event) {
+        world.note("event \(event)")
+        switch event {
+        case .startWorker: startWorker()
+        case .connectConsumer: broker.connectConsumer()
+        case .connectPublisher: broker.isPublisherConnected = broker.isUp
+        case .brokerBack:
+            broker.isUp = true
+            broker.connectConsumer()
+            broker.isPublisherConnected = true
+        case .unblock: broker.isBlocked = false
+        case .hypervisorBack: hypervisor.isAway = false
+        case .listenersBack: broker.hasListeners = true
+        case .schedulerBack: broker.hasScheduler = true
+        case .diskHeals: disk.heal()
+        }
+    }
+
+    private func touchGuest(_ kind: FaultKind) {
+        let hypervisor = hypervisor
+        if kind == .guestAppears {
+            guard let stranger = traffic.stranger() else { return }
+            return runNow { await hypervisor.appear(stranger.id, stranger) }
+        }
+        let id = world.dice.pick(traffic.instances)
+        guard let wish = world.ledger.wishes.first(where: { $0.instance == id && $0.method == .run }),
+            let instance = traffic.instance(of: wish)
+        else { return }
+        runNow {
+            if kind == .guestVanishes {
+                await hypervisor.vanish(id, instance)
+            } else {
+                await hypervisor.stop(id, instance)
+            }
+        }
+    }
+
+    /// Where the work stands that a crash cuts off.
+    private func places() -> [String] {
+        var places: [String] = hypervisor.calls.compactMap { call in
+            guard let wish = call.wish, wish < world.ledger.wishes.count else { return nil }
+            let moment = call.isAfterEffect ? "after its effect" : "before its effect"
+            return "\(world.ledger.wishes[wish].method.name): \(call.operation.rawValue), \(moment)"
+        }
+        if let work = worker?.store.pendingWork {
+            if work.writes > 0 { places.append("before a commit") }
+            if work.strikes > 0 { places.append("between confirm and strike") }
+        }
+        if broker.hasAnswers { places.append("between commit and acknowledgement") }
+        if broker.answerable > 0 { places.append("between publish and confirm") }
+        if places.isEmpty { places.append("elsewhere") }
+        return places
+    }
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeManager
+internal import ComputeModel
+internal import OsloMessaging
+
+/// The clients and the scheduler: what they ask for, in which form, in which order.
+struct Traffic {
+    /// What stands wherever a secret belongs, and must be seen nowhere else.
+    static let canary = "CANARY"
+
+    private var dice: SeededGenerator
+    private let identifiers: SeededIdentifiers
+    let instances: [InstanceID]
+    private var hasRun: Set<InstanceID> = []
+    /// Wishes that are still to be made.
+    private(set) var left: Int
+    private let flatPercent: Int
+    /// The forms in which the worker's events are told.
+    let notificationForms: [NotificationForm]
+
+    init(seed: UInt64, size: SimulationSize) {
+        dice = SeededGenerator(seed: seed, stream: 2)
+        identifiers = SeededIdentifiers(seed: seed ^ 0x5EED)
+        let identifiers = identifiers
+        instances = (0..<dice.within(1...size.instances)).map { _ in InstanceID(bits: identifiers.next()) }
+        left = dice.within(max(1, size.wishes / 3)...size.wishes)
+        flatPercent = dice.pick([0, 50, 50, 100])
+        notificationForms = dice.pick([[.flat], [.messagingV2], [.flat], [.messagingV2, .flat]])
+    }
+
+    /// The next thing that a client asks for.
+    mutating func next(_ world: World) -> Wish {
+        left -= 1
+        let instance = dice.pick(instances)
+        let method: Wish.Method
+        if world.faults.has(.malformedMessage), dice.chance(10) {
+            world.faults.spend(.malformedMessage)
+            method = dice.chance(50) ? .malformed : .unknownMethod
+        } else if hasRun.contains(instance) || dice.chance(10) {
+            method = dice.pick(Self.later)
+        } else {
+            method = .run
+        }
+        if method == .run { hasRun.insert(instance) }
+        if method == .terminate { hasRun.remove(instance) }
+        let isImageless = method == .run && world.faults.has(.imageMissing) && dice.chance(20)
+        if isImageless { world.faults.spend(.imageMissing) }
+        return make(method, instance, world, image: isImageless ? SimulatedImages.missing : "cirros")
+    }
+
+    /// The scheduler sends a build back to this host.
+    mutating func rebuild(_ instance: InstanceID, _ world: World) -> Wish {
+        hasRun.insert(instance)
+        return make(.run, instance, world, image: "cirros")
+    }
+
+    /// An instance that nobody asked for, for a guest that appears by itself.
+    mutating func stranger() -> Instance? {
+        try? Instance(fields: Self.instance(InstanceID(bits: identifiers.next()), mark: "stranger", method: .run, "x"))
+    }
+
+    /// The instance that a wish names.
+    func instance(of wish: Wish) -> Instance? {
+        guard let fields = (try? MessageDecoder().decode(wish.body))?.arguments["instance"]?.object else { return nil }
+        return try? Instance(fields: fields)
+    }
+
+    private static let later: [Wish.Method] = [
+        .run, .softReboot, .softReboot, .hardReboot, .hardReboot, .hardReboot, .start, .start, .stop, .stop, .stop,
+        .powerOn, .powerOff, .terminate, .terminate, .terminate, .console, .console, .uptime,
+    ]
+
+    private mutating func make(_ method: Wish.Method, _ instance: InstanceID, _ world: World, image: String) -> Wish {
+        let number = world.ledger.wishes.count
+        let form: WireForm = dice.chance(flatPercent) ? .flat : .enveloped
+        let requestID = "req-\(identifiers.next().dashed)"
+        let isCall = method == .console || method == .uptime ? dice.chance(90) : dice.chance(25)
+        let messageID = isCall ? identifiers.next() : nil
+        let mayGoBack = method == .run && dice.chance(50)
+        var arguments = JSONObject()
+        if method != .uptime {
+            arguments["instance"] = .object(
+                Self.instance(instance, mark: "wish-\(number)", method: method, image))
+        }
+        switch method {
+        case .softReboot: arguments["reboot_type"] = "SOFT"
+        case .hardReboot: arguments["reboot_type"] = "HARD"
+        case .run:
+            arguments["admin_password"] = .string("\(Self.canary)-password")
+            arguments["injected_files"] = [["/etc/secret", .string("\(Self.canary)-file")]]
+            arguments["is_first_time"] = true
+            arguments["request_spec"] = [
+                "instance_uuids": [.string(instance.description)], "image": ["name": "cirros"],
+            ]
+            arguments["filter_properties"] =
+                mayGoBack ? ["retry": ["num_attempts": 1, "hosts": ["compute1"]]] : ["limits": [:]]
+            arguments["requested_networks"] = .null
+        default: break
+        }
+        var body = RequestEncoder(form: form).encode(
+            method: method.name, version: "2.0", arguments: arguments, context: Self.context(requestID),
+            uniqueID: identifiers.next(),
+            replyTo: messageID.map {
+                RequestEncoder.ReplyTo(
+                    messageID: $0, queue: form == .enveloped ? "reply_\($0.hex)" : nil,
+                    monitorTimeout: form == .enveloped && dice.chance(30) ? 60 : nil)
+            })
+        if method == .malformed { body = Array(body.prefix(body.count / 2)) }
+        return Wish(
+            number: number, method: method, instance: instance, form: form, requestID: requestID,
+            messageID: method == .malformed ? nil : messageID?.hex, body: body, mayGoBack: mayGoBack)
+    }
+
+    private static func context(_ requestID: String) -> RequestContext {
+        RequestContext(fields: [
+            "request_id": .string(requestID), "auth_token": .string("\(canary)-token"), "is_admin": false,
+            "roles": ["Member"], "user_id": "u", "project_id": "p",
+        ])
+    }
+
+    private static func instance(
+        _ id: InstanceID, mark: String, method: Wish.Method, _ image: String
+    ) -> JSONObject {
+        [
+            "uuid": .string(id.description), "id": 1, "name": "instance-00000001", "project_id": "p", "user_id": "u",
+            "display_name": .string(mark), "image_ref": .string(image), "memory_mb": 512, "vcpus": 1, "root_gb": 1,
+            "ephemeral_gb": 0, "vm_state": method == .run ? "building" : "active",
+            "task_state": method == .run ? "scheduling" : nil, "power_state": 0, "host": nil,
+            "user_data": .string("\(canary)-user-data"), "created_at": "2026-11-23T02:02:30.929283",
+            "instance_type": ["name": "m1.tiny", "id": 1, "swap": 0], "instance_type_id": 1, "metadata": [],
+            "config_drive": "",
+        ]
+    }
+}
