@@ -79,9 +79,9 @@ struct OpsCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Give an operation up: one that waits ends, one that runs undoes itself.",
             discussion: """
-                Its error event is told and its caller answered; no restart takes it up again. Asks the worker that runs,
-                else writes the wish into the journal, and the next start ends it. The status is 66 if the journal has no
-                such id, and 77 if it can't be cancelled any more.
+                Its error event is told and its caller answered; no restart takes it up again. Asks the worker that
+                runs, else writes the wish into the journal, and the next start ends it. The status is 66 if the
+                journal has no such id, and 77 if it can't be cancelled any more.
 
                 Example:
                   compute-worker ops cancel 17 --config-file /etc/nova/nova.conf

@@ -9,7 +9,7 @@ struct StatusCommand: AsyncParsableCommand {
         abstract: "Tell whether the worker of this host is ready, and if not, why.",
         discussion: """
             Asks the running worker through its control socket, as its user or as root. The status is 0 if it is ready,
-            1 if it is not, and 69 if no worker answers.
+            1 if it is not, 69 if no worker runs, and 75 if it does not answer.
 
             Example:
               compute-worker status --config-file /etc/nova/nova.conf

@@ -109,13 +109,13 @@ struct ControlSocketTests {
         let path = "/tmp/" + String(repeating: "x", count: 200) + "/control.sock"
         let fault = #expect(throws: ControlFault.self) { try ControlSocket.listen(at: path) }
         #expect(fault?.message.contains("has 218 bytes") == true && fault?.message.contains("state_path") == true)
-        await #expect(throws: try #require(fault)) { try await ControlClient.ask(.status, at: path) }
+        await #expect(throws: try #require(fault)) { try await ControlClient.ask(.status, at: path, within: .seconds(5)) }
     }
 
     @Test("Where nobody listens, a client hears that")
     func nobody() async throws {
         await #expect {
-            try await ControlClient.ask(.status, at: "/tmp/no-such-\(UUID().uuidString)")
+            try await ControlClient.ask(.status, at: "/tmp/no-such-\(UUID().uuidString)", within: .seconds(5))
         } throws: { ($0 as? ControlFault)?.code == .noWorker }
     }
 

@@ -60,7 +60,7 @@ struct OperationOutputTests {
         #expect(list.text.split(separator: "\n").count == 2)
         let show = ToolOutput(row, resources: [], now: Self.received)
         for text in [list.text, show.text, list.json, show.json] {
-            #expect(!text.unicodeScalars.contains { ($0.value < 0x20 && $0 != "\n") || (0x7F..<0xA0).contains($0.value) })
+            #expect(text.unicodeScalars.allSatisfy { $0 == "\n" || (0x20..<0x7F).contains($0.value) })
         }
         #expect(show.text.contains("last error  one two 31mthree"))
     }

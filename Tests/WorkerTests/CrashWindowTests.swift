@@ -39,7 +39,9 @@ extension Program {
             #expect(line == (duplicates == 0 ? nil : "compute_rpc_duplicates_total \(duplicates)"))
         }
 
-        @Test("Killed between delivery and journal, the worker is sent the cast again and does it once", .timeLimit(.minutes(2)))
+        @Test(
+            "Killed between delivery and journal, the worker is sent the cast again and does it once",
+            .timeLimit(.minutes(2)))
         func beforeTheJournal() async throws {
             try await Bench.with { bench in
                 let worker = try await bench.worker(bench.counting(bench.settings()))
@@ -73,7 +75,10 @@ extension Program {
                 proxy.set(.mute)
                 let instances = [newInstance(), newInstance()]
                 try await Self.send(instances[0], instances[1], bench)
-                while try await OpsTests.list(worker, "--finished", "2").filter({ $0["state"] == "succeeded" }).count < 2 {}
+                func done() async throws -> Int {
+                    try await OpsTests.list(worker, "--finished", "2").count { $0["state"] == "succeeded" }
+                }
+                while try await done() < 2 {}
                 try await worker.crash()
                 // With what it holds: neither acknowledgement nor event has reached the broker.
                 proxy.close()

@@ -54,7 +54,7 @@ extension Program {
                 try await probe.events(of: building, until: "compute.instance.create.start")
                 try Self.fill("\(state)/filler")
                 let early = try await worker.command(["status"], environment: view)
-                #expect(early.end == .exited(1) && early.output.contains("disk is full"), "before a cast has met it: \(early)")
+                #expect(early.end == .exited(1) && early.output.contains("disk is full"), "no cast has met it: \(early)")
 
                 try await oslo.cast("run_instance", refused, to: "one")
                 let paused = await worker.log.first(within: .seconds(30)) { $0.contains("disk-full") }

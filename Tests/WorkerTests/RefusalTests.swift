@@ -24,7 +24,8 @@ extension Program {
             }
         }
 
-        @Test("A journal of a newer version is refused with 78 and left as it is, byte for byte", .timeLimit(.minutes(2)))
+        @Test(
+            "A journal of a newer version is refused with 78 and left as it is, byte for byte", .timeLimit(.minutes(2)))
         func newerJournal() async throws {
             try await Bench.with { bench in
                 let first = try await bench.worker()
@@ -59,7 +60,8 @@ extension Program {
 
         /// Changes the journal of a worker that has ended, by SQLite itself.
         static func edit(_ worker: WorkerProcess, _ bench: Bench, _ sql: String) async throws {
-            let script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.executescript(sys.argv[2]); c.close()"
+            let script =
+                "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.executescript(sys.argv[2]); c.close()"
             let run = try await ChildProcess.run(bench.servers.python, ["-c", script, worker.database.path, sql])
             try #require(run.end == .exited(0), "\(run.errors)")
         }

@@ -60,7 +60,9 @@ extension Program {
                 #expect(report.end == .exited(0) && json.end == .exited(0))
                 #expect(report.output.contains("transport_url"))
                 var looks: [(String, String)] = []
-                for command in [["status"], ["ops", "list", "--finished", "100"], ["ops", "show", "1"], ["ops", "show", "2"]] {
+                for command in [
+                    ["status"], ["ops", "list", "--finished", "100"], ["ops", "show", "1"], ["ops", "show", "2"],
+                ] {
                     for format in ["table", "json"] {
                         let look = try await worker.command(command + ["--format", format])
                         #expect(look.end == .exited(0), "\(look)")

@@ -9,7 +9,8 @@ import Testing
 extension Program {
     /// The start on a host that has guests; how long it takes is measured by the benchmarks.
     @Suite struct StartTests {
-        @Test("A start on a host with 500 guests touches none of them and tells nothing of them", .timeLimit(.minutes(5)))
+        @Test(
+            "A start on a host with 500 guests touches none of them and tells nothing of them", .timeLimit(.minutes(5)))
         func fiveHundredGuests() async throws {
             try await Bench.with { bench in
                 let builder = try await bench.worker()

@@ -44,7 +44,8 @@ final class Worker: Service {
 
     /// Opens the store and makes the parts; nothing is connected before ``run()``.
     ///
-    /// - Throws: `StoreError`, `TransportURLError`, `HostIdentityError`: the worker can't be what its configuration says.
+    /// - Throws: `StoreError`, `TransportURLError`, `HostIdentityError`: the worker can't be what its configuration
+    ///   says.
     init(
         _ configuration: WorkerConfiguration, driver: any ComputeDriver, makeLogger: (String) -> Logger
     ) throws {

@@ -12,7 +12,7 @@ enum ControlClient {
     ///
     /// - Throws: ``ControlFault``: no worker listens, or it said nothing in time.
     static func ask(
-        _ request: ControlRequest, at path: String, within limit: Duration = .seconds(60)
+        _ request: ControlRequest, at path: String, within limit: Duration
     ) async throws(ControlFault) -> ControlAnswer {
         let result: Result<[UInt8], ControlFault>? = await DiskThread.run(name: "ask") {
             Result { () throws(ControlFault) in try exchange(request, path, deadline: .now + limit) }

@@ -46,8 +46,8 @@ final class ControlLoop: Sendable {
     private struct Inbox {
         var answers: [(client: ClientID, bytes: [UInt8])] = []
         var isStopped = false
-        /// The writing end of the pipe that the loop listens to; closed with the loop, so that nobody writes to a number
-        /// that is another's by then.
+        /// The writing end of the pipe that the loop listens to; closed with the loop, so that nobody writes to a
+        /// number that is another's by then.
         var wakeUp: Int32
     }
 

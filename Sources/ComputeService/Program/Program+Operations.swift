@@ -5,12 +5,17 @@ internal import ComputeModel
 internal import WorkerStore
 
 extension Program {
+    /// How long a worker may take to say how it is; one that stands still says nothing.
+    private static let patience = Duration.seconds(5)
+
     /// Whether the worker of this host is ready, and how much it has to do.
     ///
-    /// - Throws: ``ProgramFailure`` of kind `unavailable` where no worker answers.
-    public static func status(_ configuration: LoadedConfiguration) async throws -> (output: ToolOutput, isReady: Bool) {
+    /// - Throws: ``ProgramFailure`` of kind `unavailable` where no worker runs, `timeout` where it does not answer.
+    public static func status(
+        _ configuration: LoadedConfiguration
+    ) async throws -> (output: ToolOutput, isReady: Bool) {
         let answer: ControlAnswer
-        do { answer = try await ask(.status, configuration) } catch { throw ProgramFailure(error) }
+        do { answer = try await ask(.status, within: patience, configuration) } catch { throw ProgramFailure(error) }
         guard case .status(let status) = answer else { throw unexpected }
         return (ToolOutput(status, now: SystemWallClock().now()), status.isReady)
     }
@@ -72,7 +77,7 @@ extension Program {
         _ configuration: LoadedConfiguration, of id: JournalID? = nil
     ) async throws -> [RunningOperation] {
         do {
-            switch try await ask(id.map { .operation($0) } ?? .operations, configuration) {
+            switch try await ask(id.map { .operation($0) } ?? .operations, within: patience, configuration) {
             case .operations(let turns): return turns
             case .operation(let turn): return turn.map { [$0] } ?? []
             default: throw unexpected
@@ -90,7 +95,9 @@ extension Program {
         var isRunning = true
         let outcome: CancelOutcome
         do {
-            guard case .cancelled(let told) = try await ask(.cancel(id), configuration) else { throw unexpected }
+            // It waits for a commit, and where the operation had not begun for its end.
+            let answer = try await ask(.cancel(id), within: .seconds(60), configuration)
+            guard case .cancelled(let told) = answer else { throw unexpected }
             outcome = told
         } catch let fault as ControlFault {
             guard fault.code == .noWorker else { throw ProgramFailure(fault) }
@@ -132,7 +139,8 @@ extension Program {
                 throw error
             }
         } catch let error as StoreError where error.code == .inUse {
-            throw ProgramFailure(.unavailable, "the worker that runs does not listen at its control socket; see its log")
+            throw ProgramFailure(
+                .unavailable, "the worker that runs does not listen at its control socket; see its log")
         } catch let error as StoreError {
             throw ProgramFailure(error)
         }
@@ -147,10 +155,10 @@ extension Program {
     }
 
     private static func ask(
-        _ request: ControlRequest, _ configuration: LoadedConfiguration
+        _ request: ControlRequest, within limit: Duration, _ configuration: LoadedConfiguration
     ) async throws(ControlFault) -> ControlAnswer {
         let path = ControlSocket.path(inStateDirectory: configuration.worker.store.statePath)
-        let answer = try await ControlClient.ask(request, at: path)
+        let answer = try await ControlClient.ask(request, at: path, within: limit)
         if case .refused(let fault) = answer { throw fault }
         return answer
     }

@@ -76,8 +76,8 @@ extension Program {
         }
     }
 
-    /// Ends the process on the second signal, and where a stop takes longer than it may: a call that never returns would
-    /// hold it for ever, and the journal makes any moment safe.
+    /// Ends the process on the second signal, and where a stop takes longer than it may: a call that never returns
+    /// would hold it for ever, and the journal makes any moment safe.
     private static func boundStop(by limit: Duration?, _ notice: StopNotice) async {
         await withDiscardingTaskGroup { group in
             var isStopping = false
