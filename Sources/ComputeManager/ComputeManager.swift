@@ -36,7 +36,8 @@ public final class ComputeManager: Sendable {
             clock: clock, logger: logger)
         services = ManagerServices(
             configuration: configuration, store: store, driver: gateway, images: images, encoder: encoder,
-            decoder: decoder, sink: sink, dialects: dialect, events: events, clock: clock, identifiers: identifiers,
+            decoder: decoder, sink: sink, dialects: dialect, events: events,
+            deleted: DeletedInstances(limit: configuration.doneWorkRows), clock: clock, identifiers: identifiers,
             logger: logger)
         heartbeats = Heartbeats(sink: sink, encoder: encoder, clock: clock)
         dispatcher = Dispatcher(services: services, heartbeats: heartbeats)

@@ -58,6 +58,24 @@ public struct StoreSnapshot: ~Copyable {
         }
     }
 
+    /// The instances of the finished rows of an operation that succeeded, with the arrival of the request, oldest first.
+    public func succeeded(_ operation: String) throws -> [(InstanceID, Timestamp)] {
+        try storeErrors {
+            let cursor = try Row.fetchCursor(
+                try database.cachedStatement(
+                    sql: """
+                        SELECT instance, received_at FROM journal
+                        WHERE operation = ? AND outcome = ? AND finished_at IS NOT NULL AND instance IS NOT NULL
+                        ORDER BY id
+                        """), arguments: [operation, JournalOutcome.succeeded.rawValue])
+            var found: [(InstanceID, Timestamp)] = []
+            while let row = try cursor.next() {
+                if let id = try row.instanceID(0) { found.append((id, row.timestamp(1))) }
+            }
+            return found
+        }
+    }
+
     private static let entryColumns = """
         j.id, j.form, j.unique_id, j.method, j.version, j.operation, j.instance, j.request_id, j.reply, \
         j.received_at, j.step, j.attempts, j.last_error, j.outcome IS NOT NULL

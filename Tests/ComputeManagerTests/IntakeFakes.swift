@@ -275,7 +275,8 @@ struct IntakeFixture: Sendable {
 
 func incoming(
     _ number: UInt64, _ method: String = "reboot_instance", id: String? = nil, body: String? = nil,
-    redelivered: Bool = false, connection: UInt64 = 1, isCall: Bool = false, size: Int? = nil, malformed: MalformedMessage? = nil
+    redelivered: Bool = false, connection: UInt64 = 1, isCall: Bool = false, size: Int? = nil,
+    malformed: MalformedMessage? = nil
 ) -> IncomingMessage {
     let bytes = Array((body ?? "{\"n\": \(number)}").utf8)
     let summary = MessageSummary(

@@ -200,6 +200,8 @@ final class Dispatcher: AcceptedWork {
     /// Fills the lanes with what an earlier run left, in journal order, before any work is begun.
     private func load() async throws {
         if services.configuration.lanesClosed { return }
+        let deletes = try await services.read { try $0.succeeded(TerminateInstance.name.rawValue) }
+        for (id, moment) in deletes { services.deleted.note(id, askedFor: moment) }
         var last: JournalID?
         var count = 0
         while true {

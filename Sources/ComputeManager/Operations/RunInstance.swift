@@ -72,6 +72,12 @@ enum RunInstance: InstanceOperation {
     private static func admit(
         _ arguments: Arguments, _ guest: InstanceInfo?, _ run: OperationRun<RunInstance>
     ) throws(ComputeFault) {
+        if let asked = run.request.context.fields["timestamp"]?.string.flatMap({ Timestamp($0) }),
+            let deleted = run.services.deleted.moment(arguments.instance.id), asked < deleted
+        {
+            // Came late: again by a broker, or by another way than the delete.
+            throw InterruptionReason.superseded.fault(run.entry.method, instance: arguments.instance.id)
+        }
         let isLeftover: Bool =
             switch run.row?.instance.vmState {
             case nil where run.row == nil: true

@@ -50,6 +50,7 @@ enum TerminateInstance: InstanceOperation {
         } catch let fault as ComputeFault where fault.kind == .instanceNotFound {
             // Gone is what it was to be.
         }
+        run.services.deleted.note(instance.id, askedFor: run.entry.receivedAt)
         return try await run.finish(.null) { change throws(ComputeFault) in
             change.notify("shutdown.end", elevated: true)
             let now = change.now

@@ -16,6 +16,7 @@ struct ManagerServices: Sendable {
     let sink: any MessageSink
     let dialects: DialectTable
     let events: EventFactory
+    let deleted: DeletedInstances
     let clock: any Clock<Duration>
     let identifiers: any IdentifierSource
     let logger: Logger

@@ -27,12 +27,15 @@ final class ManagerFixture: Sendable {
     let logs = LogRecorder()
 
     init(
-        _ configure: (inout ManagerConfiguration) -> Void = { _ in }, hostname: String = "fake-mini", forms: Int = 1
+        _ configure: (inout ManagerConfiguration) -> Void = { _ in }, hostname: String = "fake-mini", forms: Int = 1,
+        store configureStore: (inout StoreConfiguration) -> Void = { _ in }
     ) throws {
         wire = FlatWire(forms: forms)
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("manager-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: directory + "/images", withIntermediateDirectories: true)
-        store = try WorkerStore(StoreConfiguration(directory: directory + "/state"))
+        var storeConfiguration = StoreConfiguration(directory: directory + "/state")
+        configureStore(&storeConfiguration)
+        store = try WorkerStore(storeConfiguration)
         driver = FakeDriver(hostname: hostname, clock: clock)
         var configuration = ManagerConfiguration(
             host: Self.host, glanceURL: "http://192.0.2.20:9292",
