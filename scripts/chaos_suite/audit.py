@@ -68,10 +68,16 @@ def audit_copies(scene):
 
 def audit_sequence(scene):
     """The numbers of an instance's events are without a gap, and rise in the order of first arrival."""
-    numbers = collections.defaultdict(list)
+    numbers, without = collections.defaultdict(list), 0
+    instances = {cast.request: cast.instance for cast in scene.api.casts}
     for event in scene.ledger.told():
-        if event.sequence is not None and event.instance:
-            numbers[event.instance].append(event.sequence)
+        instance = event.instance or instances.get(event.request)
+        if instance and event.sequence is not None:
+            numbers[instance].append(event.sequence)
+        elif instance:
+            without += 1
+    if without:
+        scene.violation("sequence", f"{without} events of instances have no number")
     for instance, found in numbers.items():
         if any(later <= earlier for earlier, later in zip(found, found[1:])):
             scene.violation("sequence", f"{instance}'s numbers do not rise: {found}")
@@ -110,13 +116,12 @@ def audit_starts(scene, casts):
         if not ends:
             continue
         name = scene.api.arguments(cast.instance)["instance"]["name"]
-        all_starts = scene.starts.of(name)
-        starts = [at for at in all_starts if cast.sent_at <= at <= ends[0].at]
+        starts = [at for at in scene.starts.of(name) if cast.sent_at <= at <= ends[0].at]
         for first, second in zip(starts, starts[1:]):
             if any(first < launch < second for launch in scene.worker.launches):
                 scene.violation("built twice", f"{cast} started its guest at {first:.3f} and, after a restart of the "
                                 f"worker, again at {second:.3f}")
-        # What virsh prints may come a little after the event that reports it.
-        if ends[0].priority != "ERROR" and not any(cast.sent_at <= at <= ends[0].at + 1 for at in all_starts):
+        starts = [at for at in scene.guest_launches(name) if cast.sent_at <= at <= ends[0].at]
+        if ends[0].priority != "ERROR" and not starts:
             scene.violation("not built", f"{cast} ended well without a start of its guest")
         scene.measure("guests started", len(starts), total=True)

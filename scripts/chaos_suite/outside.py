@@ -33,7 +33,8 @@ def main():
         if not program:
             screen.title("building compute-worker (release)")
             program = build_worker("release", lambda step: screen.note("build", step), cleanup)
-        status = play(options, os.path.abspath(program), directory)
+        # A copy: somebody may build anew while this runs.
+        status = play(options, shutil.copy2(program, os.path.join(directory, "compute-worker")), directory)
     except StageFailure as failure:
         print(failure, file=sys.stderr)
     except KeyboardInterrupt:

@@ -2,15 +2,24 @@
 """One planted violation, which the suite must report: a check that cannot fail is none."""
 import copy
 import os
+import sqlite3
+import subprocess
 import uuid
+
+from stage import until
+
+from .witnesses import guests
 
 
 class Plant:
-    KINDS = {"domain": {"leak"}, "file": {"leak"}, "event": {"lost"}, "twice": {"twice"}, "order": {"order"},
-             "cast": {"lost"}, "changed": {"changed"}, "journal": {"journal"}}
+    """What is planted, and the kinds of violation as one of which it must be reported."""
+
+    KINDS = {"domain": "leak", "file": "leak", "process": "leak", "event": "lost", "twice": "twice", "order": "order",
+             "cast": "lost", "changed": "changed", "journal": "journal", "resource": "leak", "queue": "queue",
+             "sequence": "sequence", "rebuilt": "built twice", "unbuilt": "not built", "failed": "failed"}
 
     def __init__(self, name):
-        self.name, self.kinds = name, self.KINDS[name]
+        self.name, self.kind = name, self.KINDS[name]
 
     def before_audit(self, scene):
         getattr(self, "plant_" + self.name)(scene)
@@ -67,6 +76,51 @@ class Plant:
         scene.api.casts.append(cast)
 
     def plant_journal(self, scene):
-        """Work that is not done."""
-        rows = scene.journal.left_over
-        scene.journal.left_over = lambda: rows() or "1 rows in outbox"
+        """Work that is not done: an outbox row that nobody sends."""
+        self.write(scene, "INSERT INTO outbox (ordering_key, kind, exchange, routing_key, mandatory, created_at, body) "
+                   "VALUES ('planted', 0, 'nova', 'notifications.info', 0, 0, x'7b7d')")
+
+    def plant_resource(self, scene):
+        """Something registered for an instance that is deleted."""
+        gone = uuid.UUID(scene.api.casts[0].instance).hex
+        self.write(scene, f"INSERT INTO resource (instance, kind, name) VALUES (x'{gone}', 'domain', 'planted')")
+
+    @staticmethod
+    def write(scene, statement):
+        scene.worker.kill()
+        database = sqlite3.connect(scene.journal.path)
+        with database:
+            database.execute(statement)
+        database.close()
+
+    def plant_process(self, scene):
+        """A guest's process that libvirt does not know."""
+        process = subprocess.Popen(
+            ["qemu-system-x86_64", "-uuid", scene.api.casts[0].instance, "-display", "none", "-m", "16", "-S"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        scene.closing.append(lambda: (process.kill(), process.wait()))
+        until("the planted process", 10, lambda: process.pid in guests())
+
+    def plant_queue(self, scene):
+        """A cast that nobody takes."""
+        scene.worker.kill()
+        scene.api.publish(scene.api.casts[0])
+
+    def plant_sequence(self, scene):
+        """A gap in an instance's numbers."""
+        self.an_end(scene).sequence += 1000
+
+    def plant_rebuilt(self, scene):
+        """A guest that is started anew after a restart of the worker, within one build."""
+        at, name, event, detail = next(row for row in scene.starts.events if row[2] == "Started")
+        scene.worker.launches.append(at - 0.002)
+        scene.starts.events.append((at - 0.004, name, event, detail))
+
+    def plant_unbuilt(self, scene):
+        """A build that ends well, and no guest was started."""
+        scene.guest_launches = lambda name: []
+
+    def plant_failed(self, scene):
+        """A build that fails though nothing is wrong."""
+        end = self.an_end(scene)
+        end.priority, end.type, end.name, end.cause = "ERROR", "run_instance", "run_instance", "planted"

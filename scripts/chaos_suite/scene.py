@@ -16,7 +16,7 @@ from .broker_link import Address
 from .casts import API, IMAGE
 from .ledger import Ledger
 from .proxy import Proxy
-from .witnesses import Journal, Starts, files_below, guests, processes
+from .witnesses import Journal, Starts, files_below, guests, launches, processes
 from .worker import Worker
 
 
@@ -80,6 +80,9 @@ class Scene:
 
     def duration(self, low, high):
         return self.random.uniform(low, high)
+
+    def guest_launches(self, name):
+        return launches(os.path.join(self.stage.directory, "libvirt", "log", "qemu"), name)
 
     # What was found
 

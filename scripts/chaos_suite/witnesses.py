@@ -94,8 +94,18 @@ def files_below(directory):
     return sorted(found)
 
 
+def launches(log_directory, name):
+    """When a guest's process was started, by libvirt's log of it; that is there also where no events were heard."""
+    path = os.path.join(log_directory, name + ".log")
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8", errors="replace") as f:
+        stamps = re.findall(r"^(\S+ \S+): starting up libvirt version", f.read(), re.MULTILINE)
+    return [datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S.%f%z").timestamp() for stamp in stamps]
+
+
 class Starts:
-    """When libvirt started which guest: its own lifecycle events, through virsh."""
+    """When libvirt started which guest: its own lifecycle events, through virsh, as long as libvirtd lives."""
 
     LINE = re.compile(r"^(\S+ \S+): event 'lifecycle' for domain '([^']+)': (\w+) (\w+)")
 
@@ -116,7 +126,7 @@ class Starts:
                 self.events.append((at.timestamp(), match[2], match[3], match[4]))
 
     def of(self, name):
-        return [at for at, domain, event, _ in list(self.events) if domain == name and event == "Started"]
+        return sorted(at for at, domain, event, _ in list(self.events) if domain == name and event == "Started")
 
     def stop(self):
         end(self.process)

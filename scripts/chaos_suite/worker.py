@@ -38,7 +38,7 @@ class Worker:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [self.program, "run", "--config-file", self.file], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True)
+                cwd=self.directory, start_new_session=True)
         self.launches.append(time.time())
         return self
 
