@@ -26,8 +26,8 @@ public struct ReconnectPolicy: Sendable, Hashable {
     }
 
     /// A random wait. An error that only a setting can cure waits in the upper half of the longest bound; a lock, which
-    /// may be that of our own last connection, is asked for often. Where nobody answers the wait stays short: trying
-    /// costs a broker nothing that is not there, and it is found soon after it is back.
+    /// may be that of our own last connection, is asked for often. Where no broker says a word (a balancer without one
+    /// hangs up) the wait stays short: trying costs nobody much, and the broker is found soon after it is back.
     func delay(
         afterRounds rounds: Int, error: BrokerError, using generator: inout some RandomNumberGenerator
     ) -> Duration {
@@ -35,7 +35,7 @@ public struct ReconnectPolicy: Sendable, Hashable {
             switch error.code {
             case .queueLocked: min(Self.lockStep * max(1, min(rounds, 10)), Self.lockMaximum)
             case _ where error.needsConfiguration: maximum
-            case .unreachable, .timedOut: min(Self.unansweredMaximum, bound(afterRounds: rounds))
+            case .unreachable, .timedOut, .socketFailed: min(Self.unansweredMaximum, bound(afterRounds: rounds))
             default: bound(afterRounds: rounds)
             }
         let milliseconds = max(0, bound.milliseconds)

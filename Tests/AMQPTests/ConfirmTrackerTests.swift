@@ -47,13 +47,13 @@ struct ReconnectPolicyTests {
         func drawn(_ code: BrokerError.Code, rounds: Int) -> [Duration] {
             (0..<1000).map { _ in policy.delay(afterRounds: rounds, error: BrokerError(code, ""), using: &generator) }
         }
-        let delays = drawn(.socketFailed, rounds: 3)
+        let delays = drawn(.connectionClosed, rounds: 3)
         #expect(delays.allSatisfy { $0 >= .zero && $0 <= .seconds(5) })
         #expect(delays.contains { $0 < .milliseconds(500) } && delays.contains { $0 > .milliseconds(4500) })
         let slow = drawn(.accessRefused, rounds: 1)
         #expect(slow.allSatisfy { $0 >= .seconds(15) && $0 <= .seconds(30) })
         // Whoever is not there is looked for often.
-        for code in [BrokerError.Code.unreachable, .timedOut] {
+        for code in [BrokerError.Code.unreachable, .timedOut, .socketFailed] {
             let delays = drawn(code, rounds: 500)
             #expect(delays.allSatisfy { $0 <= .seconds(4) } && delays.contains { $0 > .seconds(3) })
         }

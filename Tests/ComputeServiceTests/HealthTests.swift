@@ -25,8 +25,11 @@ struct HealthTests {
 
         /// - Parameters:
         ///   - login: in front of the `@` of the broker's URL.
+        ///   - longestWait: between attempts, in seconds.
         ///   - loopback: seconds between two probes, and for one; nil for the defaults.
-        init(login: String = "guest:guest", heartbeat: Int = 2, loopback: (Int, Int)? = (1, 1)) async throws {
+        init(
+            login: String = "guest:guest", heartbeat: Int = 2, loopback: (Int, Int)? = (1, 1), longestWait: Int = 30
+        ) async throws {
             broker = try await HealthTests.starting.value
             proxy = try FaultyProxy(before: broker.port)
             topic = "compute-\(UUID().uuidString.prefix(8))"
@@ -45,7 +48,7 @@ struct HealthTests {
                 [oslo_messaging_rabbit]
                 amqp_durable_queues = true
                 heartbeat_timeout_threshold = \(heartbeat)
-                rabbit_interval_max = 4
+                rabbit_interval_max = \(longestWait)
                 [compute_worker]
                 image_directory = \(directory.path)/images
                 \(probes)
@@ -164,7 +167,7 @@ struct HealthTests {
 
     @Test("A queue of other properties is named with what to do, and when it is gone the worker serves")
     func otherProperties() async throws {
-        let bench = try await Bench()
+        let bench = try await Bench(longestWait: 4)
         let broker = bench.broker
         try await broker.control(
             "eval",
@@ -191,7 +194,7 @@ struct HealthTests {
         let broker = try await Self.starting.value
         let user = "nova-\(UUID().uuidString.prefix(8))"
         try await broker.addUser(user, password: "canaryword")
-        let bench = try await Bench(login: "\(user):canaryword")
+        let bench = try await Bench(login: "\(user):canaryword", longestWait: 4)
         try await bench.run {
             try await bench.health("ready") { $0.isReady }
             try await broker.control("change_password", user, "another")
