@@ -124,6 +124,8 @@ extension BrokerConnection {
         let code: BrokerError.Code =
             switch close.reply_code {
             case 403: .accessRefused
+            // A virtual host that is down is one that a broker has not started yet, or starts again.
+            case 530 where text.hasSuffix(" is down"): .connectionClosed
             case 530: .notAllowed
             default: .connectionClosed
             }

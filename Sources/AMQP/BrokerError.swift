@@ -55,5 +55,9 @@ public struct BrokerError: Error, Sendable, Equatable, CustomStringConvertible {
         }
     }
 
+    /// Whether the broker is being stopped or started: it forced the connection to its end (320), or its virtual host is
+    /// down (530).
+    var isShutdown: Bool { code == .connectionClosed && (replyCode == 320 || replyCode == 530) }
+
     public var description: String { message }
 }

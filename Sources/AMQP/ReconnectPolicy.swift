@@ -11,7 +11,7 @@ public struct ReconnectPolicy: Sendable, Hashable {
 
     private static let lockStep = Duration.milliseconds(250)
     private static let lockMaximum = Duration.seconds(2)
-    private static let unansweredMaximum = Duration.seconds(4)
+    private static let awayMaximum = Duration.seconds(4)
 
     /// The defaults are the numbers of oslo.messaging and of kombu before it: 1 s, 2 s more each time, at most 30 s.
     public init(initial: Duration = .seconds(1), step: Duration = .seconds(2), maximum: Duration = .seconds(30)) {
@@ -26,8 +26,8 @@ public struct ReconnectPolicy: Sendable, Hashable {
     }
 
     /// A random wait. An error that only a setting can cure waits in the upper half of the longest bound; a lock, which
-    /// may be that of our own last connection, is asked for often. Where no broker says a word (a balancer without one
-    /// hangs up) the wait stays short: trying costs nobody much, and the broker is found soon after it is back.
+    /// may be that of our own last connection, is asked for often. Where there is no broker (a balancer hangs up), or
+    /// one that stops or starts, the wait stays short: trying costs nobody much, and it is found soon after it is back.
     func delay(
         afterRounds rounds: Int, error: BrokerError, using generator: inout some RandomNumberGenerator
     ) -> Duration {
@@ -35,7 +35,8 @@ public struct ReconnectPolicy: Sendable, Hashable {
             switch error.code {
             case .queueLocked: min(Self.lockStep * max(1, min(rounds, 10)), Self.lockMaximum)
             case _ where error.needsConfiguration: maximum
-            case .unreachable, .timedOut, .socketFailed: min(Self.unansweredMaximum, bound(afterRounds: rounds))
+            case .unreachable, .timedOut, .socketFailed: min(Self.awayMaximum, bound(afterRounds: rounds))
+            case .connectionClosed where error.isShutdown: min(Self.awayMaximum, bound(afterRounds: rounds))
             default: bound(afterRounds: rounds)
             }
         let milliseconds = max(0, bound.milliseconds)

@@ -52,9 +52,10 @@ struct ReconnectPolicyTests {
         #expect(delays.contains { $0 < .milliseconds(500) } && delays.contains { $0 > .milliseconds(4500) })
         let slow = drawn(.accessRefused, rounds: 1)
         #expect(slow.allSatisfy { $0 >= .seconds(15) && $0 <= .seconds(30) })
-        // Whoever is not there is looked for often.
-        for code in [BrokerError.Code.unreachable, .timedOut, .socketFailed] {
-            let delays = drawn(code, rounds: 500)
+        // Whoever is not there, or stops or starts, is looked for often.
+        let stopping = [320, 530].map { BrokerError(.connectionClosed, "", replyCode: $0) }
+        for error in [.unreachable, .timedOut, .socketFailed].map({ BrokerError($0, "") }) + stopping {
+            let delays = (0..<1000).map { _ in policy.delay(afterRounds: 500, error: error, using: &generator) }
             #expect(delays.allSatisfy { $0 <= .seconds(4) } && delays.contains { $0 > .seconds(3) })
         }
         // A lock is asked for often, and no more often than that.

@@ -230,7 +230,7 @@ struct HealthTests {
         let bench = try await Bench()
         try await bench.run {
             try await bench.health("ready") { $0.isReady }
-            for round in 1...3 {
+            for round in 1...4 {
                 if round == 2 { await bench.broker.kill() } else { await bench.broker.stop() }
                 try await bench.health("not ready") { !$0.isReady }
                 try await bench.broker.start()
