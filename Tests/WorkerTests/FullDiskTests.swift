@@ -85,5 +85,21 @@ extension Program {
                 #expect(!events.contains { $0.message["priority"] == "ERROR" }, "\(events.map(\.eventType))")
             }
         }
+
+        @Test("A worker whose disk is full stops when it is told to", .timeLimit(.minutes(2)))
+        func stop() async throws {
+            try await Bench.with { bench in
+                let worker = try await bench.worker(Self.settings(bench, delay: 0))
+                let probe = try await bench.probe()
+                let oslo = try await bench.oslo()
+                try Self.fill("/proc/\(worker.pid)/root\(Self.state(bench))/filler")
+                try await oslo.cast("run_instance", newInstance(), to: "one")
+                #expect(await worker.log.first(within: .seconds(30)) { $0.contains("disk-full") } != nil)
+                // Long before the limit of a minute: there is nothing to wait for.
+                worker.kill(SIGTERM)
+                #expect(try await worker.wait(within: .seconds(20)) == .exited(0), "\(worker.log.text(last: 5))")
+                #expect(try await probe.depth("compute.one") == 1)
+            }
+        }
     }
 }

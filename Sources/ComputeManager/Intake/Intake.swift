@@ -24,6 +24,7 @@ public final class Intake: Sendable {
     private let current = Mutex(IntakeState.starting)
     private let readings = Atomic(0)
     let deadLetterSlots: IntakeSlots
+    private let ending = InterruptionToken()
 
     /// - Parameters:
     ///   - clock: what pauses are measured by.
@@ -63,6 +64,9 @@ public final class Intake: Sendable {
             if Task.isCancelled { group.cancelAll() }
         }
     }
+
+    /// Says that the source will close: no pause is waited out any more, and what is not journaled stays the broker's.
+    public func shutDown() { ending.interrupt(.cancelled) }
 
     private func consume(_ group: inout ThrowingDiscardingTaskGroup<any Error>) async throws {
         try await waitForRoom()
@@ -175,7 +179,7 @@ public final class Intake: Sendable {
         metrics.countPauseWhenFull()
         enter(.full(unfinished: unfinished))
         let low = configuration.lowWater
-        guard await store.wait(until: { $0.unfinished <= low }) else { return }
+        guard try await waitOut({ await self.store.wait(until: { $0.unfinished <= low }) }) else { return }
         enter(.consuming)
         source.resume()
     }
@@ -190,7 +194,12 @@ public final class Intake: Sendable {
         enter(.storeFails(failure.cause))
         var pause = configuration.shortestPause
         while true {
-            do { try await clock.sleep(for: pause) } catch { return }
+            let length = pause
+            do {
+                guard try await waitOut({ try await self.clock.sleep(for: length); return true }) else { return }
+            } catch {
+                return
+            }
             do {
                 try await store.probe()
                 break
@@ -202,6 +211,19 @@ public final class Intake: Sendable {
         }
         enter(.consuming)
         source.resume()
+    }
+
+    /// Waits, but no longer than until ``shutDown()``; false then.
+    private func waitOut(_ wait: @escaping @Sendable () async throws -> Bool) async throws -> Bool {
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            defer { group.cancelAll() }
+            group.addTask { try await wait() }
+            group.addTask {
+                await self.ending.wait()
+                return false
+            }
+            return try await group.next() ?? false
+        }
     }
 
     private func enter(_ state: IntakeState) {

@@ -13,11 +13,11 @@ internal import WorkerStore
 
 /// A whole worker, put together from its configuration: what runs, and in which order it stops.
 ///
-/// Everything is a child task of ``run()``. A graceful stop goes with the stream: first the server takes nothing more,
-/// then the intake journals what it has, then the operations that run come to their end, then their events go out. What
-/// does not end in time stays in the journal for the next start.
+/// Everything is a child task of ``run()``. On a graceful stop the server takes nothing more and no operation begins;
+/// the intake journals what it has, the operations that run come to their end, then their events go out. What does not
+/// end in time stays in the journal for the next start.
 final class Worker: Service {
-    private enum Part: Sendable {
+    private enum Part: Sendable, Hashable {
         case stopRequested, server, intake, manager, flushed
         /// Ends with the server that it watches over.
         case watch
@@ -166,33 +166,23 @@ final class Worker: Service {
         }
     }
 
-    /// Waits for parts to end, and lets each one's end bring about the next one's.
+    /// Waits for parts to end, and lets the end of those that take and do work bring about that of the others.
     private func supervise(_ group: inout ThrowingTaskGroup<Part, any Error>) async throws {
         var isStopping = false
-        var intakeParts = 2
-        func intakePartEnded(_ name: String) throws {
-            guard isStopping else { throw WorkerFailure.partEnded(name) }
-            intakeParts -= 1
-            if intakeParts == 0 { manager.drain() }
-        }
+        var working: Set<Part> = [.server, .intake, .manager]
         while let part = try await group.next() {
             switch part {
             case .stopRequested:
                 isStopping = true
-                broker.health.update { $0.isStopping = true }
-                let load = manager.load
-                logger.notice(
-                    "stopping: taking nothing more",
-                    metadata: ["running": "\(load.running)", "waiting": "\(load.waiting)"])
-                broker.server.shutDown(within: Self.settling)
+                stop()
                 group.addTask {
                     await self.stopNotice.run()
                     return .told
                 }
-            case .server: try intakePartEnded("server")
-            case .intake: try intakePartEnded("intake")
-            case .manager:
-                guard isStopping else { throw WorkerFailure.partEnded("manager") }
+            case .server, .intake, .manager:
+                guard isStopping else { throw WorkerFailure.partEnded("\(part)") }
+                working.remove(part)
+                guard working.isEmpty else { continue }
                 group.addTask {
                     await self.flush()
                     return .flushed
@@ -204,6 +194,17 @@ final class Worker: Service {
                 throw WorkerFailure.partEnded(name)
             }
         }
+    }
+
+    /// Takes nothing more and begins nothing more; what waits is the next start's.
+    private func stop() {
+        broker.health.update { $0.isStopping = true }
+        let load = manager.load
+        logger.notice(
+            "stopping: taking nothing more", metadata: ["running": "\(load.running)", "waiting": "\(load.waiting)"])
+        broker.server.shutDown(within: Self.settling)
+        intake.shutDown()
+        manager.drain()
     }
 
     /// Waits until the outbox is empty, but no longer than ``flushing``.
