@@ -14,10 +14,8 @@ extension OptionTable {
             "Arguments of run_instance that are dropped with a warning, where the driver cannot honour them."),
         worker(
             "maximum_age", .ageLimits, default: "",
-            "Seconds that a request may have waited when its turn comes, by operation, as in run_instance:3600; an "
-                + "older one ends with an error event and a failure reply. `default` is for those that are not named, "
-                + "except terminate_instance. This host's clock is compared with the older of the time in the request's "
-                + "context and its arrival here; a time in the future is ignored. Unset: no limit."),
+            "Seconds that a request may wait for its turn, by operation, as in run_instance:3600,default:7200; an older "
+                + "one ends with an error event. `default` spares terminate_instance. Unset: no limit."),
         worker(
             "done_work_retention", .integer(60...31_536_000), default: "86400",
             "Seconds for which the journal remembers done casts, to recognise one that comes again."),
@@ -27,8 +25,8 @@ extension OptionTable {
         worker(
             "unroutable_notifications", .choice(RelayConfiguration.UnroutablePolicy.allCases.map(\.rawValue)),
             default: "drop",
-            "What becomes of an event that no queue takes: drop (nobody listens; it is counted) or keep (it is tried "
-                + "again, and what follows on the same instance waits behind it)."),
+            "What becomes of an event that no queue takes: drop (it is counted) or keep (it is tried again, and its "
+                + "instance's next ones wait behind it)."),
         worker("call_slots", .integer(1...1024), default: "16", "Read-only calls that are answered at once."),
         worker(
             "intake_high_water", .integer(1 ... .max), default: "8192",
