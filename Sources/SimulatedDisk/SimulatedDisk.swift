@@ -3,11 +3,12 @@
 internal import CSimulatedDisk
 internal import Synchronization
 
-/// A disk in memory that SQLite opens databases on: it forgets what was not synced, tears, fills up and fails on demand.
+/// A disk in memory that SQLite opens databases on: it forgets what was not synced, tears, fills up, fails on demand.
 ///
 /// Reached by its ``name`` as an SQLite VFS. What it does follows from the calls and the seeds alone, so that a history
-/// repeats. Write-ahead logs work, with several connections. Fsync means what it says; a write that fails leaves nothing;
-/// after a sync that failed, what it was to keep counts as clean and is lost unless it is written anew, as on Linux.
+/// repeats. Write-ahead logs work, with several connections. Fsync means what it says; a write that fails leaves
+/// nothing; after a sync that failed, what it was to keep counts as clean, as on Linux, and is lost unless it is written
+/// anew.
 ///
 /// @unchecked Sendable because the C half guards the disk with a mutex of its own.
 public final class SimulatedDisk: @unchecked Sendable {

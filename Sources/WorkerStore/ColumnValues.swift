@@ -88,5 +88,5 @@ extension Row {
         try withUnsafeData(atIndex: index) { $0.flatMap { UniqueBits(blob: $0) }.map { InstanceID(bits: $0) } }
     }
 
-    func timestamp(_ index: Int) -> Timestamp { Timestamp(microseconds: self[index]) }
+    func timestamp(_ index: Int) -> Timestamp { Timestamp(microseconds: int64(index) ?? 0) }
 }

@@ -12,6 +12,8 @@ final class CommitPump: Sendable {
         var isClosing = false
         var closing: [CheckedContinuation<Void, Never>] = []
         var hasEnded = false
+        var isCommitting = false
+        var hasFailed = false
     }
 
     /// Strikes that are worth a commit of their own.
@@ -48,7 +50,16 @@ final class CommitPump: Sendable {
     }
 
     /// What waits for the next commit.
-    var queued: (jobs: Int, strikes: Int) { monitor.withLock { ($0.jobs.count, $0.strikes.count) } }
+    var queued: (jobs: Int, strikes: Int) {
+        let damaged = writer.damage.hasOpen ? 1 : 0
+        return monitor.withLock { ($0.jobs.count + damaged, $0.strikes.count) }
+    }
+
+    /// Tells that a damaged row waits to be set aside.
+    func wake() {
+        monitor.signal()
+        onWork?()
+    }
 
     /// Queues the removal of delivered messages; it goes with the next commit, or after a short while.
     func strike(_ ids: [OutboxID]) {
@@ -67,6 +78,8 @@ final class CommitPump: Sendable {
         while true {
             let mayGoOn = monitor.wait { state -> Monitor<State>.Verdict<Bool> in
                 if !state.jobs.isEmpty { return .ready(true) }
+                // What can't be set aside waits for the next commit that works.
+                if !state.hasFailed, writer.damage.hasOpen { return .ready(true) }
                 if state.isClosing { return .ready(false) }
                 guard let due = state.strikesDue else { return .sleep }
                 let left = due - ContinuousClock.now
@@ -83,22 +96,28 @@ final class CommitPump: Sendable {
     /// Commits everything that is queued; true if it was kept (or there was nothing).
     @discardableResult
     func commitPending() -> Bool {
-        let (jobs, strikes) = monitor.withLock { state in
+        let taken: (jobs: [any WriteJob], strikes: [OutboxID])? = monitor.withLock { state in
+            // An owner that drives may be called from within its own commit.
+            guard !state.isCommitting else { return nil }
+            state.isCommitting = true
             let taken = (state.jobs, state.strikes)
             state.jobs = []
             state.strikes = []
             state.strikesDue = nil
             return taken
         }
-        guard !jobs.isEmpty || !strikes.isEmpty else { return true }
+        guard let (jobs, strikes) = taken else { return true }
+        let damaged = writer.damage.taken()
         var failure: StoreError?
         do throws(StoreError) {
-            try writer.commit(jobs, striking: strikes)
+            try writer.commit(jobs, striking: strikes, settingAside: damaged)
             levels.publish(writer.levels)
         } catch {
             failure = error
             keep(strikes)
+            writer.damage.keep(damaged)
         }
+        monitor.withLock { ($0.isCommitting, $0.hasFailed) = (false, failure != nil) }
         for job in jobs { job.settle(failure) }
         return failure == nil
     }

@@ -26,11 +26,56 @@ struct DatabaseOpening {
             }
             let queue = try DatabaseQueue(path: path, configuration: settings)
             try queue.writeWithoutTransaction { try prepare($0) }
-            return try Writer(queue: queue, clock: configuration.clock, log: log)
+            return try openWriter(on: queue, log)
+        } catch let error as DatabaseError where Self.damages.contains(error.resultCode) {
+            throw damaged(error.message ?? "it can't be read")
+        } catch let error as StoreError where error.code == .database {
+            throw damaged(error.message)
         } catch {
             throw StoreError.of(error)
         }
     }
+
+    /// A writer on the tables as they are or, where their order is damaged, on what could be saved of them.
+    private func openWriter(on queue: DatabaseQueue, _ log: LogReport) throws -> Writer {
+        do {
+            if try isSound(queue) { return try Writer(queue: queue, clock: configuration.clock, log: log) }
+        } catch let error as StoreError where error.code != .damaged {
+            throw error
+        } catch let error as DatabaseError where !Self.damages.contains(error.resultCode) {
+            throw error
+        } catch {}
+        try directory?.keepDamagedDatabase()
+        let rescued = try Salvage.run(queue, identifiers: configuration.identifiers, now: configuration.clock.now())
+        // One transaction of the damaged one: it is as it was, or sound.
+        try rescued.backup(to: queue)
+        return try Writer(queue: queue, clock: configuration.clock, log: log)
+    }
+
+    /// Whether SQLite finds the tables in order; of a large database only what its rows show by themselves.
+    private func isSound(_ queue: DatabaseQueue) throws -> Bool {
+        try queue.read { database in
+            guard try Schema.isSound(database) else { return false }
+            let pages = try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0
+            let size = try Int.fetchOne(database, sql: "PRAGMA page_size") ?? 0
+            guard pages * size <= Self.checkedBytes else { return true }
+            return try String.fetchOne(database, sql: "PRAGMA quick_check(1)") == "ok"
+        }
+    }
+
+    /// A check of so much takes some tens of milliseconds.
+    private static let checkedBytes = 32 << 20
+
+    private func damaged(_ words: String) -> StoreError {
+        StoreError(
+            .damaged,
+            "the worker's database \(database) is damaged (\(words)) and was left as it is; guests go on running. "
+                + "Restore it from a copy, or move it away to begin with an empty one: the guests are then known to "
+                + "the hypervisor only")
+    }
+
+    /// What SQLite says of a file whose order is lost; of our own tables "no such column" is no other thing.
+    private static let damages: [ResultCode] = [.SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_ERROR]
 
     /// Connections that only read.
     func openReaders() throws(StoreError) -> [DatabaseQueue] {

@@ -60,6 +60,15 @@ public final class JournalView: Sendable {
         try reading { try StoreSnapshot(database: $0).resources(of: id) }
     }
 
+    /// What the worker has found damaged and set aside, the latest first.
+    public func quarantined(limit: Int = 100) throws(StoreError) -> [QuarantinedRow] {
+        try reading { database in
+            // A worker that has never run in this version has set nothing aside.
+            guard try database.tableExists("quarantine") else { return [] }
+            return try QuarantinedRow.all(in: database, "ORDER BY id DESC LIMIT ?", [limit])
+        }
+    }
+
     /// How many rows are not finished, and how many messages wait for the broker.
     public func counts() throws(StoreError) -> (unfinished: Int, outbox: Int) {
         try reading { database in
@@ -81,15 +90,16 @@ public final class JournalView: Sendable {
                     """, arguments: arguments)
             var lines: [JournalLine] = []
             while let row = try cursor.next() {
-                let finishedAt: Int64? = row[12]
                 let step = try row.bytes(8).map { String(decoding: $0, as: UTF8.self) }
                 lines.append(
                     JournalLine(
-                        id: JournalID(row[0]), uniqueID: StoreSnapshot.uniqueID(row[1]), method: row[2],
-                        operation: row[3], instance: try row.instanceID(4), requestID: row[5], expectsReply: row[6],
-                        receivedAt: row.timestamp(7), step: step, attempts: row[9], lastError: row[10],
-                        outcome: (row[11] as String?).flatMap { JournalOutcome(rawValue: $0) },
-                        finishedAt: finishedAt.map { Timestamp(microseconds: $0) }))
+                        id: JournalID(row[0]), uniqueID: StoreSnapshot.uniqueID(row[1]),
+                        method: row.text(2) ?? "?", operation: row.text(3) ?? "?", instance: try row.instanceID(4),
+                        requestID: row.text(5), expectsReply: row[6],
+                        receivedAt: row.timestamp(7), step: step, attempts: Int(row.int64(9) ?? 0),
+                        lastError: row.text(10),
+                        outcome: row.text(11).flatMap { JournalOutcome(rawValue: $0) },
+                        finishedAt: row.int64(12).map { Timestamp(microseconds: $0) }))
             }
             return lines
         }

@@ -35,8 +35,8 @@ struct LogChecksum: Hashable {
         (first ^ other.first).nonzeroBitCount + (second ^ other.second).nonzeroBitCount
     }
 
-    /// The bits of `bytes` of which one, turned over, would make the sum the one that was `intended`; each as the offset
-    /// of its byte and its mask. `self` is the sum after `bytes`.
+    /// The bits of `bytes` of which one, turned over, would make the sum the one that was `intended`; each as the
+    /// offset of its byte and its mask. `self` is the sum after `bytes`.
     ///
     /// The sums are linear, so a changed word shows as that change times a number that its place decides. For the high
     /// bits of a word these numbers repeat: then several bits would do, and at most four of them are named.

@@ -11,15 +11,19 @@ final class ReaderPool: Sendable {
         var closing: [CheckedContinuation<Void, Never>] = []
         /// The connection of a pool that its owner drives.
         var driven: DatabaseQueue?
+        var isReading = false
     }
 
     private let monitor: Monitor<State>
     private let onWork: (@Sendable () -> Void)?
+    private let damage: DamageLog?
 
     /// Starts one thread for each connection, or none where the owner drives the first of them.
     init(
-        _ connections: [DatabaseQueue], threads: StoreThreads = .owned, onWork: (@Sendable () -> Void)? = nil
+        _ connections: [DatabaseQueue], damage: DamageLog? = nil, threads: StoreThreads = .owned,
+        onWork: (@Sendable () -> Void)? = nil
     ) throws(StoreError) {
+        self.damage = damage
         self.onWork = onWork
         if threads == .driven {
             monitor = Monitor(State(driven: connections.first))
@@ -40,13 +44,14 @@ final class ReaderPool: Sendable {
         _ body: @escaping @Sendable (borrowing StoreSnapshot) throws -> Value
     ) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
+            let damage = damage
             let job: @Sendable (DatabaseQueue?) -> Void = { connection in
                 guard let connection else {
                     continuation.resume(throwing: StoreError(.closed, "the store is closed"))
                     return
                 }
                 let outcome: Result<Value, any Error> = Result {
-                    try connection.read { try body(StoreSnapshot(database: $0)) }
+                    try connection.read { try body(StoreSnapshot(database: $0, damage: damage)) }
                 }
                 switch outcome {
                 case .failure(let error as DatabaseError): continuation.resume(throwing: StoreError.of(error))
@@ -69,11 +74,15 @@ final class ReaderPool: Sendable {
 
     /// Carries out the read that waits longest on the calling thread; false where none waits.
     func readNext() -> Bool {
-        let next = monitor.withLock { state in
-            state.jobs.isEmpty ? nil : (state.jobs.removeFirst(), state.driven)
+        let next: (@Sendable (DatabaseQueue?) -> Void, DatabaseQueue?)? = monitor.withLock { state in
+            // An owner that drives may be called from within its own read.
+            guard !state.isReading, !state.jobs.isEmpty else { return nil }
+            state.isReading = true
+            return (state.jobs.removeFirst(), state.driven)
         }
         guard let (job, connection) = next else { return false }
         job(connection)
+        monitor.withLock { $0.isReading = false }
         return true
     }
 

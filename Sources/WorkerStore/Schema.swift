@@ -14,6 +14,24 @@ enum Schema {
     /// The version that this worker writes.
     static var version: Int { migrations.count }
 
+    /// What a sound database says of its tables, from the first to the last.
+    private static let text: [String] = {
+        let rows = try? DatabaseQueue().writeWithoutTransaction { database in
+            try migrate(database, identifiers: RandomIdentifiers())
+            return try statements(database)
+        }
+        return rows ?? []
+    }()
+
+    /// Whether the database says of its tables what this version has made of them.
+    static func isSound(_ database: Database) throws -> Bool { try statements(database) == text }
+
+    private static func statements(_ database: Database) throws -> [String] {
+        try Row.fetchAll(database, sql: "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid").map {
+            "\($0[0] as DatabaseValue) \($0[1] as DatabaseValue) \($0[2] as DatabaseValue) \($0[3] as DatabaseValue)"
+        }
+    }
+
     /// Refuses a file that is not ours or was written by a newer worker.
     static func check(_ database: Database, path: String) throws {
         let application = try Int.fetchOne(database, sql: "PRAGMA application_id") ?? 0
@@ -113,7 +131,6 @@ enum Schema {
                 ALTER TABLE journal ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
                 ALTER TABLE journal ADD COLUMN step_sum INTEGER NOT NULL DEFAULT 0;
                 ALTER TABLE pending ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
-                ALTER TABLE pending ADD COLUMN damage TEXT;
                 ALTER TABLE instance ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0;
                 ALTER TABLE instance ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
                 ALTER TABLE instance ADD COLUMN rest_sum INTEGER NOT NULL DEFAULT 0;
@@ -128,10 +145,12 @@ enum Schema {
                     id INTEGER PRIMARY KEY,
                     source TEXT NOT NULL,
                     instance BLOB,
+                    closes_instance INTEGER NOT NULL,
                     reason TEXT NOT NULL,
                     found_at INTEGER NOT NULL,
                     content BLOB NOT NULL
                 ) STRICT;
                 """)
+        try SchemaSums.fill(database)
     }
 }

@@ -83,6 +83,37 @@ final class StateDirectory: Sendable {
         return status.st_size > 0
     }
 
+    /// Keeps a copy of the database and its log as they are, beside them, over an earlier one.
+    func keepDamagedDatabase() throws(StoreError) {
+        for suffix in ["", "-wal"] {
+            let copy = database + ".damaged" + suffix
+            guard Self.copy(database + suffix, to: copy) else {
+                throw StoreError(
+                    .damaged,
+                    "the worker's database \(database) is damaged, and no copy of it can be kept at \(copy): "
+                        + "\(Self.reason); make room for one, or restore the database from a copy")
+            }
+        }
+        Self.synchronize(path)
+    }
+
+    /// Copies a private file; true where there is none.
+    private static func copy(_ path: String, to copy: String) -> Bool {
+        let source = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard source >= 0 else { return errno == ENOENT }
+        defer { close(source) }
+        let target = open(copy, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard target >= 0 else { return false }
+        defer { close(target) }
+        return withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 1) { buffer in
+            while true {
+                let count = read(source, buffer.baseAddress, buffer.count)
+                if count == 0 { return fsync(target) == 0 }
+                guard count > 0, write(target, buffer.baseAddress, count) == count else { return false }
+            }
+        }
+    }
+
     /// Brings a directory's entries to the disk; a file system that can't is as safe without.
     private static func synchronize(_ directory: String) {
         let file = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

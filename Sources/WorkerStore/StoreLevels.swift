@@ -12,18 +12,21 @@ public struct StoreLevels: Sendable, Hashable {
     public var lastOutboxID: OutboxID
     /// The same among the replies.
     public var lastReplyID: OutboxID
+    /// Rows that were found damaged and are set aside.
+    public var quarantined: Int
     /// Commits since the store was opened.
     public var commits: Int
 
     public init(
         unfinished: Int = 0, finished: Int = 0, outbox: Int = 0, lastOutboxID: OutboxID = OutboxID(0),
-        lastReplyID: OutboxID = OutboxID(0), commits: Int = 0
+        lastReplyID: OutboxID = OutboxID(0), quarantined: Int = 0, commits: Int = 0
     ) {
         self.unfinished = unfinished
         self.finished = finished
         self.outbox = outbox
         self.lastOutboxID = lastOutboxID
         self.lastReplyID = lastReplyID
+        self.quarantined = quarantined
         self.commits = commits
     }
 }

@@ -7,6 +7,13 @@ internal import GRDB
 /// A consistent view of the store, valid inside one closure.
 public struct StoreSnapshot: ~Copyable {
     let database: Database
+    /// Who hears of damaged rows; nil where nobody sets them aside.
+    let damage: DamageLog?
+
+    init(database: Database, damage: DamageLog? = nil) {
+        self.database = database
+        self.damage = damage
+    }
 
     // MARK: Journal
 
@@ -20,7 +27,7 @@ public struct StoreSnapshot: ~Copyable {
         return try storeErrors {
             try entries(
                 "SELECT \(Self.entryColumns), \(body) FROM pending p JOIN journal j ON j.id = p.id "
-                    + "WHERE p.id > ? ORDER BY p.id LIMIT ?", [previous?.value ?? 0, limit])
+                    + "WHERE p.id > ? ORDER BY p.id", [previous?.value ?? 0], limit: limit)
         }
     }
 
@@ -29,17 +36,22 @@ public struct StoreSnapshot: ~Copyable {
         try storeErrors {
             try entries(
                 "SELECT \(Self.entryColumns), p.body FROM pending p JOIN journal j ON j.id = p.id WHERE p.id = ?",
-                [id.value]
+                [id.value], limit: 1
             ).first
         }
     }
 
-    /// The message as it came; nil once the row is finished. May hold secrets.
+    /// The message as it came; nil once the row is finished, empty where the disk has damaged it. May hold secrets.
     public func body(of id: JournalID) throws -> [UInt8]? {
         try storeErrors {
-            let statement = try database.cachedStatement(sql: "SELECT body FROM pending WHERE id = ?")
+            let statement = try database.cachedStatement(sql: "SELECT body, sum FROM pending WHERE id = ?")
             // Not a cursor's row: that one lives only as long as the cursor.
-            return try Row.fetchOne(statement, arguments: [id.value])?.bytes(0)
+            guard let row = try Row.fetchOne(statement, arguments: [id.value]) else { return nil }
+            guard try row.withBytes(0, { RowSum.body(id: id.value, $0) }) == row.int64(1) else {
+                report(.body, id.value, nil, "the message of a request does not agree with its sum")
+                return []
+            }
+            return try row.bytes(0)
         }
     }
 
@@ -53,8 +65,9 @@ public struct StoreSnapshot: ~Copyable {
                     """)
             guard let row = try Row.fetchOne(statement, arguments: [id.value]) else { return nil }
             return FinishedEntry(
-                id: id, operation: row[0], instance: try row.instanceID(1), requestID: row[2],
-                outcome: JournalOutcome(rawValue: row[3]) ?? .failed, finishedAt: row.timestamp(4), lastError: row[5])
+                id: id, operation: row.text(0) ?? "", instance: try row.instanceID(1), requestID: row.text(2),
+                outcome: row.text(3).flatMap { JournalOutcome(rawValue: $0) } ?? .failed,
+                finishedAt: row.timestamp(4), lastError: row.text(5))
         }
     }
 
@@ -77,23 +90,51 @@ public struct StoreSnapshot: ~Copyable {
     }
 
     private static let entryColumns = """
-        j.id, j.form, j.unique_id, j.method, j.version, j.operation, j.instance, j.request_id, j.reply, \
-        j.received_at, j.step, j.attempts, j.last_error, j.outcome IS NOT NULL
+        j.id, j.unique_id, j.content_hash, j.form, j.method, j.version, j.operation, j.instance, j.request_id, \
+        j.reply, j.received_at, j.sum, j.step, j.step_sum, j.attempts, j.last_error, j.outcome IS NOT NULL, p.sum
         """
 
-    private func entries(_ sql: String, _ arguments: StatementArguments) throws -> [JournalEntry] {
+    private func entries(_ sql: String, _ arguments: StatementArguments, limit: Int) throws -> [JournalEntry] {
         let cursor = try Row.fetchCursor(try database.cachedStatement(sql: sql), arguments: arguments)
         var entries: [JournalEntry] = []
-        while let row = try cursor.next() {
-            entries.append(
-                JournalEntry(
-                    id: JournalID(row[0]), form: WireForm(column: row[1]), uniqueID: Self.uniqueID(row[2]),
-                    method: row[3], version: row[4], operation: row[5], instance: try row.instanceID(6), requestID: row[7],
-                    reply: (row[8] as String?).flatMap { ReplyAddress(column: $0) }, receivedAt: row.timestamp(9),
-                    step: try row.bytes(10), attempts: row[11], lastError: row[12], isCancelled: row[13],
-                    body: try row.bytes(14)))
+        while entries.count < limit, let row = try cursor.next() {
+            if let entry = try entry(row) { entries.append(entry) }
         }
         return entries
+    }
+
+    /// A row as an entry; nil where it is damaged. One whose message or step is damaged has an empty message.
+    private func entry(_ row: Row) throws -> JournalEntry? {
+        let id: Int64 = row[0]
+        guard let sum = try row.journalSum(), sum == row.int64(11), row.isBlobOrNull(12), row.int64(13) != nil,
+            let attempts = row.int64(14), row.isTextOrNull(15)
+        else {
+            report(
+                .journal, id, try row.instanceID(7), "the record of a request does not agree with its sum; it is lost")
+            return nil
+        }
+        let instance = try row.instanceID(7)
+        var (step, body) = (try row.bytes(12), try row.bytes(18))
+        let stepSum = step.map { $0.withUnsafeBytes { RowSum.step(id: id, $0) } } ?? 0
+        if stepSum != row.int64(13) {
+            report(.step, id, instance, "how far a request had come does not agree with its sum; it ends as failed")
+            (step, body) = (nil, body.map { _ in [] })
+        }
+        if let found = body, !found.isEmpty, found.withUnsafeBytes({ RowSum.body(id: id, $0) }) != row.int64(17) {
+            report(.body, id, instance, "the message of a request does not agree with its sum; it ends as refused")
+            (step, body) = (nil, [])
+        }
+        return JournalEntry(
+            id: JournalID(id), form: WireForm(column: row[3]), uniqueID: Self.uniqueID(row[1]), method: row[4],
+            version: row[5], operation: row[6], instance: instance, requestID: row[8],
+            reply: row.text(9).flatMap { ReplyAddress(column: $0) }, receivedAt: row.timestamp(10), step: step,
+            attempts: Int(attempts), lastError: row.text(15), isCancelled: row[16], body: body)
+    }
+
+    func report(_ source: QuarantinedRow.Source, _ row: Int64, _ instance: InstanceID?, _ reason: String) {
+        damage?.report(
+            DamageFinding(
+                source: source, row: row, instance: instance, closesInstance: source == .instance, reason: reason))
     }
 
     /// The sender's id in the form in which it came.
@@ -108,34 +149,46 @@ public struct StoreSnapshot: ~Copyable {
     // MARK: Instances
 
     /// The instance of that id.
+    ///
+    /// - Throws: ``StoreError`` with `damaged` where its row does not agree with its sum; it is set aside then.
     public func instance(_ id: InstanceID) throws -> StoredInstance? {
         try storeErrors {
-            try instances(
-                "SELECT uuid, fields, network_info, details, updated_at FROM instance WHERE uuid = ?", [id.bits.blob]
-            ).first
+            try instances("WHERE uuid = ?", [id.bits.blob]) { _ in
+                throw StoreError(
+                    .damaged,
+                    "the record of instance \(id) was damaged by the disk and is set aside; delete the instance")
+            }.first
         }
     }
 
-    /// All instances, by id.
+    /// All instances, by id; without those whose rows are damaged.
     public func instances() throws -> [StoredInstance] {
-        try storeErrors {
-            try instances("SELECT uuid, fields, network_info, details, updated_at FROM instance ORDER BY uuid", [])
-        }
+        try storeErrors { try instances("ORDER BY uuid", []) { _ in } }
     }
 
-    private func instances(_ sql: String, _ arguments: StatementArguments) throws -> [StoredInstance] {
-        let cursor = try Row.fetchCursor(try database.cachedStatement(sql: sql), arguments: arguments)
+    private func instances(
+        _ condition: String, _ arguments: StatementArguments, damaged: (InstanceID?) throws -> Void
+    ) throws -> [StoredInstance] {
+        let cursor = try Row.fetchCursor(
+            try database.cachedStatement(
+                sql: """
+                    SELECT rowid, uuid, fields, network_info, details, updated_at, sum, rest_sum FROM instance
+                    \(condition)
+                    """), arguments: arguments)
         var found: [StoredInstance] = []
         while let row = try cursor.next() {
-            // What is read here was written by us from valid values; anything else is damage.
-            guard let fields = try Self.json(row, 1)?.object, let network = try Self.json(row, 2)?.array,
-                let details = try Self.json(row, 3)?.object, let instance = try? Instance(fields: fields)
+            guard try row.isSoundInstance(uuid: 1, fields: 2, network: 3, details: 4, updatedAt: 5, sums: 6),
+                let fields = try Self.json(row, 2)?.object, let network = try Self.json(row, 3)?.array,
+                let details = try Self.json(row, 4)?.object, let instance = try? Instance(fields: fields)
             else {
-                throw StoreError(.damaged, "the row of an instance can't be read; restore the database from a copy")
+                let id = try row.instanceID(1)
+                report(.instance, row[0], id, "the record of an instance does not agree with its sum")
+                try damaged(id)
+                continue
             }
             found.append(
                 StoredInstance(
-                    instance: instance, networkInfo: network, details: details, updatedAt: row.timestamp(4)))
+                    instance: instance, networkInfo: network, details: details, updatedAt: row.timestamp(5)))
         }
         return found
     }
@@ -155,7 +208,8 @@ public struct StoreSnapshot: ~Copyable {
             let cursor = try Row.fetchCursor(statement, arguments: [id.bits.blob])
             var found: [StoredResource] = []
             while let row = try cursor.next() {
-                found.append(StoredResource(kind: row[0], name: row[1], instance: id))
+                guard let kind = row.text(0), let name = row.text(1) else { continue }
+                found.append(StoredResource(kind: kind, name: name, instance: id))
             }
             return found
         }
@@ -169,8 +223,8 @@ public struct StoreSnapshot: ~Copyable {
             let cursor = try Row.fetchCursor(statement)
             var found: [StoredResource] = []
             while let row = try cursor.next() {
-                guard let id = try row.instanceID(2) else { continue }
-                found.append(StoredResource(kind: row[0], name: row[1], instance: id))
+                guard let id = try row.instanceID(2), let kind = row.text(0), let name = row.text(1) else { continue }
+                found.append(StoredResource(kind: kind, name: name, instance: id))
             }
             return found
         }
@@ -189,25 +243,32 @@ public struct StoreSnapshot: ~Copyable {
             case .allButReplies: " AND kind <> 1"
             }
         return try storeErrors {
-            try outboxRows("id > ?\(filter) ORDER BY id LIMIT ?", [previous?.value ?? 0, limit])
+            try outboxRows("id > ?\(filter) ORDER BY id", [previous?.value ?? 0], limit: limit)
         }
     }
 
     /// The message of that id; nil where it was struck.
     public func outboxRow(_ id: OutboxID) throws -> OutboxRow? {
-        try storeErrors { try outboxRows("id = ?", [id.value]).first }
+        try storeErrors { try outboxRows("id = ?", [id.value], limit: 1).first }
     }
 
-    private func outboxRows(_ condition: String, _ arguments: StatementArguments) throws -> [OutboxRow] {
+    private func outboxRows(
+        _ condition: String, _ arguments: StatementArguments, limit: Int
+    ) throws -> [OutboxRow] {
         let statement = try database.cachedStatement(
             sql: """
                 SELECT id, ordering_key, kind, exchange, routing_key, mandatory, headers, instance, created_at, body,
-                    sequence
+                    sequence, sum
                 FROM outbox WHERE \(condition)
                 """)
         let cursor = try Row.fetchCursor(statement, arguments: arguments)
         var found: [OutboxRow] = []
-        while let row = try cursor.next() {
+        while found.count < limit, let row = try cursor.next() {
+            guard let sum = try row.outboxSum(), sum == row.int64(11) else {
+                report(
+                    .outbox, row[0], try row.instanceID(7), "a message that had not left does not agree with its sum")
+                continue
+            }
             var headers: [String: String] = [:]
             for member in try Self.json(row, 6)?.object?.members ?? [] { headers[member.key] = member.value.string }
             let message = OutboxMessage(

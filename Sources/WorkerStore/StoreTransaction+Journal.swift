@@ -24,19 +24,28 @@ extension StoreTransaction {
         }
         let id = writer.memory.counters.nextJournalID
         let summary = entry.summary
+        let reply = summary.reply?.column
+        let sum = RowSum.journal(
+            id: id,
+            name: RowSum.name(
+                id: id, bits: bits, text: bits == nil ? uniqueID : nil, content: uniqueID == nil ? name : nil),
+            form: Int64(summary.form.column), method: summary.method, version: summary.version,
+            operation: entry.operation, instance: summary.instance?.bits, requestID: summary.requestID, reply: reply,
+            receivedAt: entry.receivedAt.microseconds)
         let uniqueColumn: DatabaseValue = bits?.blob.databaseValue ?? uniqueID?.databaseValue ?? .null
         try execute(
             """
             INSERT INTO journal (id, unique_id, content_hash, form, method, version, operation, instance, request_id,
-                reply, received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                reply, received_at, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 id, uniqueColumn, uniqueID == nil ? name.blob : nil, summary.form.column, summary.method,
                 summary.version, entry.operation, summary.instance?.bits.blob, summary.requestID,
-                summary.reply?.column, entry.receivedAt.microseconds,
+                reply, entry.receivedAt.microseconds, sum,
             ])
+        let bodySum = entry.body.withUnsafeBytes { RowSum.body(id: id, $0) }
         try entry.body.withBlob { body in
-            _ = try execute("INSERT INTO pending (id, body) VALUES (?, ?)", [id, body])
+            _ = try execute("INSERT INTO pending (id, body, sum) VALUES (?, ?, ?)", [id, body, bodySum])
         }
         writer.memory.counters.nextJournalID += 1
         writer.memory.counters.unfinished += 1
@@ -63,7 +72,8 @@ extension StoreTransaction {
     /// - Throws: ``StoreError`` with `noSuchEntry` where the row is finished or unknown.
     public func checkpoint(_ id: JournalID, step: [UInt8]) throws {
         let changed = try execute(
-            "UPDATE journal SET step = ? WHERE id = ? AND finished_at IS NULL", [Data(step), id.value])
+            "UPDATE journal SET step = ?, step_sum = ? WHERE id = ? AND finished_at IS NULL",
+            [Data(step), step.withUnsafeBytes { RowSum.step(id: id.value, $0) }, id.value])
         guard changed == 1 else { throw Self.noSuchEntry(id) }
     }
 
@@ -105,7 +115,7 @@ extension StoreTransaction {
         guard try execute("DELETE FROM pending WHERE id = ?", [id.value]) == 1 else { return false }
         try execute(
             """
-            UPDATE journal SET outcome = ?, finished_at = ?, step = NULL, reply = NULL,
+            UPDATE journal SET outcome = ?, finished_at = ?, step = NULL, step_sum = 0,
                 last_error = coalesce(?, last_error) WHERE id = ?
             """, [outcome.rawValue, now.microseconds, error, id.value])
         writer.memory.counters.unfinished -= 1

@@ -17,7 +17,7 @@ public struct StoreTransaction: ~Copyable {
         self.writer = writer
         self.database = database
         self.now = now
-        snapshot = StoreSnapshot(database: database)
+        snapshot = StoreSnapshot(database: database, damage: writer.damage)
     }
 
     /// Runs a statement that returns nothing; the number of rows that it changed.
@@ -49,44 +49,61 @@ extension StoreTransaction {
 
     /// Writes an instance with what belongs to it, over what was there.
     public func save(_ instance: Instance, networkInfo: [JSONValue], details: JSONObject = JSONObject()) throws {
-        noteSaved(instance.id)
+        let (fields, sum) = written(instance)
+        let (network, rest) = (JSONWriter.bytes(.array(networkInfo)), JSONWriter.bytes(.object(details)))
         try execute(
             """
-            INSERT INTO instance (uuid, fields, network_info, details, updated_at, sequence) VALUES (?, ?, ?, ?, ?, ?)
+            INSERT INTO instance (uuid, fields, network_info, details, updated_at, sequence, sum, rest_sum)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (uuid) DO UPDATE SET fields = excluded.fields, network_info = excluded.network_info,
-                details = excluded.details, updated_at = excluded.updated_at, sequence = excluded.sequence
+                details = excluded.details, updated_at = excluded.updated_at, sequence = excluded.sequence,
+                sum = excluded.sum, rest_sum = excluded.rest_sum
             """,
             [
-                instance.id.bits.blob, Data(JSONWriter.bytes(instance.json)),
-                Data(JSONWriter.bytes(.array(networkInfo))), Data(JSONWriter.bytes(.object(details))),
-                now.microseconds, takenSequence(of: instance.id),
+                instance.id.bits.blob, Data(fields), Data(network), Data(rest), now.microseconds,
+                takenSequence(of: instance.id), sum, Self.restSum(instance.id, network, rest),
             ])
     }
 
     /// Writes an instance and leaves its network and details as they are.
     public func save(_ instance: Instance) throws {
-        noteSaved(instance.id)
-        let empty = (Data("[]".utf8), Data("{}".utf8))
+        let (fields, sum) = written(instance)
+        let (network, rest) = (Array("[]".utf8), Array("{}".utf8))
         try execute(
             """
-            INSERT INTO instance (uuid, fields, network_info, details, updated_at, sequence) VALUES (?, ?, ?, ?, ?, ?)
+            INSERT INTO instance (uuid, fields, network_info, details, updated_at, sequence, sum, rest_sum)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (uuid) DO UPDATE SET fields = excluded.fields, updated_at = excluded.updated_at,
-                sequence = excluded.sequence
+                sequence = excluded.sequence, sum = excluded.sum
             """,
             [
-                instance.id.bits.blob, Data(JSONWriter.bytes(instance.json)), empty.0, empty.1, now.microseconds,
-                takenSequence(of: instance.id),
+                instance.id.bits.blob, Data(fields), Data(network), Data(rest), now.microseconds,
+                takenSequence(of: instance.id), sum, Self.restSum(instance.id, network, rest),
             ])
     }
 
-    private func noteSaved(_ id: InstanceID) {
-        writer.instances.insert(id)
-        writer.memory.noteSaved(id)
+    /// An instance's fields as they are written, and their sum; notes that there is a row now.
+    private func written(_ instance: Instance) -> (fields: [UInt8], sum: Int64) {
+        writer.instances.insert(instance.id)
+        writer.memory.noteSaved(instance.id)
+        let fields = JSONWriter.bytes(instance.json)
+        let sum = fields.withUnsafeBytes {
+            RowSum.fields(of: instance.id.bits, $0, updatedAt: now.microseconds)
+        }
+        return (fields, sum)
     }
 
-    /// Forgets an instance; its resources stay until they are struck. Nothing happens where it is unknown.
+    private static func restSum(_ id: InstanceID, _ network: [UInt8], _ details: [UInt8]) -> Int64 {
+        network.withUnsafeBytes { network in
+            details.withUnsafeBytes { RowSum.rest(of: id.bits, network: network, details: $0) }
+        }
+    }
+
+    /// Forgets an instance, and what damage of it was set aside; its resources stay until they are struck. Nothing
+    /// happens where it is unknown.
     public func remove(_ id: InstanceID) throws {
         try execute("DELETE FROM instance WHERE uuid = ?", [id.bits.blob])
+        try release(id)
         writer.memory.noteRemoved(id)
         writer.memory.noteSequence(of: id, isWritten: false)
     }
@@ -132,25 +149,34 @@ extension StoreTransaction {
         let headers =
             message.headers.isEmpty
             ? nil
-            : Data(
-                JSONWriter.bytes(
-                    .object(
-                        message.headers.sorted { $0.key < $1.key }.reduce(into: JSONObject()) {
-                            $0.append(newKey: $1.key, .string($1.value))
-                        })))
+            : JSONWriter.bytes(
+                .object(
+                    message.headers.sorted { $0.key < $1.key }.reduce(into: JSONObject()) {
+                        $0.append(newKey: $1.key, .string($1.value))
+                    }))
         let sequence = message.instance.flatMap { instance in
             message.kind == .notification
                 ? writer.memory.number(of: instance, repeatsEvent: message.repeatsEvent) : nil
+        }
+        let sum = (headers ?? []).withUnsafeBytes { headers in
+            message.body.withUnsafeBytes { body in
+                RowSum.outbox(
+                    id: id, orderingKey: message.orderingKey, kind: Int64(message.kind.rawValue),
+                    exchange: message.exchange, routingKey: message.routingKey, isMandatory: message.isMandatory,
+                    headers: headers, instance: message.instance?.bits, createdAt: now.microseconds,
+                    sequence: sequence, body: body)
+            }
         }
         try message.body.withBlob { body in
             _ = try execute(
                 """
                 INSERT INTO outbox (id, ordering_key, kind, exchange, routing_key, mandatory, headers, instance,
-                    created_at, body, sequence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    created_at, body, sequence, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
                 [
                     id, message.orderingKey, message.kind.rawValue, message.exchange, message.routingKey,
-                    message.isMandatory, headers, message.instance?.bits.blob, now.microseconds, body, sequence,
+                    message.isMandatory, headers.map { Data($0) }, message.instance?.bits.blob, now.microseconds, body,
+                    sequence, sum,
                 ])
         }
         writer.memory.counters.nextOutboxID += 1

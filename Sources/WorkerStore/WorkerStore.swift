@@ -13,6 +13,7 @@ public final class WorkerStore: Sendable {
     let readers: ReaderPool
     private let watch: LevelWatch
     private let index: InstanceIndex
+    private let damage: DamageLog
     /// What the run before had left in the write-ahead log.
     public let log: LogReport
 
@@ -28,7 +29,8 @@ public final class WorkerStore: Sendable {
             writer: writer, strikeDelay: configuration.strikeDelay, levels: watch, threads: configuration.threads,
             onWork: configuration.onWork)
         let connections = try opening.openReaders()
-        readers = try ReaderPool(connections, threads: configuration.threads, onWork: configuration.onWork)
+        readers = try ReaderPool(
+            connections, damage: writer.damage, threads: configuration.threads, onWork: configuration.onWork)
         threads = configuration.threads
         guard configuration.threads == .driven || WorkerThread.start(name: "store-commit", { pump.run() }) else {
             readers.abandon()
@@ -39,6 +41,8 @@ public final class WorkerStore: Sendable {
         self.watch = watch
         index = writer.instances
         log = writer.log
+        damage = writer.damage
+        damage.onFinding { [weak pump] in pump?.wake() }
     }
 
     deinit {
@@ -74,6 +78,16 @@ public final class WorkerStore: Sendable {
     ///
     /// May be true of one whose row was removed, never false of one that a commit has written.
     public func mayHold(_ id: InstanceID) -> Bool { index.mayHold(id) }
+
+    /// What was found damaged and is set aside, oldest first: what the operator is to be told of.
+    ///
+    /// ``StoreLevels/quarantined`` counts it, so that ``wait(until:)`` tells when it grows.
+    public var quarantined: [QuarantinedRow] { damage.rows }
+
+    /// Whether what is known of an instance was damaged: then nothing but a delete may be done for it. Does not wait.
+    ///
+    /// ``StoreTransaction/remove(_:)`` or ``StoreTransaction/release(_:)`` opens it again.
+    public func isQuarantined(_ id: InstanceID) -> Bool { damage.contains(id) }
 
     /// Removes delivered messages from the outbox with the next commit, or after a short while.
     ///

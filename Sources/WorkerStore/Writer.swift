@@ -13,6 +13,7 @@ final class Writer: @unchecked Sendable {
     var memory = WriterMemory()
     let hash: SipHash
     let instances = InstanceIndex()
+    let damage = DamageLog()
     /// What the log held when the database was opened.
     let log: LogReport
     private var commits = 0
@@ -30,6 +31,9 @@ final class Writer: @unchecked Sendable {
             return SipHash(key: key)
         }
         try queue.read { try load($0) }
+        let damaged = damage.taken()
+        try commit([], striking: [], settingAside: damaged)
+        commits = 0
     }
 
     private func load(_ database: Database) throws {
@@ -40,29 +44,72 @@ final class Writer: @unchecked Sendable {
         memory.counters.lastReplyID =
             try Int64.fetchOne(database, sql: "SELECT max(id) FROM outbox WHERE kind = 1") ?? 0
         let cursor = try Row.fetchCursor(
-            database, sql: "SELECT id, unique_id, content_hash FROM journal ORDER BY id")
+            database,
+            sql: """
+                SELECT id, unique_id, content_hash, sum, finished_at IS NULL, instance FROM journal ORDER BY id
+                """)
         var rows = 0
+        var waiting = Set(try Int64.fetchAll(database, sql: "SELECT id FROM pending"))
         while let row = try cursor.next() {
             rows += 1
             let id: Int64 = row[0]
             memory.counters.nextJournalID = id + 1
+            guard let sum = row.int64(3), try row.nameSum() == UInt32(truncatingIfNeeded: sum >> 32) else {
+                waiting.remove(id)
+                report(.journal, id, try row.instanceID(5), "the name of a request does not agree with its sum")
+                continue
+            }
+            if row[4], waiting.remove(id) == nil {
+                memory.counters.unfinished += 1
+                report(.body, id, try row.instanceID(5), "the message of a request is gone; it ends as refused")
+            }
             if let name = try hash.name(ofUniqueIDColumn: row[1]) {
                 memory.load(row: id, identified: name)
             } else if let name = try row.withUnsafeData(atIndex: 2, { $0.flatMap { UniqueBits(blob: $0) } }) {
                 memory.load(row: id, unnamed: name)
             }
         }
-        memory.counters.finished = rows - memory.counters.unfinished
-        let ids = try Row.fetchCursor(database, sql: "SELECT uuid, sequence FROM instance")
-        while let row = try ids.next() {
-            guard let id = try row.instanceID(0) else { continue }
-            instances.insert(id)
-            memory.load(sequence: row[1], of: id)
+        for id in waiting.sorted() {
+            report(.journal, id, nil, "the record of a request is gone, and only its message is left; it is lost")
         }
+        memory.counters.finished = rows + waiting.count - memory.counters.unfinished
+        try loadInstances(database)
+        try loadQuarantine(database)
+        // Rows that are to be worked on are looked at whole; what is behind the first thousands, when it is its turn.
+        _ = try StoreSnapshot(database: database, damage: damage).unfinished(limit: 2000)
         let sequences = try Row.fetchCursor(database, sql: "SELECT instance, last FROM sequence")
         while let row = try sequences.next() {
-            if let id = try row.instanceID(0) { memory.load(sequence: row[1], of: id) }
+            if let id = try row.instanceID(0) { memory.load(sequence: row.int64(1) ?? 0, of: id) }
         }
+    }
+
+    private func loadInstances(_ database: Database) throws {
+        let cursor = try Row.fetchCursor(
+            database,
+            sql: """
+                SELECT rowid, uuid, fields, network_info, details, updated_at, sum, rest_sum, sequence FROM instance
+                """)
+        while let row = try cursor.next() {
+            let id = try row.instanceID(1)
+            guard try row.isSoundInstance(uuid: 1, fields: 2, network: 3, details: 4, updatedAt: 5, sums: 6), let id
+            else {
+                report(.instance, row[0], id, "the record of an instance does not agree with its sum")
+                continue
+            }
+            instances.insert(id)
+            memory.load(sequence: row.int64(8) ?? 0, of: id)
+        }
+    }
+
+    private func loadQuarantine(_ database: Database) throws {
+        memory.counters.quarantined = try Int.fetchOne(database, sql: "SELECT count(*) FROM quarantine") ?? 0
+        damage.add(try QuarantinedRow.all(in: database, "ORDER BY id", []))
+    }
+
+    private func report(_ source: QuarantinedRow.Source, _ row: Int64, _ instance: InstanceID?, _ reason: String) {
+        damage.report(
+            DamageFinding(
+                source: source, row: row, instance: instance, closesInstance: source == .instance, reason: reason))
     }
 
     /// How full the store is after the last commit.
@@ -70,7 +117,8 @@ final class Writer: @unchecked Sendable {
         StoreLevels(
             unfinished: memory.counters.unfinished, finished: memory.counters.finished,
             outbox: memory.counters.outbox, lastOutboxID: OutboxID(memory.counters.nextOutboxID - 1),
-            lastReplyID: OutboxID(memory.counters.lastReplyID), commits: commits)
+            lastReplyID: OutboxID(memory.counters.lastReplyID), quarantined: memory.counters.quarantined,
+            commits: commits)
     }
 
     /// Runs all jobs and commits once; returns after the commit has reached the disk.
@@ -78,17 +126,20 @@ final class Writer: @unchecked Sendable {
     /// A job that fails takes back what it did and leaves the others alone.
     ///
     /// - Throws: when nothing of all this was kept; the jobs must then be told so.
-    func commit(_ jobs: [any WriteJob], striking strikes: [OutboxID]) throws(StoreError) {
+    func commit(
+        _ jobs: [any WriteJob], striking strikes: [OutboxID], settingAside damaged: [DamageFinding] = []
+    ) throws(StoreError) {
+        if jobs.isEmpty && strikes.isEmpty && damaged.isEmpty { return }
         let before = memory.mark
         do {
             try queue.writeWithoutTransaction { database in
                 do {
                     try database.beginTransaction(.immediate)
-                    if try !runTogether(jobs, striking: strikes, in: database) {
+                    if try !runTogether(jobs, strikes, damaged, in: database) {
                         try database.rollback()
                         memory.undo(to: before)
                         try database.beginTransaction(.immediate)
-                        try runApart(jobs, striking: strikes, in: database)
+                        try runApart(jobs, strikes, damaged, in: database)
                     }
                     try database.commit()
                 } catch {
@@ -97,6 +148,9 @@ final class Writer: @unchecked Sendable {
                 }
             }
             instances.remove(memory.removedInstances)
+            damage.release(memory.released)
+            damage.add(memory.quarantined)
+            damage.settle(damaged)
             memory.committed()
             commits += 1
         } catch {
@@ -108,10 +162,11 @@ final class Writer: @unchecked Sendable {
     /// Runs the jobs in one transaction without anything between them; false where one of them failed, and then none is
     /// to be kept. A savepoint copies every page that its job touches, and jobs that fail are rare.
     private func runTogether(
-        _ jobs: [any WriteJob], striking strikes: [OutboxID], in database: Database
+        _ jobs: [any WriteJob], _ strikes: [OutboxID], _ damaged: [DamageFinding], in database: Database
     ) throws -> Bool {
         let transaction = StoreTransaction(writer: self, database: database, now: clock.now())
         try transaction.strike(strikes)
+        for finding in damaged { try transaction.setAside(finding) }
         for job in jobs {
             guard let error = job.run(in: transaction) else { continue }
             // Some errors (a full disk) end the whole transaction: then there is nothing left to go on with.
@@ -123,9 +178,12 @@ final class Writer: @unchecked Sendable {
     }
 
     /// The same with a savepoint around each job.
-    private func runApart(_ jobs: [any WriteJob], striking strikes: [OutboxID], in database: Database) throws {
+    private func runApart(
+        _ jobs: [any WriteJob], _ strikes: [OutboxID], _ damaged: [DamageFinding], in database: Database
+    ) throws {
         let transaction = StoreTransaction(writer: self, database: database, now: clock.now())
         try transaction.strike(strikes)
+        for finding in damaged { try transaction.setAside(finding) }
         for job in jobs {
             let mark = memory.mark
             try database.cachedStatement(sql: "SAVEPOINT job").execute()

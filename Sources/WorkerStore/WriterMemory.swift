@@ -16,12 +16,15 @@ struct WriterMemory {
         var finished = 0
         var outbox = 0
         var lastReplyID: Int64 = 0
+        var quarantined = 0
     }
 
     /// A state to which memory can go back.
     struct Mark {
         fileprivate let counters: Counters
         fileprivate let changes: Int
+        fileprivate let quarantined: Int
+        fileprivate let released: Int
     }
 
     /// How far the events of an instance are counted.
@@ -40,6 +43,9 @@ struct WriterMemory {
     var counters = Counters()
     /// Instances whose rows this commit removes.
     private(set) var removedInstances: Set<InstanceID> = []
+    /// What this commit sets aside, and the instances of which it forgets such rows.
+    private(set) var quarantined: [QuarantinedRow] = []
+    private(set) var released: [InstanceID] = []
     private var identified: [UniqueBits: Int64] = [:]
     private var unnamed: [UniqueBits: ContentCopies] = [:]
     private var sequences: [InstanceID: Sequence] = [:]
@@ -123,13 +129,25 @@ struct WriterMemory {
         sequences[id] = sequence
     }
 
-    var mark: Mark { Mark(counters: counters, changes: changes.count) }
+    mutating func noteQuarantined(_ row: QuarantinedRow) {
+        counters.quarantined += 1
+        quarantined.append(row)
+    }
+
+    mutating func noteReleased(_ id: InstanceID) { released.append(id) }
+
+    var mark: Mark {
+        Mark(
+            counters: counters, changes: changes.count, quarantined: quarantined.count, released: released.count)
+    }
 
     mutating func undo(to mark: Mark) {
         let ids = (counters.nextJournalID, counters.nextOutboxID)
         counters = mark.counters
         // Which of them were removed before the mark is not known; an index that names too many does no harm.
         removedInstances = []
+        quarantined.removeSubrange(mark.quarantined...)
+        released.removeSubrange(mark.released...)
         // An id that was handed out once is not handed out again: a reader may stand behind it.
         (counters.nextJournalID, counters.nextOutboxID) = ids
         while changes.count > mark.changes {
@@ -146,6 +164,8 @@ struct WriterMemory {
         changes.removeAll(keepingCapacity: true)
         removedInstances.removeAll(keepingCapacity: true)
         unwrittenSequences.removeAll(keepingCapacity: true)
+        quarantined.removeAll()
+        released.removeAll()
     }
 
     /// Takes in a row of the database at start.

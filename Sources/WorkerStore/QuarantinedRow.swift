@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ComputeModel
+
+/// A row that the disk has damaged, set aside with what is left of its bytes; the rest of the store goes on without it.
+public struct QuarantinedRow: Sendable, Hashable, Identifiable {
+    /// What a row is of.
+    public enum Source: String, Sendable, Hashable, CaseIterable {
+        /// The record of an instance.
+        case instance
+        /// A request of which not even the method is sure: it is lost, and nobody can be told but the operator.
+        case journal
+        /// The message of a request, which ends with its error event and its reply.
+        case body
+        /// How far a request had come; it ends in the same way.
+        case step
+        /// An event, a reply or a cast that has not left.
+        case outbox
+    }
+
+    public let id: Int64
+    public let source: Source
+    /// The instance, where it is known.
+    public let instance: InstanceID?
+    /// Whether what is known of the instance can't be trusted any more: nothing but a delete is to be done for it.
+    public let closesInstance: Bool
+    /// What was found, in words for the operator.
+    public let reason: String
+    public let foundAt: Timestamp
+}
+
+/// Damage that a look at a row has shown.
+struct DamageFinding: Sendable, Hashable {
+    let source: QuarantinedRow.Source
+    /// The place of the row in its table.
+    let row: Int64
+    let instance: InstanceID?
+    var closesInstance = false
+    let reason: String
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ComputeModel
+internal import FoundationEssentials
+internal import GRDB
+
+extension StoreTransaction {
+    /// Forgets what damage of an instance was set aside: it is open again, to be built anew for instance.
+    ///
+    /// ``remove(_:)`` does this, too; call it where the instance has no row.
+    public func release(_ id: InstanceID) throws {
+        guard writer.damage.contains(id) else { return }
+        let gone = try execute("DELETE FROM quarantine WHERE instance = ?", [id.bits.blob])
+        writer.memory.counters.quarantined -= gone
+        writer.memory.noteReleased(id)
+    }
+
+    /// Moves a damaged row to where it does no harm, with what is left of its bytes.
+    func setAside(_ finding: DamageFinding) throws {
+        var finding = finding
+        let remains: Data?
+        switch finding.source {
+        case .instance: remains = try takeInstance(finding)
+        case .journal: remains = try takeRequest(&finding)
+        case .body, .step: remains = try scrubRequest(&finding)
+        case .outbox:
+            remains = try take("SELECT * FROM outbox WHERE id = ?", "DELETE FROM outbox WHERE id = ?", finding.row)
+            if remains != nil { writer.memory.counters.outbox -= 1 }
+        }
+        // Nothing is left where the row was removed since it was looked at.
+        guard let remains else { return }
+        try execute(
+            """
+            INSERT INTO quarantine (source, instance, closes_instance, reason, found_at, content)
+            VALUES (?, ?, ?, ?, ?, ?)
+            """,
+            [
+                finding.source.rawValue, finding.instance?.bits.blob, finding.closesInstance, finding.reason,
+                now.microseconds, remains,
+            ])
+        writer.memory.noteQuarantined(
+            QuarantinedRow(
+                id: database.lastInsertedRowID, source: finding.source, instance: finding.instance,
+                closesInstance: finding.closesInstance, reason: finding.reason, foundAt: now))
+    }
+
+    private func take(_ look: String, _ removal: String, _ row: Int64) throws -> Data? {
+        guard let found = try Row.fetchOne(database, sql: look, arguments: [row]) else { return nil }
+        let remains = found.remains
+        try execute(removal, [row])
+        return remains
+    }
+
+    private func takeInstance(_ finding: DamageFinding) throws -> Data? {
+        let (look, removal) = ("SELECT * FROM instance WHERE rowid = ?", "DELETE FROM instance WHERE rowid = ?")
+        let remains: Data?
+        do {
+            remains = try take(look, removal, finding.row)
+        } catch let error as StoreError where error.code == .damaged {
+            // The bit is one of the uuid: the index names another one.
+            try execute("REINDEX instance", [])
+            remains = try take(look, removal, finding.row)
+        }
+        if remains != nil, let id = finding.instance {
+            writer.memory.noteRemoved(id)
+            writer.memory.noteSequence(of: id, isWritten: false)
+        }
+        return remains
+    }
+
+    /// The whole request: nobody knows any more what it is.
+    private func takeRequest(_ finding: inout DamageFinding) throws -> Data? {
+        var remains = Data()
+        if let row = try Row.fetchOne(database, sql: "SELECT * FROM journal WHERE id = ?", arguments: [finding.row]) {
+            remains.append(row.remains)
+            if let id = finding.instance, row["step"] != DatabaseValue.null { finding.closesInstance = try isKnown(id) }
+        }
+        let isPending = try take(
+            "SELECT * FROM pending WHERE id = ?", "DELETE FROM pending WHERE id = ?", finding.row)
+        if let isPending { remains.append(isPending) }
+        guard !remains.isEmpty else { return nil }
+        try execute("DELETE FROM journal WHERE id = ?", [finding.row])
+        if isPending != nil {
+            writer.memory.counters.unfinished -= 1
+        } else {
+            writer.memory.counters.finished -= 1
+        }
+        return remains
+    }
+
+    /// The message and the step: the row stays, and ends with an event and a reply as one that can't be decoded.
+    private func scrubRequest(_ finding: inout DamageFinding) throws -> Data? {
+        let sql = """
+            SELECT j.step, p.body FROM journal j LEFT JOIN pending p ON p.id = j.id
+            WHERE j.id = ? AND j.finished_at IS NULL
+            """
+        guard let row = try Row.fetchOne(database, sql: sql, arguments: [finding.row]) else { return nil }
+        let remains = row.remains
+        // What a begun request has left behind is not known any more.
+        if let id = finding.instance, row["step"] != DatabaseValue.null { finding.closesInstance = try isKnown(id) }
+        let sum = RowSum.body(id: finding.row, UnsafeRawBufferPointer(start: nil, count: 0))
+        try execute(
+            """
+            INSERT INTO pending (id, body, sum) VALUES (?, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET body = excluded.body, sum = excluded.sum
+            """, [finding.row, Data(), sum])
+        try execute(
+            "UPDATE journal SET step = NULL, step_sum = 0, last_error = ? WHERE id = ?", [finding.reason, finding.row])
+        return remains
+    }
+
+    private func isKnown(_ id: InstanceID) throws -> Bool {
+        if writer.instances.mayHold(id) { return true }
+        return try !snapshot.resources(of: id).isEmpty
+    }
+}
