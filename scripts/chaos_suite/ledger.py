@@ -28,7 +28,7 @@ class Event:
         self.id, self.priority, self.type = told["message_id"], told["priority"], told["event_type"]
         self.name = self.type.removeprefix(PREFIX)
         self.request = told.get("_context_request_id")
-        self.instance = payload.get("instance_id") or self.instance_in(payload.get("args"))
+        self.instance = payload.get("instance_id") or self.instance_in(payload)
         self.sequence = headers.get("x-instance-sequence")
         self.redelivered = message.delivery_info.get("redelivered", False)
         self.digest = hashlib.sha256(body).hexdigest()
@@ -38,7 +38,8 @@ class Event:
 
     @staticmethod
     def instance_in(arguments):
-        instance = arguments.get("instance") if isinstance(arguments, dict) else None
+        """The errors of a method carry its arguments."""
+        instance = arguments.get("instance")
         return instance.get("uuid") if isinstance(instance, dict) else None
 
     def row(self):
@@ -119,6 +120,16 @@ class Ledger:
                 tick()
             with self.changed:
                 self.changed.wait(0.2)
+
+    def await_event(self, instance, name, since, seconds):
+        """Waits for an event about an instance that no cast asked for; None if it does not come."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for event in self.told():
+                if event.instance == instance and event.name == name and event.at >= since:
+                    return event
+            time.sleep(0.05)
+        return None
 
     def await_quiet(self, quiet, seconds):
         """Waits until nothing new has come for a while."""

@@ -48,18 +48,20 @@ def frozen(scene):
 def meddling(scene):
     """Guests are destroyed and undefined, and a foreign one appears: it is told, and nothing foreign is touched."""
     guests = open_with_guests(scene)
+    destroyed, undefined, raced, while_dead = guests
     foreign = plant_foreign(scene)
-    destroyed, undefined, raced, left_alone = guests
-    scene.hypervisor.virsh("destroy", destroyed)
-    scene.hypervisor.virsh("destroy", undefined)
-    scene.hypervisor.virsh("undefine", undefined)
+    notice(scene, destroyed, "power_off.end", lambda: scene.hypervisor.virsh("destroy", destroyed))
+    notice(scene, undefined, "sync_power_state", lambda: remove(scene, undefined))
     reboot = scene.api.send("reboot_instance", raced)
     time.sleep(scene.duration(0, 1))
     scene.hypervisor.virsh("destroy", raced, accept=(0, 1))
     scene.ledger.await_ends([reboot], 60, scene.worker.must_live)
-    time.sleep(3)
-    if scene.hypervisor.state(left_alone) != "running":
-        scene.violation("touched", f"{left_alone} is {scene.hypervisor.state(left_alone)}, and nobody meant it")
+    scene.worker.kill()
+    scene.measure("kills", 1, total=True)
+    scene.hypervisor.virsh("destroy", while_dead)
+    notice(scene, while_dead, "power_off.end", scene.worker.start)
+    if "that no instance owns" not in scene.worker.log_text():
+        scene.violation("untold", "the log does not tell of a guest that nobody owns")
     # What was destroyed can be started again, and everything can be deleted.
     again = scene.api.send("reboot_instance", destroyed)
     scene.ledger.await_ends([again], 60, scene.worker.must_live)
@@ -72,6 +74,22 @@ def meddling(scene):
         scene.violation("touched", f"a domain that is not the worker's is {scene.hypervisor.state(foreign)}")
     scene.hypervisor.virsh("destroy", foreign)
     scene.finish(may_fail=lambda cast, event: cast is reboot, unseen=(reboot,))
+
+
+def remove(scene, guest):
+    scene.hypervisor.virsh("destroy", guest)
+    scene.hypervisor.virsh("undefine", guest)
+
+
+def notice(scene, guest, name, meddle):
+    """Does something to a guest, and waits until the worker has told of it."""
+    began = time.time()
+    meddle()
+    event = scene.ledger.await_event(guest, name, began, 20)
+    if event is None:
+        scene.violation("untold", f"no {name} of {guest} within 20 s")
+    else:
+        scene.measure("told s", event.at - began)
 
 
 def plant_foreign(scene):

@@ -83,6 +83,10 @@ def play(scene):
         return cast.instance not in patient and cast.method != "terminate_instance"
 
     scene.finish(casts, 60, patient, may_fail)
+    for cast in casts:
+        for event in scene.ledger.ends(cast)[:1]:
+            last = max(launch for launch in scene.worker.launches if launch <= event.at)
+            scene.measure("ended after the last start s", event.at - max(last, cast.sent_at))
 
 
 def kill_once(scene, population):

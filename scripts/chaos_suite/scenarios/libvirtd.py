@@ -56,9 +56,9 @@ def finish(scene, guests, harmed):
     scene.finish(seconds=120, may_fail=may_fail)
     failed = [c for c in harmed if scene.ledger.ends(c) and scene.ledger.ends(c)[0].priority == "ERROR"]
     scene.measure("failed with a cause", len(failed), total=True)
-    stopped = [e for e in scene.ledger.told() if e.name == "update" and e.state == "stopped"]
-    if stopped:
-        scene.violation("read as stopped", f"{len(stopped)} updates tell of a stopped guest, and none was stopped")
+    for event in scene.ledger.told():
+        if event.name.startswith("power_off.") or event.type == "sync_power_state":
+            scene.violation("read as stopped", f"{event.instance}: {event.name}, and nobody stopped it")
 
 
 def freeze(scene):
