@@ -15,7 +15,8 @@ BACK = 5  # seconds in which the worker serves again when the broker does
 def restart(scene):
     """Restarts and crashes of the broker during many builds."""
     restarts = scene.options.restarts
-    traffic = open_with_traffic(scene, pace=0.02, limit=scene.options.builds)
+    # A restart takes some seconds; the builds last as long as all of them.
+    traffic = open_with_traffic(scene, pace=6 * restarts / scene.options.builds, limit=scene.options.builds)
     for _ in range(restarts):
         time.sleep(scene.duration(0.2, 2))
         if scene.random.random() < 0.5:
