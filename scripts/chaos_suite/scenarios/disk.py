@@ -74,14 +74,16 @@ def state_full(scene):
 
 def instances_full(scene):
     """The instances' directory is full: a build fails with a cause and leaves nothing; what runs goes on."""
-    instances = mounted(scene, "instances", "32m")
-    scene.open("libvirt", instances=os.path.join(instances, "instances"))
+    # Mounted before libvirtd was started, which else would not see it.
+    instances = scene.stage.small_disk
+    scene.open("libvirt", instances=os.path.join(instances, scene.host))
     scene.worker.start()
     scene.worker.await_consuming()
     first = scene.api.send("run_instance", scene.new_instance())
     scene.ledger.await_ends([first], 60, scene.worker.must_live)
     identity = scene.hypervisor.identity(first.instance)
     ballast = fill(instances)
+    scene.closing.append(lambda: os.path.exists(ballast) and os.unlink(ballast))
     failing = [scene.api.send("run_instance", scene.new_instance()) for _ in range(3)]
     scene.ledger.await_ends(failing, 60, scene.worker.must_live)
     for cast in failing:

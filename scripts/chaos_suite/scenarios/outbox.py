@@ -10,6 +10,7 @@ def play(scene):
                compute_worker={"intake_high_water": "100000", "intake_low_water": "50000"})
     scene.worker.start(lanes_closed="true")
     scene.worker.await_consuming()
+    scene.measure("MiB at the start", scene.worker.memory())
     builds = scene.options.builds * 3
     guests = [scene.new_instance() for _ in range(builds)]
     for guest in guests:
@@ -21,7 +22,8 @@ def play(scene):
     scene.broker.stop()
     try:
         scene.worker.start(lanes_closed="false")
-        until("the work without a broker", 120, lambda: scene.journal.count("journal", "outcome IS NULL") == 0)
+        until("the work without a broker", 120 + builds / 20,
+              lambda: scene.journal.count("journal", "outcome IS NULL") == 0)
         time.sleep(1)
         before = scene.worker.memory()
         scene.measure("waiting events", scene.journal.count("outbox"))
@@ -31,7 +33,7 @@ def play(scene):
     finally:
         scene.broker.start()
     began, most = time.monotonic(), 0
-    while scene.journal.count("outbox") and time.monotonic() < began + 120:
+    while scene.journal.count("outbox") and time.monotonic() < began + 120 + builds / 20:
         most = max(most, scene.worker.memory())
         time.sleep(0.1)
     scene.measure("drained s", time.monotonic() - began)
