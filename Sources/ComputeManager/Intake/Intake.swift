@@ -23,7 +23,7 @@ public final class Intake: Sendable {
     private let onState: @Sendable (IntakeState) -> Void
     private let current = Mutex(IntakeState.starting)
     private let readings = Atomic(0)
-    let deadLetterSlots: IntakeSlots
+    let deadLetterSlots: Slots
     private let ending = InterruptionToken()
 
     /// - Parameters:
@@ -47,7 +47,7 @@ public final class Intake: Sendable {
         self.wallClock = wallClock
         self.logger = logger
         self.onState = onState
-        deadLetterSlots = IntakeSlots(configuration.deadLetterLimit)
+        deadLetterSlots = Slots(configuration.deadLetterLimit)
     }
 
     /// Whether requests are let in, and why not.

@@ -28,7 +28,7 @@ public final class OutboxRelay: Sendable {
     private let sink: any MessageSink
     private let observer: any CastObserver
     private let logger: Logger
-    private let metrics = RelayMetrics()
+    private let metrics: RelayMetrics
 
     /// - Parameters:
     ///   - observer: hears, in the transaction that strikes a cast, what became of it.
@@ -44,6 +44,7 @@ public final class OutboxRelay: Sendable {
         self.configuration = configuration
         self.clock = clock
         self.logger = logger
+        metrics = RelayMetrics(policy: configuration.unroutableNotifications)
     }
 
     /// Sends until the task is cancelled or the sink or the store closed; what is not confirmed then stays.
@@ -108,6 +109,7 @@ public final class OutboxRelay: Sendable {
             metrics.countRetried(kind)
             return .rest
         case .unroutable(let reason):
+            metrics.countUnroutable(kind)
             switch kind {
             case .notification where configuration.unroutableNotifications == .keep:
                 note("no queue takes the notification, trying again", row, failure, .warning)
@@ -170,6 +172,7 @@ public final class OutboxRelay: Sendable {
     private func note(_ text: Logger.Message, _ row: OutboxRow, _ failure: DeliveryFailure, _ level: Logger.Level) {
         var metadata: Logger.Metadata = [
             "outbox.id": .stringConvertible(row.id), "outbox.kind": .string(row.message.kind.word),
+            "outbox.key": .string(row.message.orderingKey),
             LogKey.error: .string("\(failure)"),
         ]
         if let instance = row.message.instance { metadata[LogKey.instance] = .string(instance.description) }

@@ -8,8 +8,10 @@ struct RelayMetrics: Sendable {
     private let delivered: [OutboxMessage.Kind: Counter]
     private let dropped: [OutboxMessage.Kind: Counter]
     private let retried: [OutboxMessage.Kind: Counter]
+    private let unroutable: [OutboxMessage.Kind: Counter]
 
-    init() {
+    /// - Parameter policy: what becomes of a notification that no queue takes; everything else of the kind is dropped.
+    init(policy: RelayConfiguration.UnroutablePolicy) {
         func counters(_ label: String) -> [OutboxMessage.Kind: Counter] {
             Dictionary(
                 uniqueKeysWithValues: OutboxMessage.Kind.allCases.map {
@@ -19,10 +21,21 @@ struct RelayMetrics: Sendable {
         delivered = counters("compute_outbox_delivered_total")
         dropped = counters("compute_outbox_dropped_total")
         retried = counters("compute_outbox_retried_total")
+        unroutable = Dictionary(
+            uniqueKeysWithValues: OutboxMessage.Kind.allCases.map { kind in
+                let policy = kind == .notification ? policy : .drop
+                return (
+                    kind,
+                    Counter(
+                        label: "compute_outbox_unroutable_total",
+                        dimensions: [("kind", kind.word), ("policy", policy.rawValue)])
+                )
+            })
     }
 
     func countDelivered(_ kind: OutboxMessage.Kind) { delivered[kind]?.increment() }
     func countDropped(_ kind: OutboxMessage.Kind) { dropped[kind]?.increment() }
+    func countUnroutable(_ kind: OutboxMessage.Kind) { unroutable[kind]?.increment() }
     func countRetried(_ kind: OutboxMessage.Kind) { retried[kind]?.increment() }
 }
 

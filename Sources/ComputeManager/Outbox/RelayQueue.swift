@@ -13,21 +13,38 @@ struct RelayQueue {
         let row: OutboxRow?
     }
 
+    /// What is taken from the front and put to the end; the front is consumed without moving the rest.
+    private struct Line<Element> {
+        private(set) var elements: [Element] = []
+        private var start = 0
+
+        var count: Int { elements.count - start }
+        var front: Element? { start < elements.count ? elements[start] : nil }
+        var rest: ArraySlice<Element> { elements[start...] }
+
+        mutating func append(_ element: Element) { elements.append(element) }
+
+        mutating func dropFront() {
+            start += 1
+            if start > 32, start * 2 > elements.count {
+                elements.removeFirst(start)
+                start = 0
+            }
+        }
+    }
+
     private struct Key {
-        var items: [Item] = []
-        /// Where `items` begins; the front is consumed without moving the rest.
-        var first = 0
+        /// Messages whose content was given up, before all others: there may be very many while no broker is there.
+        var bare = Line<OutboxID>()
+        var rows = Line<OutboxRow>()
         var isResting = false
         var refusals = 0
 
-        var front: Item? { first < items.count ? items[first] : nil }
+        var front: Item? { bare.front.map { Item(id: $0, row: nil) } ?? rows.front.map { Item(id: $0.id, row: $0) } }
+        var count: Int { bare.count + rows.count }
 
         mutating func dropFront() {
-            first += 1
-            if first > 32, first * 2 > items.count {
-                items.removeFirst(first)
-                first = 0
-            }
+            if bare.front != nil { bare.dropFront() } else { rows.dropFront() }
         }
     }
 
@@ -49,10 +66,13 @@ struct RelayQueue {
         count += 1
         // In place: a copied array would be copied whole for each message.
         let becomesReady = modify(name) { key, bytes in
-            let keeps = !key.isResting
-            if keeps { bytes += row.message.body.count }
-            key.items.append(Item(id: row.id, row: keeps ? row : nil))
-            return key.items.count - key.first == 1 && !key.isResting
+            if key.isResting {
+                key.bare.append(row.id)
+                return false
+            }
+            bytes += row.message.body.count
+            key.rows.append(row)
+            return key.count == 1
         }
         if becomesReady { ready.append(name) }
     }
@@ -88,10 +108,11 @@ struct RelayQueue {
         modify(name) { key, bytes in
             key.isResting = true
             key.refusals += 1
-            for index in key.first..<key.items.count {
-                bytes -= key.items[index].row?.message.body.count ?? 0
-                key.items[index] = Item(id: key.items[index].id, row: nil)
+            for row in key.rows.rest {
+                bytes -= row.message.body.count
+                key.bare.append(row.id)
             }
+            key.rows = Line()
             return key.refusals
         }
     }
