@@ -100,7 +100,7 @@ let package = Package(
         tests(
             of: "ComputeService",
             [
-                "AMQP", "ComputeDriver", "ComputeManager", "ComputeModel", "FakeDriver", "LibvirtDriver",
+                "AMQP", "ComputeDriver", "ComputeManager", "ComputeModel", "LibvirtDriver",
                 "OsloMessaging", "WorkerStore", configuration, logging,
             ]),
         .testTarget(name: "WorkerTests", dependencies: ["ComputeModel", "TestSupport"], swiftSettings: settings),

@@ -3,7 +3,6 @@
 import AMQP
 @testable import ComputeService
 import ComputeModel
-import FakeDriver
 import Foundation
 import Logging
 import OsloMessaging
@@ -28,7 +27,8 @@ struct HealthTests {
         ///   - longestWait: between attempts, in seconds.
         ///   - loopback: seconds between two probes, and for one; nil for the defaults.
         init(
-            login: String = "guest:guest", heartbeat: Int = 2, loopback: (Int, Int)? = (1, 1), longestWait: Int = 30
+            login: String = "guest:guest", heartbeat: Int = 2, loopback: (Int, Int)? = (1, 1), longestWait: Int = 30,
+            driver: String = "fake.FakeDriver"
         ) async throws {
             broker = try await HealthTests.starting.value
             proxy = try FaultyProxy(before: broker.port)
@@ -42,20 +42,21 @@ struct HealthTests {
                 host = one
                 compute_topic = \(topic)
                 transport_url = rabbit://\(login)@127.0.0.1:\(proxy.port)/
-                compute_driver = fake.FakeDriver
+                compute_driver = \(driver)
                 state_path = \(directory.path)/state
                 instances_path = \(directory.path)/instances
                 [oslo_messaging_rabbit]
                 amqp_durable_queues = true
                 heartbeat_timeout_threshold = \(heartbeat)
                 rabbit_interval_max = \(longestWait)
+                [libvirt]
+                connection_uri = qemu+unix:///system?socket=/nonexistent/socket
                 [compute_worker]
                 image_directory = \(directory.path)/images
                 \(probes)
                 """)
-            worker = try Worker(
-                configuration, driver: FakeDriver(hostname: "one"),
-                makeLogger: { Logger(label: $0) { _ in SwiftLogNoOpLogHandler() } })
+            let quiet: @Sendable (String) -> Logger = { Logger(label: $0) { _ in SwiftLogNoOpLogHandler() } }
+            worker = try Worker(configuration, driver: DriverFactory.make(configuration, quiet), makeLogger: quiet)
         }
 
         var queue: String { "\(topic).one" }
@@ -162,6 +163,16 @@ struct HealthTests {
             try await broker.setMemoryAlarm(false)
             try await bench.health("over") { $0.warnings.isEmpty && $0.isReady }
             try await bench.answers()
+        }
+    }
+
+    @Test("A hypervisor that is away is told; casts are taken in all the same")
+    func hypervisorAway() async throws {
+        let bench = try await Bench(driver: "libvirt.LibvirtDriver")
+        try await bench.run {
+            try await bench.health("told") { health in
+                health.isReady && health.warnings.contains { $0.contains("/nonexistent/socket") }
+            }
         }
     }
 

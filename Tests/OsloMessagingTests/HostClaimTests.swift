@@ -84,7 +84,7 @@ struct HostClaimTests {
         }
     }
 
-    @Test("A holder that does not answer is told so, within five seconds")
+    @Test("A holder that does not answer is told so")
     func deadLocked() async throws {
         let place = try await Place()
         let (first, second) = (try await Worker(place, process: 1), try await Worker(place, process: 2))
@@ -93,7 +93,7 @@ struct HostClaimTests {
             try await first.server.states.ready()
             let began = ContinuousClock.now
             let held = try #require(try await second.refusal())
-            #expect(ContinuousClock.now - began < .seconds(5))
+            #expect(ContinuousClock.now - began < .seconds(10))
             #expect(held.holder == nil && "\(held)".contains("does not answer"))
         }
     }

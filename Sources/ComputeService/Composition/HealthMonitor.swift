@@ -102,6 +102,11 @@ final class HealthMonitor: Sendable {
         for await state in states { update { $0.notifying = ($0.notifying ?? .starting).following(state) } }
     }
 
+    /// Follows what the driver says of its hypervisor, until the task is cancelled.
+    func followHypervisor(_ outages: AsyncStream<String?>) async {
+        for await outage in outages { update { $0.hypervisorFault = outage } }
+    }
+
     func probed(_ report: LoopbackReport) {
         Counter(label: "compute_amqp_loopback_total", dimensions: [("result", report.result.word)]).increment()
         if let trip = report.roundTrip {

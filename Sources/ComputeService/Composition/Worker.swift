@@ -144,6 +144,9 @@ final class Worker: Service {
         }
         foundation("control socket") { await self.control.run() }
         foundation("relay") { try await self.relay.run() }
+        if let driver = driver as? any OutageTellingDriver {
+            foundation("watch over the hypervisor") { await self.broker.health.followHypervisor(driver.outages()) }
+        }
         group.addTask {
             try await self.broker.watch()
             return .watch

@@ -12,6 +12,7 @@ final class LibvirtHost: Sendable {
     let supervisor: ConnectionSupervisor
     let events = DomainEventHub()
     let broadcast = LifecycleBroadcast()
+    let outages = OutageBroadcast()
     let files = FileLane()
     let logger: Logger
     private let arrivals: Arrivals
@@ -28,7 +29,7 @@ final class LibvirtHost: Sendable {
         lanes.longDeadline = configuration.longCallDeadline
         let arrivals = Arrivals()
         self.arrivals = arrivals
-        let (events, broadcast) = (events, broadcast)
+        let (events, broadcast, outages) = (events, broadcast, outages)
         let complaint = ComplaintOnce()
         let userName = configuration.userName
         let password = configuration.password
@@ -46,6 +47,7 @@ final class LibvirtHost: Sendable {
             switch event {
             case .connected:
                 complaint.reset()
+                outages.send(nil)
                 logger.notice("libvirt connected", metadata: ["libvirt.uri": "\(configuration.uri)"])
                 arrivals.announce()
                 broadcast.send(.resynchronize)
@@ -54,6 +56,7 @@ final class LibvirtHost: Sendable {
                 logger.log(
                     level: complaint.isNew(error.message) ? .warning : .debug, "libvirt not connected",
                     metadata: ["libvirt.uri": "\(configuration.uri)", "error": "\(error)"])
+                outages.send(error.message)
                 events.fail(error)
             case .lifecycle(let change):
                 guard hears(change) else { return }
