@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the demo and the chaos suite stand on: a screen, commands with a deadline, a broker and a hypervisor of one's own.
+"""What the demo and the chaos suite stand on: a screen, commands with a deadline, a broker and a hypervisor of
+one's own.
 
 Only the standard library is used here.
 """

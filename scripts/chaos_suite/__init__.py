@@ -5,6 +5,8 @@ outside.py   what `make chaos` starts: builds, goes into namespaces of its own, 
 inside.py    runs the scenarios in turn and prints the table
 scene.py     one run of a scenario: its broker, hypervisor, worker and witnesses
 casts.py     what the API sends            ledger.py    what was told, as the broker has it
+servers.py   what can be done to broker and libvirt
+plants.py    violations that must be reported (--self-test)
 witnesses.py what is on the host           audit.py     what must be so at the end of every run
 proxy.py     a network that can be cut     scenarios/   the faults
 """

@@ -12,7 +12,8 @@ def audit_ends(scene, casts, may_fail):
     for cast in casts:
         ends = scene.ledger.ends(cast)
         if not ends:
-            scene.violation("lost", f"{cast} has no end: {names(scene.ledger.about(cast.request)) or 'no event at all'}")
+            told = names(scene.ledger.about(cast.request)) or "no event at all"
+            scene.violation("lost", f"{cast} has no end: {told}")
         elif len(ends) > 1:
             scene.violation("twice", f"{cast} ended {len(ends)} times under different ids: {names(ends)}")
         for event in ends:

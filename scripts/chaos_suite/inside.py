@@ -157,7 +157,8 @@ class Suite:
         print(f"\nseed {self.options.seed}", flush=True)
 
 
-SUMS = ("kills", "given up", "casts", "events", "told again", "guests started", "numbered events", "restarts", "cuts", "stops", "builds", "fills", "failed with a cause")
+SUMS = ("kills", "given up", "casts", "events", "told again", "guests started", "numbered events",
+        "restarts", "cuts", "stops", "builds", "fills", "failed with a cause")
 
 
 def end_with_outside():

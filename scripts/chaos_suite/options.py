@@ -19,7 +19,7 @@ def parse(arguments=None):
     parser.add_argument("--program", help="a worker that is built already")
     parser.add_argument("--keep", action="store_true", help="keeps the logs of runs without a violation as well")
     parser.add_argument("--self-test", action="store_true",
-                        help="plays a calm scene, and again with each of the planted violations, which must be reported")
+                        help="plays a calm scene, and again with each planted violation, which must be reported")
     parser.add_argument("--directory", help=argparse.SUPPRESS)
     parser.add_argument("--kept", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)

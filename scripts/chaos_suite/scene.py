@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """One run of a scenario: a virtual host, a directory and a worker of its own, its witnesses, and what was found."""
-import collections
 import json
 import os
 import random
-import subprocess
-import sys
-import time
 import uuid
 
-from stage import HERE, StageFailure, run, until
+from stage import StageFailure, run, until
 
 from . import audit
 from .broker_link import Address
-from .casts import API, IMAGE
+from .casts import API
 from .ledger import Ledger
 from .proxy import Proxy
 from .witnesses import Journal, Starts, files_below, guests, launches, processes
@@ -207,9 +203,8 @@ class Scene:
             with open(os.path.join(kept, "starts.jsonl"), "w", encoding="utf-8") as f:
                 f.writelines(json.dumps(event) + "\n" for event in self.starts.events)
         run("cp", "-r", self.directory, os.path.join(kept, "directory"), accept=range(256))
-        logs = os.path.join(self.stage.directory, "rabbitmq", "log"), os.path.join(self.stage.directory, "libvirt", "log")
-        for log in logs:
+        for server in ("rabbitmq", "libvirt"):
+            log = os.path.join(self.stage.directory, server, "log")
             if os.path.isdir(log):
-                run("cp", "-r", log, os.path.join(kept, os.path.basename(os.path.dirname(log)) + "-log"),
-                    accept=range(256))
+                run("cp", "-r", log, os.path.join(kept, server + "-log"), accept=range(256))
         self.kept = kept

@@ -59,7 +59,7 @@ def redelivered(scene, guest):
     rows = scene.journal.count("journal", f"request_id = '{cast.request}'")
     starts = len(scene.guest_launches(name)) - before
     if rows != 1 or starts != 1:
-        scene.violation("twice", f"{cast} was delivered again: {rows} rows in the journal, {starts} starts of its guest")
+        scene.violation("twice", f"{cast} came again: {rows} rows in the journal, {starts} starts of its guest")
     return cast
 
 
