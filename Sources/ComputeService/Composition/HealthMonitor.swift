@@ -78,6 +78,12 @@ final class HealthMonitor: Sendable {
         }
     }
 
+    /// Sets the gauge that tells how old the last probe's word is.
+    func measure() {
+        guard let loopback = health.loopback else { return }
+        Gauge(label: "compute_amqp_loopback_age_seconds").record((ContinuousClock.now - loopback.at).components.seconds)
+    }
+
     // MARK: Sources
 
     /// Follows the connection that consumes, until it is closed for good or the task cancelled.

@@ -96,6 +96,7 @@ final class Worker: Service {
     func measure() {
         Gauge(label: "compute_journal_unfinished").record(store.levels.unfinished)
         Gauge(label: "compute_outbox_pending").record(store.levels.outbox)
+        broker.health.measure()
         Gauge(label: "compute_operations_running").record(manager.load.running)
         Gauge(label: "compute_operations_waiting").record(manager.load.waiting)
     }
