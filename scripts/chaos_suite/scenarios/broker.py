@@ -23,7 +23,8 @@ def restart(scene):
             scene.broker.crash()
         served_within(scene, BACK, time.time())
         scene.measure("restarts", 1, total=True)
-    until("the end of the builds", 120, traffic.done)
+    traffic.pace = 0.01
+    until("the end of the builds", 120 + scene.options.builds / 10, traffic.done)
     traffic.finish()
 
 
