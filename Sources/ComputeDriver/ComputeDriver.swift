@@ -33,7 +33,8 @@ public protocol ComputeDriver: Sendable {
     /// What the driver stands on, for people: "qemu 7.2.0 by libvirt 9.0.0, without kvm because …".
     func summary() async -> String
 
-    /// All guests of this host, with their states, in one question to the hypervisor. Nova: `list_instances`.
+    /// All guests of this host, with their states, in one question to the hypervisor; `noState` of one whose state is
+    /// not known just now. Nova: `list_instances`.
     func instances() async throws -> [InstanceSummary]
 
     /// The state of one guest. Throws `instanceNotFound` only when the hypervisor answered and knows no such guest.

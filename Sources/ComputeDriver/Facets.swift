@@ -31,6 +31,15 @@ public protocol LifecycleEventDriver: ComputeDriver {
     func lifecycleEvents() -> AsyncStream<LifecycleEvent>
 }
 
+/// Drivers that notice when a single guest does not answer its hypervisor.
+public protocol GuestWatchingDriver: ComputeDriver {
+    /// The guests of which a call was given up and has not returned yet; each leaves by itself when it does.
+    ///
+    /// ``ComputeDriver/instances()`` tells `noState` of them, and a call that would wait for one of them fails with a
+    /// retriable fault that says so.
+    var unresponsiveGuests: Set<InstanceID> { get }
+}
+
 /// A change of a guest's state that nobody asked the driver for, or the echo of one that somebody did.
 public enum LifecycleEvent: Sendable, Hashable {
     case changed(InstanceID, PowerState)

@@ -8,6 +8,8 @@ public struct CallLanes: Sendable {
     public let short: CallLane
     /// Opening, starting a guest, saving, migrating.
     public let long: CallLane
+    /// The guests whose calls were given up and have not returned.
+    public let overdue = OverdueCalls()
     public var shortDeadline: Duration
     public var longDeadline: Duration
 
@@ -26,11 +28,12 @@ public struct CallLanes: Sendable {
     enum Choice: Sendable { case short, long }
 
     func run<Value: Sendable>(
-        _ operation: String, on choice: Choice, _ body: @escaping @Sendable () throws(LibvirtError) -> Value
+        _ operation: String, on choice: Choice, isAbandonable: Bool = false,
+        lateness: (@Sendable (CallLane.Lateness) -> Void)? = nil,
+        _ body: @escaping @Sendable () throws(LibvirtError) -> Value
     ) async throws(LibvirtError) -> Value {
-        switch choice {
-        case .short: try await short.run(operation, within: shortDeadline, body)
-        case .long: try await long.run(operation, within: longDeadline, body)
-        }
+        let (lane, deadline) = choice == .short ? (short, shortDeadline) : (long, longDeadline)
+        return try await lane.run(
+            operation, within: deadline, isAbandonable: isAbandonable, lateness: lateness, body)
     }
 }

@@ -5,39 +5,37 @@ internal import CLibvirt
 extension Connection {
     /// All domains with their states in one question, those that are off included (`virConnectGetAllDomainStats`).
     ///
-    /// A domain whose monitor hangs does not hold up the answer for the others.
-    public func domains() async throws(LibvirtError) -> [DomainRecord] {
-        try await call("virConnectGetAllDomainStats") { connection in
+    /// The states alone: libvirt knows them by itself. For the sizes that it offers along with them it asks each
+    /// guest's monitor, and one that does not answer would hold up the answer for all (`..._NOWAIT` passes over a
+    /// monitor that somebody waits for already, and waits itself for one that nobody has asked yet).
+    ///
+    /// - Parameter withSizes: Asks for those of each domain too, which needs no monitor (`virDomainGetInfo`).
+    public func domains(withSizes: Bool = false) async throws(LibvirtError) -> [DomainRecord] {
+        try await call("virConnectGetAllDomainStats", isQuestion: true) { connection in
             var records: UnsafeMutablePointer<virDomainStatsRecordPtr?>?
-            let groups =
-                VIR_DOMAIN_STATS_STATE.rawValue | VIR_DOMAIN_STATS_BALLOON.rawValue
-                | VIR_DOMAIN_STATS_VCPU.rawValue
-            let flags = VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT.rawValue
-            let count = virConnectGetAllDomainStats(connection, groups, &records, flags)
+            let count = virConnectGetAllDomainStats(connection, VIR_DOMAIN_STATS_STATE.rawValue, &records, 0)
             guard count >= 0, let records else { return nil }
             defer { virDomainStatsRecordListFree(records) }
-            return (0..<Int(count)).compactMap { index in records[index].flatMap(Self.record) }
+            return (0..<Int(count)).compactMap { index in records[index].flatMap { Self.record($0, withSizes) } }
         }
     }
 
-    private static func record(_ record: virDomainStatsRecordPtr) -> DomainRecord? {
+    private static func record(_ record: virDomainStatsRecordPtr, _ withSizes: Bool) -> DomainRecord? {
         guard let domain = record.pointee.dom, let (uuid, name) = domainIdentity(domain) else { return nil }
-        let parameters = record.pointee.params
-        let count = record.pointee.nparams
         var state: Int32 = 0
-        var vcpus: UInt32 = 0
-        var memory: UInt64 = 0
-        let hasState = virTypedParamsGetInt(parameters, count, "state.state", &state) == 1
-        let hasVCPUs = virTypedParamsGetUInt(parameters, count, "vcpu.maximum", &vcpus) == 1
-        let hasMemory = virTypedParamsGetULLong(parameters, count, "balloon.maximum", &memory) == 1
+        let hasState =
+            virTypedParamsGetInt(record.pointee.params, record.pointee.nparams, "state.state", &state) == 1
+        var info = virDomainInfo()
+        // A domain that has gone since has no sizes.
+        let hasInfo = withSizes && virDomainGetInfo(domain, &info) == 0
         return DomainRecord(
             uuid: uuid, name: name, state: hasState ? DomainState(number: state) : .noState,
-            maximumVCPUs: hasVCPUs ? Int(vcpus) : nil, maximumMemoryKiB: hasMemory ? memory : nil)
+            vcpus: hasInfo ? Int(info.nrVirtCpu) : nil, maximumMemoryKiB: hasInfo ? UInt64(info.maxMem) : nil)
     }
 
     /// The domain of a uuid; nil when the hypervisor answers that it knows none (`virDomainLookupByUUIDString`).
     public func domain(uuid: String) async throws(LibvirtError) -> Domain? {
-        try await lookUp("virDomainLookupByUUIDString") { virDomainLookupByUUIDString($0, uuid) }
+        try await lookUp("virDomainLookupByUUIDString", guest: uuid) { virDomainLookupByUUIDString($0, uuid) }
     }
 
     /// The domain of a name; nil when the hypervisor answers that it knows none (`virDomainLookupByName`).
@@ -46,10 +44,10 @@ extension Connection {
     }
 
     private func lookUp(
-        _ operation: String, _ body: @escaping @Sendable (OpaquePointer) -> OpaquePointer?
+        _ operation: String, guest: String? = nil, _ body: @escaping @Sendable (OpaquePointer) -> OpaquePointer?
     ) async throws(LibvirtError) -> Domain? {
         do throws(LibvirtError) {
-            return try await domain(operation, body)
+            return try await domain(operation, guest: guest, isQuestion: true, body)
         } catch {
             if error.code == .noDomain { return nil }
             throw error
@@ -65,16 +63,14 @@ extension Connection {
     }
 
     private func domain(
-        _ operation: String, _ body: @escaping @Sendable (OpaquePointer) -> OpaquePointer?
+        _ operation: String, guest: String? = nil, isQuestion: Bool = false,
+        _ body: @escaping @Sendable (OpaquePointer) -> OpaquePointer?
     ) async throws(LibvirtError) -> Domain {
         let connection = self
-        return try await call(operation) { pointer in
+        return try await call(operation, guest: guest, isQuestion: isQuestion) { pointer in
             guard let domain = body(pointer) else { return nil }
-            guard let (uuid, name) = domainIdentity(domain) else {
-                virDomainFree(domain)
-                return nil
-            }
-            return Domain(domain, uuid: uuid, name: name, connection: connection)
+            defer { virDomainFree(domain) }
+            return domainIdentity(domain).map { Domain(uuid: $0.uuid, name: $0.name, connection: connection) }
         }
     }
 }

@@ -11,16 +11,17 @@ extension Connection {
     public func onLifecycleEvent(_ handler: @escaping @Sendable (DomainEvent) -> Void) async throws(LibvirtError) {
         let handle = handle
         let box = CallbackBox<DomainEvent>(handler)
-        try await call("virConnectDomainEventRegisterAny") { connection -> Void? in
+        let operation = "virConnectDomainEventRegisterAny"
+        try await lanes.run(operation, on: .short, isAbandonable: true) { () throws(LibvirtError) in
+            virResetLastError()
             let retained = Unmanaged.passRetained(box)
             let registration = clibvirt_register_lifecycle(
-                connection, lifecycleChanged, retained.toOpaque(), releaseBox)
+                handle.pointer, lifecycleChanged, retained.toOpaque(), releaseBox)
             guard registration >= 0 else {
                 retained.release()
-                return nil
+                throw LibvirtError.last(operation)
             }
             handle.add(registration)
-            return ()
         }
     }
 }

@@ -15,17 +15,17 @@ extension Connection {
 
     /// The name that the hypervisor's host gives itself (`virConnectGetHostname`).
     public func hostname() async throws(LibvirtError) -> String {
-        try await call("virConnectGetHostname") { takeString(virConnectGetHostname($0)) }
+        try await call("virConnectGetHostname", isQuestion: true) { takeString(virConnectGetHostname($0)) }
     }
 
     /// The kind of hypervisor (`QEMU`; `virConnectGetType`).
     public func hypervisorType() async throws(LibvirtError) -> String {
-        try await call("virConnectGetType") { virConnectGetType($0).map { String(cString: $0) } }
+        try await call("virConnectGetType", isQuestion: true) { virConnectGetType($0).map { String(cString: $0) } }
     }
 
     /// The version of the hypervisor (`virConnectGetVersion`): major × 1 000 000 + minor × 1000 + release.
     public func hypervisorVersion() async throws(LibvirtError) -> UInt {
-        try await call("virConnectGetVersion") { connection in
+        try await call("virConnectGetVersion", isQuestion: true) { connection in
             var version: UInt = 0
             return virConnectGetVersion(connection, &version) == 0 ? version : nil
         }
@@ -33,7 +33,7 @@ extension Connection {
 
     /// The version of the libvirt on the other side (`virConnectGetLibVersion`), in the same form.
     public func libraryVersion() async throws(LibvirtError) -> UInt {
-        try await call("virConnectGetLibVersion") { connection in
+        try await call("virConnectGetLibVersion", isQuestion: true) { connection in
             var version: UInt = 0
             return virConnectGetLibVersion(connection, &version) == 0 ? version : nil
         }
@@ -41,7 +41,7 @@ extension Connection {
 
     /// What the host has (`virNodeGetInfo`).
     public func nodeInfo() async throws(LibvirtError) -> NodeInfo {
-        try await call("virNodeGetInfo") { connection in
+        try await call("virNodeGetInfo", isQuestion: true) { connection in
             var info = virNodeInfo()
             guard virNodeGetInfo(connection, &info) == 0 else { return nil }
             let model = withUnsafeBytes(of: info.model) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }

@@ -8,33 +8,49 @@ internal import Synchronization
 /// May be used from many tasks at once; every method makes its call on a lane and suspends meanwhile. The connection is
 /// closed when the last reference to it and to its domains has gone.
 public final class Connection: Sendable {
+    /// The one that hears events and the peer's signs of life.
     let handle: ConnectionHandle
     let lanes: CallLanes
     private let closing: Closing
+    /// Where calls are made; nil for a hypervisor inside this process, which may be another with each connection.
+    private let pool: ConnectionPool?
 
-    private init(handle: ConnectionHandle, lanes: CallLanes, closing: Closing) {
+    private init(handle: ConnectionHandle, lanes: CallLanes, closing: Closing, pool: ConnectionPool?) {
         self.handle = handle
         self.lanes = lanes
         self.closing = closing
+        self.pool = pool
     }
 
     /// Connects (`virConnectOpenAuth`).
     ///
+    /// - Parameter late: Takes what came of an opening that was answered with a timeout before.
     /// - Throws: ``LibvirtError``; of kind `credentials` when libvirt wanted some that the configuration does not have.
     public static func open(
-        _ configuration: ConnectionConfiguration, lanes: CallLanes
+        _ configuration: ConnectionConfiguration, lanes: CallLanes,
+        late: (@Sendable (Result<Connection, LibvirtError>) -> Void)? = nil
     ) async throws(LibvirtError) -> Connection {
         let closing = Closing()
-        let handle = try await lanes.long.run("virConnectOpenAuth", within: configuration.openDeadline) {
-            () throws(LibvirtError) in
+        let connected = { @Sendable (opened: (handle: ConnectionHandle, hasPeer: Bool)) -> Connection in
+            Connection(
+                handle: opened.handle, lanes: lanes, closing: closing,
+                pool: opened.hasPeer ? ConnectionPool(configuration, lane: lanes.short) : nil)
+        }
+        let opened = try await lanes.long.run(
+            "virConnectOpenAuth", within: configuration.openDeadline, isAbandonable: true,
+            late: late.map { late in { result in late(result.map(connected)) } }
+        ) { () throws(LibvirtError) in
             try openHandle(configuration, lane: lanes.short, closing: closing)
         }
-        return Connection(handle: handle, lanes: lanes, closing: closing)
+        return connected(opened)
     }
 
-    private static func openHandle(
-        _ configuration: ConnectionConfiguration, lane: CallLane, closing: Closing
-    ) throws(LibvirtError) -> ConnectionHandle {
+    /// Opens one of libvirt's connections, on this thread.
+    ///
+    /// - Parameter closing: Where to leave word of its end; nil for one of which nobody is told.
+    static func openHandle(
+        _ configuration: ConnectionConfiguration, lane: CallLane, closing: Closing? = nil
+    ) throws(LibvirtError) -> (handle: ConnectionHandle, hasPeer: Bool) {
         guard LibvirtLibrary.ready else {
             throw LibvirtError(.library, operation: "virInitialize", message: "libvirt could not be initialised")
         }
@@ -56,17 +72,28 @@ public final class Connection: Sendable {
                 .credentials, operation: error.operation, message: refusal, code: error.code, domain: error.domain)
         }
         let handle = ConnectionHandle(opened, lane: lane)
-        // Best effort, both: a hypervisor inside this process (test:///default) has neither a peer that could go nor
-        // keepalive, and says so by an error.
+        guard let closing else { return (handle, true) }
+        // Best effort: not every hypervisor can tell.
         let box = Unmanaged.passRetained(CallbackBox<CloseReason> { closing.close($0) })
         if virConnectRegisterCloseCallback(opened, connectionClosed, box.toOpaque(), releaseBox) != 0 {
             box.release()
         }
-        if let keepAlive = configuration.keepAlive {
-            let seconds = Int32(clamping: max(1, keepAlive.interval.components.seconds))
-            _ = virConnectSetKeepAlive(opened, seconds, UInt32(clamping: keepAlive.count))
+        // The one that lives inside this process, and anew with each connection, is libvirt's own for tests.
+        let hasPeer = virConnectGetType(opened).map { String(cString: $0) } != "TEST"
+        return (handle, hasPeer)
+    }
+
+    /// Begins to ask a silent peer for signs of life. Best effort: a hypervisor inside this process gives none.
+    ///
+    /// After all else that this connection is asked for: a sign of life that is due while a call of it waits for its
+    /// answer meets the same weakness of libvirt's as a second call (``ConnectionPool``).
+    func keepAlive(_ configuration: ConnectionConfiguration) async throws(LibvirtError) {
+        guard let keepAlive = configuration.keepAlive else { return }
+        let handle = handle
+        let seconds = Int32(clamping: max(1, keepAlive.interval.components.seconds))
+        try await lanes.run("virConnectSetKeepAlive", on: .short, isAbandonable: true) { () throws(LibvirtError) in
+            _ = virConnectSetKeepAlive(handle.pointer, seconds, UInt32(clamping: keepAlive.count))
         }
-        return handle
     }
 
     /// Waits until the connection is lost; returns nil when the task is cancelled.
@@ -82,24 +109,53 @@ public final class Connection: Sendable {
 
     /// Whether the last that was heard of the peer is good (`virConnectIsAlive`); asks nobody.
     public func isAlive() async throws(LibvirtError) -> Bool {
-        try await call("virConnectIsAlive") { virConnectIsAlive($0) == 1 }
+        let handle = handle
+        return try await lanes.run("virConnectIsAlive", on: .short, isAbandonable: true) { () throws(LibvirtError) in
+            virConnectIsAlive(handle.pointer) == 1
+        }
     }
 
     /// Makes one call; nil from `body` means that it failed, and the last error is read on the thread that made it.
     func call<Value: Sendable>(
-        _ operation: String, on lane: CallLanes.Choice = .short,
+        _ operation: String, on lane: CallLanes.Choice = .short, guest: String? = nil, isQuestion: Bool = false,
         _ body: @escaping @Sendable (OpaquePointer) -> Value?
     ) async throws(LibvirtError) -> Value {
-        let handle = handle
-        return try await lanes.run(operation, on: lane) { () throws(LibvirtError) in
-            virResetLastError()
-            guard let value = body(handle.pointer) else { throw LibvirtError.last(operation) }
+        try await make(operation, on: lane, guest: guest, isQuestion: isQuestion) { connection throws(LibvirtError) in
+            guard let value = body(connection) else { throw LibvirtError.last(operation) }
             return value
         }
     }
 
+    /// Makes one call over a connection that no other thread uses meanwhile.
+    ///
+    /// - Parameters:
+    ///   - guest: The uuid of the guest that it is about, whose monitor it may wait for.
+    ///   - isQuestion: Whether it changes nothing, so that an asker who was cancelled need not wait for its end.
+    func make<Value: Sendable>(
+        _ operation: String, on lane: CallLanes.Choice, guest: String?, isQuestion: Bool,
+        _ body: @escaping @Sendable (OpaquePointer) throws(LibvirtError) -> Value
+    ) async throws(LibvirtError) -> Value {
+        let (shared, pool, overdue) = (handle, pool, lanes.overdue)
+        return try await lanes.run(
+            operation, on: lane, isAbandonable: isQuestion,
+            lateness: { lateness in if let guest { overdue.note(lateness, guest) } }
+        ) { () throws(LibvirtError) in
+            let handle = try pool?.take() ?? shared
+            virResetLastError()
+            do throws(LibvirtError) {
+                let value = try body(handle.pointer)
+                pool?.give(handle)
+                return value
+            } catch {
+                // One that lost its peer is closed.
+                if !error.isConnectionLost { pool?.give(handle) }
+                throw error
+            }
+        }
+    }
+
     /// Where the close callback leaves its reason.
-    private final class Closing: Sendable {
+    final class Closing: Sendable {
         let reasons: AsyncStream<CloseReason>
         private let continuation: AsyncStream<CloseReason>.Continuation
 

@@ -20,7 +20,8 @@ public final class ConnectionSupervisor: Sendable {
         public var initial: Duration
         public var maximum: Duration
 
-        public init(initial: Duration = .milliseconds(500), maximum: Duration = .seconds(10)) {
+        /// - Parameter maximum: An attempt costs next to nothing, and guests are not watched until one works.
+        public init(initial: Duration = .milliseconds(250), maximum: Duration = .seconds(1)) {
             self.initial = initial
             self.maximum = maximum
         }
@@ -35,7 +36,18 @@ public final class ConnectionSupervisor: Sendable {
         var connection: Connection?
         var lastError: LibvirtError?
         var failures = 0
+        /// Attempts that were overdue and have not returned.
+        var hanging = 0
+        /// What one of those brought after all.
+        var late: Connection?
+        /// Whether one of those came to its end since the last pause.
+        var hasArrival = false
+        var pause: AsyncStream<Void>.Continuation?
     }
+
+    /// How many attempts may hang. Each holds a thread, and the one that gets an answer is taken; a second and a third
+    /// are made because it may be the first one's way that is lost.
+    private static let hangingLimit = 3
 
     public let configuration: ConnectionConfiguration
     public let lanes: CallLanes
@@ -76,9 +88,10 @@ public final class ConnectionSupervisor: Sendable {
     public func attempt() async -> Result<Connection, LibvirtError> {
         if let connection = state.withLock({ $0.connection }) { return .success(connection) }
         do throws(LibvirtError) {
-            let connection = try await Connection.open(configuration, lanes: lanes)
+            let connection = try await open()
             let handler = handler
             try await connection.onLifecycleEvent { handler(.lifecycle($0)) }
+            try await connection.keepAlive(configuration)
             state.withLock {
                 $0.connection = connection
                 $0.lastError = nil
@@ -96,17 +109,67 @@ public final class ConnectionSupervisor: Sendable {
         }
     }
 
+    /// The connection that a late attempt brought, or a new one.
+    private func open() async throws(LibvirtError) -> Connection {
+        let (late, mayTry) = state.withLock { state in
+            defer { state.late = nil }
+            guard state.late == nil, state.hanging < Self.hangingLimit else { return (state.late, false) }
+            state.hanging += 1
+            return (nil, true)
+        }
+        if let late { return late }
+        guard mayTry else {
+            throw LibvirtError(
+                .timeout, operation: "virConnectOpenAuth",
+                message: "libvirt takes connections and does not answer; \(Self.hangingLimit) attempts wait for it")
+        }
+        do throws(LibvirtError) {
+            let connection = try await Connection.open(configuration, lanes: lanes) { [self] in arrived($0) }
+            state.withLock { $0.hanging -= 1 }
+            return connection
+        } catch {
+            // One that was overdue, or given up, comes back by itself.
+            if error.kind != .timeout, error.kind != .cancelled { state.withLock { $0.hanging -= 1 } }
+            throw error
+        }
+    }
+
     /// Connects and reconnects until the task is cancelled.
     public func run() async {
         while !Task.isCancelled {
             switch await attempt() {
             case .success(let connection): await watch(connection)
-            case .failure:
-                let delay = backOff.delay(afterFailures: state.withLock { $0.failures })
-                try? await clock.sleep(for: delay, tolerance: nil)
+            case .failure: await pause(backOff.delay(afterFailures: state.withLock { $0.failures }))
             }
         }
         drop(nil)
+    }
+
+    private func arrived(_ result: Result<Connection, LibvirtError>) {
+        let pause = state.withLock { state in
+            state.hanging -= 1
+            if case .success(let connection) = result { state.late = connection }
+            state.hasArrival = true
+            return state.pause
+        }
+        pause?.finish()
+    }
+
+    /// Waits between attempts, for no longer than until one that hung has come to its end.
+    private func pause(_ delay: Duration) async {
+        let (end, pause) = AsyncStream<Void>.makeStream()
+        let hasArrival = state.withLock { state in
+            defer { state.hasArrival = false }
+            state.pause = pause
+            return state.hasArrival
+        }
+        if hasArrival { return }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { for await _ in end {} }
+            group.addTask { [clock] in try? await clock.sleep(for: delay, tolerance: nil) }
+            await group.next()
+            group.cancelAll()
+        }
     }
 
     /// Tells that a call failed because the connection was lost, so that it is opened again without waiting for

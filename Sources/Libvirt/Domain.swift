@@ -5,35 +5,37 @@ internal import CLibvirt
 /// A domain that the hypervisor knows, or knew: whether it still does shows with the next call.
 ///
 /// Every method makes one call on a lane of the connection, which stays open as long as a domain of it is held.
-public final class Domain: @unchecked Sendable {
-    // Because libvirt's domain objects may be used from many threads at once, and the rest never changes.
-    private let pointer: OpaquePointer
+public final class Domain: Sendable {
     private let connection: Connection
     /// In canonical lower-case form.
     public let uuid: String
     public let name: String
 
-    init(_ pointer: OpaquePointer, uuid: String, name: String, connection: Connection) {
-        self.pointer = pointer
+    init(uuid: String, name: String, connection: Connection) {
         self.uuid = uuid
         self.name = name
         self.connection = connection
     }
 
-    // Gives back a reference; asks nobody, because `connection` holds the last one to libvirt's connection.
-    deinit { virDomainFree(pointer) }
-
+    /// Looks the domain up on the connection that the call is given, and makes it.
     private func call<Value: Sendable>(
-        _ operation: String, on lane: CallLanes.Choice = .short,
+        _ operation: String, on lane: CallLanes.Choice = .short, isQuestion: Bool = false,
         _ body: @escaping @Sendable (OpaquePointer) -> Value?
     ) async throws(LibvirtError) -> Value {
-        let domain = self
-        return try await connection.call(operation, on: lane) { _ in body(domain.pointer) }
+        let uuid = uuid
+        return try await connection.make(operation, on: lane, guest: uuid, isQuestion: isQuestion) {
+            connection throws(LibvirtError) in
+            guard let domain = virDomainLookupByUUIDString(connection, uuid) else { throw LibvirtError.last(operation) }
+            // Forgets the last error, which has been read by then.
+            defer { virDomainFree(domain) }
+            guard let value = body(domain) else { throw LibvirtError.last(operation) }
+            return value
+        }
     }
 
     /// State and use of the host (`virDomainGetInfo`, `virDomainGetID`).
     public func info() async throws(LibvirtError) -> DomainInfo {
-        try await call("virDomainGetInfo") { domain in
+        try await call("virDomainGetInfo", isQuestion: true) { domain in
             var info = virDomainInfo()
             guard virDomainGetInfo(domain, &info) == 0 else { return nil }
             let id = virDomainGetID(domain)
@@ -46,7 +48,7 @@ public final class Domain: @unchecked Sendable {
 
     /// The state alone (`virDomainGetState`).
     public func state() async throws(LibvirtError) -> DomainState {
-        try await call("virDomainGetState") { domain in
+        try await call("virDomainGetState", isQuestion: true) { domain in
             var state: Int32 = 0
             return virDomainGetState(domain, &state, nil, 0) == 0 ? DomainState(number: state) : nil
         }
@@ -54,7 +56,7 @@ public final class Domain: @unchecked Sendable {
 
     /// The document that describes the domain (`virDomainGetXMLDesc`), without its secrets.
     public func xml() async throws(LibvirtError) -> String {
-        try await call("virDomainGetXMLDesc") { takeString(virDomainGetXMLDesc($0, 0)) }
+        try await call("virDomainGetXMLDesc", isQuestion: true) { takeString(virDomainGetXMLDesc($0, 0)) }
     }
 
     /// Starts the domain (`virDomainCreateWithFlags`).

@@ -39,8 +39,8 @@ public struct DomainRecord: Sendable, Hashable {
     public let uuid: String
     public let name: String
     public let state: DomainState
-    /// What is configured: virtual processors and KiB of memory, where the driver tells.
-    public let maximumVCPUs: Int?
+    /// Virtual processors, and the most that it may have of memory in KiB; nil where they were not asked for.
+    public let vcpus: Int?
     public let maximumMemoryKiB: UInt64?
 }
 

@@ -107,7 +107,7 @@ final class LaneCore: @unchecked Sendable {
         case .queued:
             job.fail(
                 LibvirtError(
-                    .timeout, operation: job.operation,
+                    .exhausted, operation: job.operation,
                     message: "\(job.operation) found no free thread of '\(name)' within \(deadline)"))
         case .running:
             job.lateness?(.givenUp)

@@ -10,7 +10,7 @@ public struct LibvirtError: Error, Sendable, Hashable {
         case library
         /// No answer within the deadline; whether the work was done is not known.
         case timeout
-        /// Every thread that could make the call is held by one that does not return; nothing was done.
+        /// No thread was free to make the call, because others do not return; nothing was done.
         case exhausted
         /// There is no connection just now.
         case disconnected

@@ -46,9 +46,13 @@ extension LibvirtDriver: ComputeDriver {
         let records = try await host.withConnection { connection throws(LibvirtError) in
             try await connection.domains()
         }
+        // What libvirt says of a guest that does not answer it is what it was.
+        let silent = host.supervisor.lanes.overdue.guests
         return records.compactMap { record in
             InstanceID(record.uuid).map {
-                InstanceSummary(id: $0, name: record.name, powerState: PowerState(record.state))
+                InstanceSummary(
+                    id: $0, name: record.name,
+                    powerState: silent.contains(record.uuid) ? .noState : PowerState(record.state))
             }
         }
     }
@@ -70,7 +74,7 @@ extension LibvirtDriver: ComputeDriver {
             (
                 try await connection.nodeInfo(), try await connection.hypervisorType(),
                 try await connection.hypervisorVersion(), try await connection.hostname(),
-                try await connection.domains()
+                try await connection.domains(withSizes: true)
             )
         }
         let path = configuration.instancesPath
@@ -79,7 +83,7 @@ extension LibvirtDriver: ComputeDriver {
         }
         let running = domains.filter { PowerState($0.state) != .shutdown && PowerState($0.state) != .crashed }
         return HostResources(
-            vcpus: node.cpus, vcpusUsed: running.reduce(0) { $0 + ($1.maximumVCPUs ?? 0) },
+            vcpus: node.cpus, vcpusUsed: running.reduce(0) { $0 + ($1.vcpus ?? 0) },
             memoryMiB: Int(clamping: node.memoryKiB / 1024), memoryUsedMiB: memory?.usedMiB ?? 0,
             diskGiB: disk?.totalGiB ?? 0, diskUsedGiB: disk?.usedGiB ?? 0, hypervisorType: type,
             hypervisorVersion: Int(clamping: version), hypervisorHostname: hostname)

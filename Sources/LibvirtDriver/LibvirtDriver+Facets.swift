@@ -28,3 +28,9 @@ extension LibvirtDriver: HostUptimeDriver {
 extension LibvirtDriver: LifecycleEventDriver {
     public func lifecycleEvents() -> AsyncStream<LifecycleEvent> { host.broadcast.stream() }
 }
+
+extension LibvirtDriver: GuestWatchingDriver {
+    public var unresponsiveGuests: Set<InstanceID> {
+        Set(host.supervisor.lanes.overdue.guests.compactMap { InstanceID($0) })
+    }
+}

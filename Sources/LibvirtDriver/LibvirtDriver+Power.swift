@@ -20,6 +20,7 @@ extension LibvirtDriver: PoweringDriver {
         switch state {
         case .running, .blocked: return
         case .paused:
+            try await requireAnswering(instance.id)
             try await host.withConnection(for: instance.id) { _ throws(LibvirtError) in
                 do throws(LibvirtError) { try await domain.resume() } catch {
                     // A guest that is just being started, as by a worker that has died, looks paused until it runs.
@@ -49,6 +50,8 @@ extension LibvirtDriver {
 
     /// Presses the power button and waits for the guest to go; false for one that does not, or does not run.
     private func shutsDownItself(_ domain: Domain, _ id: InstanceID) async throws -> Bool {
+        // One that does not even answer libvirt will hardly hear of its power button; a hard reboot is what helps it.
+        if host.supervisor.lanes.overdue.holdUp(domain.uuid) { return false }
         let gone = host.events.expect([.stopped, .crashed], of: domain.uuid)
         do throws(LibvirtError) {
             guard try await domain.state() == .running else {
@@ -67,6 +70,17 @@ extension LibvirtDriver {
                 "soft reboot becomes a hard one", metadata: ["instance.uuid": "\(id)", "reason": "\(error)"])
             return false
         }
+    }
+
+    /// Waits for a guest that holds up an earlier call: another call would wait behind that one, and hold a thread.
+    private func requireAnswering(_ id: InstanceID) async throws {
+        guard await !host.supervisor.lanes.overdue.returned(id.description, within: configuration.callDeadline)
+        else { return }
+        try Task.checkCancellation()
+        throw ComputeFault(
+            .timeout,
+            "The guest does not answer: a call to it was given up and has not returned. It is asked again when that "
+                + "has; a hard reboot or a delete helps at once.", instance: id)
     }
 
     /// The domain of an instance.

@@ -60,11 +60,11 @@ struct FilesTests {
         let note = FileManager.default.temporaryDirectory.appending(path: "cw-child-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: note) }
         let program = Subprocess(dyingWithUs: ["sleep", "300"])
-        // A parent of our own in the worker's place: it starts the program as the worker does, and is killed as it may be.
+        // A parent of our own in the worker's place: it starts the program as the worker does, and is killed.
         let parent = Process()
         parent.executableURL = URL(fileURLWithPath: "/bin/bash")
         parent.arguments =
-            ["-c", "\"$@\" & echo $! >\(note.path).new && mv \(note.path).new \(note.path); wait", "worker", program.program]
+            ["-c", "\"$@\" & echo $! >$0.new && mv $0.new $0; wait", note.path, program.program]
             + program.arguments
         try parent.run()
         #expect(try await eventually { FileManager.default.fileExists(atPath: note.path) })
