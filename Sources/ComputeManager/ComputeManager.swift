@@ -14,6 +14,7 @@ public final class ComputeManager: Sendable {
     private let services: ManagerServices
     private let dispatcher: Dispatcher
     private let heartbeats: Heartbeats
+    private let reconciler: Reconciler
 
     /// - Parameters:
     ///   - dialect: the wire methods that are served.
@@ -41,6 +42,7 @@ public final class ComputeManager: Sendable {
             logger: logger)
         heartbeats = Heartbeats(sink: sink, encoder: encoder, clock: clock)
         dispatcher = Dispatcher(services: services, heartbeats: heartbeats)
+        reconciler = Reconciler(services: services, dispatcher: dispatcher)
     }
 
     /// Says what a message asks for; the intake asks it for every message.
@@ -54,6 +56,11 @@ public final class ComputeManager: Sendable {
 
     /// How many requests wait for their turn, and how many are being worked on.
     public var load: (waiting: Int, running: Int) { dispatcher.load }
+
+    /// Guests that no instance owns, and guests that do not answer their hypervisor.
+    public var guests: (foreign: Int, quarantined: Int) {
+        (reconciler.foreign.count, services.driver.quarantined.count)
+    }
 
     /// What is being worked on, in the order of the journal.
     public var running: [RunningOperation] { dispatcher.running }
@@ -69,6 +76,8 @@ public final class ComputeManager: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await self.heartbeats.run() }
             group.addTask { await Housekeeping(services: self.services).run() }
+            // Behind the serving: nobody waits for it.
+            if !self.services.configuration.lanesClosed { group.addTask { await self.reconciler.run() } }
             group.addTask { try await self.dispatcher.run() }
             // The others end only when cancelled: the first to return is the dispatcher.
             try await group.next()

@@ -54,6 +54,35 @@ struct DriverGatewayTests {
         #expect(driver.faults.calls(of: .destroy) == 1)
     }
 
+    @Test("A guest whose call is overdue is in quarantine: questions fail at once, others are served")
+    func quarantine() async throws {
+        let point = driver.faults.hang(.powerOff)
+        var other = Requests.instance
+        other["uuid"] = "0f8fad5b-d9cb-469f-a165-70867728950e"
+        let healthy = try Instance(fields: other)
+        try await driver.spawn(SpawnRequest(instance: instance, image: nil))
+        try await driver.spawn(SpawnRequest(instance: healthy, image: nil))
+        async let outcome = kind { try await gateway.powerOff(instance, interruptedBy: InterruptionToken()) }
+        await point.reached()
+        #expect(gateway.quarantined.isEmpty)
+        await clock.sleeper(for: .seconds(120))
+        clock.advance(by: .seconds(120))
+        while gateway.quarantined.isEmpty { await Task.yield() }
+        #expect(gateway.quarantined == [instance.id])
+        let asked = driver.faults.calls(of: .info)
+        #expect(await kind { _ = try await gateway.info(instance.id) } == .timeout)
+        #expect(await kind { _ = try await gateway.consoleOutput(instance) } == .timeout)
+        #expect(await gateway.reading(of: instance.id) == .unknown)
+        #expect(driver.faults.calls(of: .info) == asked, "the driver was not asked")
+        let state = try await gateway.info(healthy.id)?.powerState
+        #expect(state == .running)
+        #expect(try await gateway.inventory().count == 2)
+        point.release()
+        #expect(await outcome == .none)
+        #expect(gateway.quarantined.isEmpty)
+        #expect(try await gateway.powerState(instance.id) == .shutdown)
+    }
+
     @Test("A spawn that ends well after its guest was destroyed under it was no success")
     func lateSuccess() async throws {
         let late = LateDriver(fake: driver)

@@ -35,3 +35,13 @@ public struct DriverDeadlines: Sendable, Hashable {
         }
     }
 }
+
+extension DriverOperation {
+    /// Whether it changes nothing.
+    var isQuestion: Bool {
+        switch self {
+        case .listInstances, .info, .hostResources, .consoleOutput, .hostUptime, .lifecycleEvents: true
+        case .spawn, .destroy, .reboot, .powerOff, .powerOn: false
+        }
+    }
+}

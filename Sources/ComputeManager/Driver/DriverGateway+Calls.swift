@@ -19,6 +19,22 @@ extension DriverGateway {
         try await info(id)?.powerState ?? .noState
     }
 
+    /// All guests, asked once.
+    func inventory() async throws -> [InstanceSummary] {
+        try await call(.listInstances, isRepeatable: false) { try await driver.instances() }
+    }
+
+    /// What a look at a guest shows now; a hypervisor that is away is not waited for.
+    func reading(of id: InstanceID) async -> GuestReading {
+        do {
+            return .present(try await call(.info, on: id, isRepeatable: false) { try await driver.info(id) }.powerState)
+        } catch let fault as ComputeFault where fault.kind == .instanceNotFound {
+            return .absent
+        } catch {
+            return .unknown
+        }
+    }
+
     /// Builds a guest; one that is to end and goes on too long is destroyed under the call.
     func spawn(_ request: SpawnRequest, interruptedBy token: InterruptionToken) async throws {
         let instance = request.instance

@@ -7,7 +7,7 @@ internal import Logging
 /// The one way from the manager to the driver: every call has a deadline and is counted and measured here.
 ///
 /// A call that is overdue is cancelled; if it takes no notice, the lane stays shut until it has returned, because
-/// nobody knows what it still does.
+/// nobody knows what it still does. Its slot is another's meanwhile, and its guest is in quarantine.
 struct DriverGateway: Sendable {
     let driver: any ComputeDriver
     let deadlines: DriverDeadlines
@@ -15,7 +15,8 @@ struct DriverGateway: Sendable {
     let clock: any Clock<Duration>
     let logger: Logger
     private let metrics: DriverMetrics
-    /// The turn whose slot is another's while it waits for a hypervisor that is away.
+    private let quarantine = Quarantine()
+    /// The turn whose slot is another's while it waits for a hypervisor that is away or a call that is overdue.
     private var turn: Turn?
     /// The least reason to wait no longer for a hypervisor that is away; nil where that has its time.
     private var patience: InterruptionReason?
@@ -44,6 +45,11 @@ struct DriverGateway: Sendable {
     }
 
     var kind: any ComputeDriver.Type { type(of: driver) }
+
+    /// Guests that do not answer: with an overdue call of ours, or by the driver's own account.
+    var quarantined: Set<InstanceID> {
+        quarantine.guests.union((driver as? any GuestWatchingDriver)?.unresponsiveGuests ?? [])
+    }
 
     /// How a call ended with regard to its deadline.
     private enum Punctuality: Sendable {
@@ -106,6 +112,7 @@ struct DriverGateway: Sendable {
         _ yielding: InterruptionReason, _ unblock: (@Sendable () async -> Bool)?,
         _ body: @escaping @Sendable () async throws -> Output
     ) async throws -> Output {
+        if let instance, operation.isQuestion, quarantine.holds(instance) { throw Self.unanswered(instance) }
         var result: Result<Output, any Error>?
         let elapsed = await clock.measure {
             result = await raced(operation, instance, token, yielding, unblock, body)
@@ -175,6 +182,7 @@ struct DriverGateway: Sendable {
                 return .overdue
             }
             var punctuality = Punctuality.inTime
+            defer { if punctuality != .inTime, let instance { quarantine.leave(instance) } }
             while let signal = await group.next() {
                 switch signal {
                 case .quiet, .interrupted: break
@@ -182,6 +190,8 @@ struct DriverGateway: Sendable {
                 case .overdue where outcome.value == nil:
                     punctuality = .overdue
                     warn("driver call is overdue", operation, instance)
+                    if let instance { quarantine.enter(instance) }
+                    turn?.freeSlot()
                     group.cancelAll()
                     if let unblock, await unblock() { punctuality = .freed }
                 case .overdue: break
@@ -206,6 +216,13 @@ struct DriverGateway: Sendable {
                     .timeout, "The driver did not finish \(operation.rawValue) within \(seconds) s.",
                     instance: instance))
         }
+    }
+
+    private static func unanswered(_ instance: InstanceID) -> ComputeFault {
+        ComputeFault(
+            .timeout,
+            "The guest does not answer: an earlier call to it is overdue and has not returned. Ask again later.",
+            instance: instance)
     }
 
     /// The driver's faults as they are; what else it throws is a failure of the hypervisor.

@@ -99,6 +99,9 @@ final class Worker: Service {
         broker.health.measure()
         Gauge(label: "compute_operations_running").record(manager.load.running)
         Gauge(label: "compute_operations_waiting").record(manager.load.waiting)
+        let guests = manager.guests
+        Gauge(label: "compute_guests_foreign").record(guests.foreign)
+        Gauge(label: "compute_guests_quarantined").record(guests.quarantined)
     }
 
     /// Tells what a stop waits for.

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeDriver
+internal import ComputeModel
+internal import Logging
+internal import Synchronization
+internal import WorkerStore
+
+/// Keeps the rows of instances true to their guests when others change those: virsh, the guest itself, a crash.
+///
+/// An event, or the list of all guests, only raises a suspicion. What is written comes from a look at the guest in its
+/// instance's own lane, where no operation of that instance runs: what our own operations bring about is theirs.
+/// Guests without an instance are reported; no guest is ever touched.
+struct Reconciler: Sendable {
+    /// How long events gather: one look for all that an operation, or a storm, brings about.
+    static let settling = Duration.milliseconds(500)
+    /// How long after a look that showed nothing, or an instance that was busy, the next is taken.
+    static let pause = Duration.milliseconds(5500)
+    /// How often one guest is put back before it is left to the next reading of all.
+    private static let maximumRounds = 24
+
+    let services: ManagerServices
+    let dispatcher: Dispatcher
+    private let board = BoardBox()
+    private let bells: AsyncStream<Void>
+    private let bell: AsyncStream<Void>.Continuation
+
+    init(services: ManagerServices, dispatcher: Dispatcher) {
+        self.services = services
+        self.dispatcher = dispatcher
+        (bells, bell) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Guests that no instance owns.
+    var foreign: Set<InstanceID> { board.withLock { $0.foreign } }
+
+    /// Listens, and reads all guests at the start, whenever events may have been missed, and every so often; until its
+    /// task is cancelled.
+    func run() async {
+        let events = (services.driver.driver as? any LifecycleEventDriver)?.lifecycleEvents()
+        board.withLock { $0.needsInventory = true }
+        bell.yield()
+        await withTaskGroup(of: Void.self) { group in
+            if let events { group.addTask { await listen(events) } }
+            group.addTask {
+                while (try? await services.clock.sleep(for: services.configuration.powerSyncInterval)) != nil {
+                    board.withLock { $0.needsInventory = true }
+                    bell.yield()
+                }
+            }
+            for await _ in bells {
+                do { try await work() } catch { break }
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func listen(_ events: AsyncStream<LifecycleEvent>) async {
+        for await event in events {
+            board.withLock { board in
+                switch event {
+                case .changed(let id, let state): board.add(id, told: state)
+                case .resynchronize: board.needsInventory = true
+                }
+            }
+            bell.yield()
+        }
+    }
+
+    /// Works off the board until it is clean.
+    private func work() async throws {
+        var pause = Self.settling
+        while true {
+            try await services.clock.sleep(for: pause)
+            let (needsInventory, suspects) = board.withLock { $0.take() }
+            if suspects.isEmpty, !needsInventory { return }
+            try await weigh(suspects)
+            if needsInventory { try await takeInventory() }
+            // What is on the board again was put back; what events bring meanwhile rings the bell.
+            pause = Self.pause
+        }
+    }
+
+    /// Holds what events told against the rows; where they agree there is nothing to look at.
+    private func weigh(_ suspects: [SuspectBoard.Suspect]) async throws {
+        let known = suspects.map(\.id).filter { services.store.mayHold($0) }
+        let rows = known.isEmpty ? [:] : try await rows(known)
+        for suspect in suspects {
+            guard let row = rows[suspect.id] else {
+                // Nobody's, as it seems: a guest that goes leaves nothing to report.
+                if suspect.told != .shutdown { visit(suspect.id, rounds: suspect.rounds) }
+                continue
+            }
+            if row.instance.taskState != nil {
+                putBack(suspect)
+            } else if let told = suspect.told {
+                let isSuspect = PowerSync(row.instance, .present(told), host: services.configuration.host) != .agreed
+                if isSuspect { visit(suspect.id, rounds: suspect.rounds) }
+            } else {
+                visit(suspect.id, rounds: suspect.rounds)
+            }
+        }
+    }
+
+    private func rows(_ ids: [InstanceID]) async throws -> [InstanceID: StoredInstance] {
+        try await services.read { snapshot in
+            var rows: [InstanceID: StoredInstance] = [:]
+            for id in ids { rows[id] = try snapshot.instance(id) }
+            return rows
+        }
+    }
+
+    private func putBack(_ suspect: SuspectBoard.Suspect) {
+        guard suspect.rounds < Self.maximumRounds else { return }
+        board.withLock { $0.add(suspect.id, told: suspect.told, rounds: suspect.rounds + 1) }
+    }
+
+    /// Reads all guests in one question, then the rows: a guest whose row went in between was being deleted.
+    private func takeInventory() async throws {
+        let guests: [InstanceSummary]
+        do {
+            guests = try await services.driver.inventory()
+        } catch {
+            if error is CancellationError { throw error }
+            // Nothing is concluded from that.
+            services.logger.info(
+                "the guests can't be listed; trying again", metadata: [LogKey.error: .string("\(error)")])
+            board.withLock { $0.needsInventory = true }
+            return
+        }
+        let rows = try await services.read { try $0.instances() }
+        var states: [InstanceID: PowerState] = [:]
+        for guest in guests { states[guest.id] = guest.powerState }
+        var differing = 0
+        for row in rows {
+            let reading = states[row.id].map { GuestReading.present($0) } ?? .absent
+            guard PowerSync(row.instance, reading, host: services.configuration.host) != .agreed else { continue }
+            differing += 1
+            visit(row.id, rounds: 0)
+        }
+        let owned = Set(rows.map(\.id))
+        let known = foreign
+        for guest in guests where !owned.contains(guest.id) && !known.contains(guest.id) { visit(guest.id, rounds: 0) }
+        board.withLock { $0.keepForeign(Set(states.keys).subtracting(owned)) }
+        services.logger.debug(
+            "the guests were read",
+            metadata: ["guests": "\(guests.count)", "instances": "\(rows.count)", "differing": "\(differing)"])
+    }
+
+    private func visit(_ id: InstanceID, rounds: Int) {
+        guard board.withLock({ $0.beginVisit(id) }) else { return }
+        dispatcher.visit(id) { await look(at: id, rounds: rounds) }
+    }
+
+    /// In the instance's lane: asks the hypervisor now, and writes what that means.
+    private func look(at id: InstanceID, rounds: Int) async {
+        board.withLock { $0.visited(id) }
+        let reading = await services.driver.reading(of: id)
+        if reading == .unknown {
+            putBack(SuspectBoard.Suspect(id: id, told: nil, rounds: rounds))
+            bell.yield()
+            return
+        }
+        do {
+            let finding = try await services.write { try settle(id, reading, in: $0) }
+            tell(id, reading, finding)
+        } catch {
+            if error is CancellationError { return }
+            services.logger.error(
+                "what became of a guest can't be written",
+                metadata: [LogKey.instance: .string(id.description), LogKey.error: .string("\(error)")])
+        }
+    }
+
+    /// One commit: the row and its events; nil where there is no row.
+    private func settle(
+        _ id: InstanceID, _ reading: GuestReading, in transaction: borrowing StoreTransaction
+    ) throws -> PowerSync? {
+        guard let row = try transaction.instance(id) else { return nil }
+        let finding = PowerSync(row.instance, reading, host: services.configuration.host)
+        guard finding != .agreed else { return .agreed }
+        let context = RequestContext.admin(requestID: "req-\(services.identifiers.next().dashed)")
+        var change = InstanceChange(row: row, context: context, events: services.events)
+        finding.apply(to: &change)
+        for message in services.encoder.messages(of: change) { try transaction.enqueue(message) }
+        try transaction.save(change.row)
+        return finding
+    }
+
+    private func tell(_ id: InstanceID, _ reading: GuestReading, _ finding: PowerSync?) {
+        let isForeign = finding == nil && reading != .absent
+        let isNews = board.withLock { $0.isForeign(id, isForeign) }
+        let words: String? =
+            isNews ? "a guest is here that no instance owns; it is reported and left alone" : finding?.words
+        guard let words else { return }
+        services.logger.warning("\(words)", metadata: [LogKey.instance: .string(id.description)])
+    }
+}
+
+/// The one board of a reconciler.
+private final class BoardBox: Sendable {
+    private let board = Mutex(SuspectBoard())
+
+    func withLock<Output: Sendable>(_ body: (inout SuspectBoard) -> Output) -> Output {
+        board.withLock { board in body(&board) }
+    }
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeDriver
+public import ComputeModel
+internal import Synchronization
+
+/// What others do to the guests without asking the driver, as somebody with virsh does.
+extension FakeDriver {
+    /// Brings a guest into a state; one that is not there appears.
+    ///
+    /// - Parameter isTold: whether the hypervisor tells of it by an event.
+    public func outsideChange(_ id: InstanceID, to state: PowerState, isTold: Bool = true) {
+        self.state.withLock { guests in
+            var guest =
+                guests.guests[id]
+                ?? FakeGuest(id: id, name: "outside", memoryMiB: 16, vcpus: 1, rootGiB: 0, powerState: state)
+            guest.powerState = state
+            if state == .shutdown || state == .crashed {
+                guest.boot = nil
+            } else if guest.boot == nil {
+                guests.boots += 1
+                guest.boot = guests.boots
+            }
+            guests.guests[id] = guest
+            if isTold { guests.tell(.changed(id, state)) }
+        }
+    }
+
+    /// Ends a guest and makes the hypervisor forget it.
+    public func outsideRemoval(of id: InstanceID, isTold: Bool = true) {
+        state.withLock { guests in
+            guard let guest = guests.guests.removeValue(forKey: id) else { return }
+            if isTold, guest.boot != nil { guests.tell(.changed(id, .shutdown)) }
+        }
+    }
+
+    /// Says that events may have been missed.
+    public func tellToResynchronize() { state.withLock { $0.tell(.resynchronize) } }
+}
