@@ -10,7 +10,7 @@ struct ConsumerTests {
     func roundTrip() async throws {
         let configuration = try await SharedBroker.server.configuration()
         let exchange = Exchange(name: name("ex"), kind: .topic, autoDelete: true)
-        let queue = Queue(name: name("q"), arguments: ["x-expires": 60_000])
+        let queue = Queue(name: name("q"), arguments: ["x-expires": 600_000])
         let subscription = Subscription(
             exchanges: [exchange], queue: queue, bindings: [Binding(exchange: exchange.name, routingKey: "a.#")])
         let properties = MessageProperties(
@@ -82,7 +82,7 @@ struct ConsumerTests {
     func prefetchBounds() async throws {
         let server = try await SharedBroker.server
         let configuration = try server.configuration()
-        let queue = Queue(name: name("q"), arguments: ["x-expires": 60_000])
+        let queue = Queue(name: name("q"), arguments: ["x-expires": 600_000])
         try await withConsumer(configuration, [Subscription(queue: queue, prefetch: 10)]) { consumer in
             _ = await consumer.states.first(\.isReady)
             try await withPublisher(configuration) { publisher in
@@ -105,7 +105,7 @@ struct ConsumerTests {
     func coalescing() async throws {
         let server = try await SharedBroker.server
         let configuration = try server.configuration()
-        let queue = Queue(name: name("q"), arguments: ["x-expires": 60_000])
+        let queue = Queue(name: name("q"), arguments: ["x-expires": 600_000])
         try await withConsumer(configuration, [Subscription(queue: queue)]) { consumer in
             _ = await consumer.states.first(\.isReady)
             try await withPublisher(configuration) { publisher in
@@ -167,7 +167,7 @@ struct ConsumerTests {
     func pause() async throws {
         let server = try await SharedBroker.server
         let configuration = try server.configuration()
-        let queue = Queue(name: name("q"), arguments: ["x-expires": 60_000])
+        let queue = Queue(name: name("q"), arguments: ["x-expires": 600_000])
         try await withConsumer(configuration, [Subscription(queue: queue, prefetch: 5)]) { consumer in
             _ = await consumer.states.first(\.isReady)
             try await withPublisher(configuration) { publisher in
@@ -199,7 +199,7 @@ struct ConsumerTests {
     func gracefulEnd() async throws {
         let server = try await SharedBroker.server
         let configuration = try server.configuration()
-        let queue = Queue(name: name("q"), arguments: ["x-expires": 60_000])
+        let queue = Queue(name: name("q"), arguments: ["x-expires": 600_000])
         let consumer = Consumer(configuration: configuration, prefetch: 10, logger: quiet) {
             [Subscription(queue: queue)]
         }
@@ -250,7 +250,7 @@ struct ConsumerTests {
     func bytesBound() async throws {
         let server = try await SharedBroker.server
         let configuration = try server.configuration()
-        let queue = Queue(name: name("q"), arguments: ["x-expires": 60_000])
+        let queue = Queue(name: name("q"), arguments: ["x-expires": 600_000])
         // The prefetch is far away: it is the bytes that count.
         let subscription = Subscription(queue: queue, prefetch: 1000)
         let body = { @Sendable (number: Int) in [UInt8](repeating: UInt8(number), count: 100_000) }
@@ -298,7 +298,7 @@ struct ConsumerTests {
 }
 
 /// Asks an outside process, which gives no event, until it says yes.
-func eventually(_ what: Comment, within limit: Duration = .seconds(20), _ fact: () async throws -> Bool) async throws {
+func eventually(_ what: Comment, within limit: Duration = .seconds(60), _ fact: () async throws -> Bool) async throws {
     let deadline = ContinuousClock.now + limit
     while try await !fact() {
         guard .now < deadline else {

@@ -134,7 +134,7 @@ extension RequestContext {
 }
 
 /// Asks an outside process, which gives no event, until it says yes.
-func eventually(_ what: Comment, within limit: Duration = .seconds(20), _ fact: () async throws -> Bool) async throws {
+func eventually(_ what: Comment, within limit: Duration = .seconds(60), _ fact: () async throws -> Bool) async throws {
     let deadline = ContinuousClock.now + limit
     while try await !fact() {
         guard .now < deadline else {
