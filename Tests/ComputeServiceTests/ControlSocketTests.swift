@@ -15,7 +15,7 @@ import WorkerStore
 struct ControlSocketTests {
     private static let status = WorkerStatus(
         host: "one", processID: 7, isReady: false, reasons: ["the broker is gone"], warnings: [],
-        since: Timestamp(microseconds: 1_000_000), running: 1, waiting: 2, outbox: 3, quarantined: 4)
+        since: Timestamp(microseconds: 1_000_000), running: 1, waiting: 2, outbox: 3, quarantined: ["instance of x: damaged"])
     private static let operation = RunningOperation(
         id: JournalID(5), method: "run_instance", instance: InstanceID(bits: UniqueBits(high: 1, low: 2)),
         requestID: "req-1", begunAt: Timestamp(microseconds: 2_000_000), isResumed: true, isEnding: false)

@@ -58,6 +58,45 @@ extension Program {
             }
         }
 
+        @Test(
+            "A damaged record of an instance closes that instance alone: the service starts, and says so",
+            .timeLimit(.minutes(2)))
+        func damagedInstance() async throws {
+            try await Bench.with { bench in
+                let first = try await bench.worker()
+                let probe = try await bench.probe()
+                try await probe.collectEvents()
+                let oslo = try await bench.oslo()
+                let (damaged, whole) = (newInstance(), newInstance())
+                for instance in [damaged, whole] {
+                    try await oslo.cast("run_instance", instance, to: "one")
+                    try await probe.events(of: instance, until: "compute.instance.create.end")
+                }
+                #expect(try await first.stop() == .exited(0))
+                let id = damaged.replacing("-", with: "")
+                try await Self.edit(
+                    first, bench, "UPDATE instance SET fields = zeroblob(length(fields)) WHERE uuid = x'\(id)'")
+
+                var settings = bench.settings()
+                settings.driver = "libvirt.LibvirtDriver"
+                settings.options["libvirt"] = [
+                    "connection_uri": "test://\(try StartTests.node([damaged, whole], in: bench.directory))",
+                    "virt_type": "qemu",
+                ]
+                let worker = try await bench.worker(settings)
+                try await oslo.cast("reboot_instance", whole, to: "one", extra: ["reboot_type": "HARD"])
+                try await probe.events(of: whole, until: "compute.instance.reboot.end")
+                try await oslo.cast("reboot_instance", damaged, to: "one", extra: ["reboot_type": "HARD"])
+                #expect(try await OpsTests.list(worker, untilEmpty: true).isEmpty)
+                let status = try await worker.command(["status"])
+                #expect(status.end == .exited(0) && status.output.contains("instance of \(damaged)"), "\(status)")
+                try await oslo.cast("terminate_instance", damaged, to: "one")
+                try await probe.events(of: damaged, until: "compute.instance.delete.end")
+                #expect(try await OpsTests.list(worker, untilEmpty: true).isEmpty)
+                #expect(try await worker.stop() == .exited(0))
+            }
+        }
+
         /// Changes the journal of a worker that has ended, by SQLite itself.
         static func edit(_ worker: WorkerProcess, _ bench: Bench, _ sql: String) async throws {
             let script =

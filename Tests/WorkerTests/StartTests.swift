@@ -43,7 +43,7 @@ extension Program {
         }
 
         /// A host of libvirt's test driver on which these run.
-        private static func node(_ instances: [String], in directory: URL) throws -> String {
+        static func node(_ instances: [String], in directory: URL) throws -> String {
             let domains = instances.enumerated().map { number, instance in
                 """
                 <domain type='test'><name>instance-\(number)</name><uuid>\(instance)</uuid><memory>524288</memory>\

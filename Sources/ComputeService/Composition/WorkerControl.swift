@@ -37,6 +37,11 @@ struct WorkerControl: ControlHandler {
         return WorkerStatus(
             host: health.host, processID: Int(getpid()), isReady: reasons.isEmpty, reasons: reasons,
             warnings: health.warnings, since: monitor.since, running: load.running, waiting: load.waiting,
-            outbox: store.levels.outbox, quarantined: 0)
+            outbox: store.levels.outbox, quarantined: store.quarantined.map(\.words))
     }
+}
+
+extension QuarantinedRow {
+    /// What was set aside and why, for the operator.
+    var words: String { "\(source.rawValue) of \(instance?.description ?? "no known instance"): \(reason)" }
 }

@@ -20,8 +20,8 @@ struct WorkerStatus: Sendable, Hashable {
     var waiting: Int
     /// Messages that wait for the broker.
     var outbox: Int
-    /// Guests and records that are put aside until they can be read again.
-    var quarantined: Int
+    /// What is set aside, each in words: records that the disk has damaged.
+    var quarantined: [String]
 
     var json: JSONValue {
         [
@@ -29,7 +29,7 @@ struct WorkerStatus: Sendable, Hashable {
             "reasons": .array(reasons.map { .string($0) }),
             "warnings": .array(warnings.map { .string($0) }), "since": .string(since.iso),
             "running": JSONValue(running), "waiting": JSONValue(waiting), "outbox": JSONValue(outbox),
-            "quarantined": JSONValue(quarantined),
+            "quarantined": .array(quarantined.map { .string($0) }),
         ]
     }
 }
@@ -44,6 +44,6 @@ extension WorkerStatus {
             reasons: (json["reasons"]?.array ?? []).compactMap(\.string),
             warnings: (json["warnings"]?.array ?? []).compactMap(\.string), since: since,
             running: json["running"]?.int ?? 0, waiting: json["waiting"]?.int ?? 0, outbox: json["outbox"]?.int ?? 0,
-            quarantined: json["quarantined"]?.int ?? 0)
+            quarantined: (json["quarantined"]?.array ?? []).compactMap(\.string))
     }
 }

@@ -56,7 +56,8 @@ extension ToolOutput {
         lines += status.warnings.map { "  warning: \(Self.oneLine($0))" }
         lines.append(
             "running \(status.running), waiting \(status.waiting), outbox \(status.outbox), quarantined "
-                + "\(status.quarantined)")
+                + "\(status.quarantined.count)")
+        lines += status.quarantined.map { "  \(Self.oneLine($0))" }
         self.init(text: lines.joined(separator: "\n"), json: JSONWriter.text(status.json))
     }
 
