@@ -12,15 +12,13 @@ final class Disk: @unchecked Sendable {
     private let disk: SimulatedDisk?
     /// Set while the power is about to go in the middle of what is being written.
     private var cut: SimulatedDisk.Crash?
-    /// Whether bits were turned over: then a store that can't be read is no wonder.
-    private(set) var isDamaged = false
 
     init() { disk = SimulatedDisk() }
 
     func open(_ world: World) throws(StoreError) -> WorkerStore {
         guard let disk else { throw StoreError(.notAccessible, "there is no memory for a disk") }
         var configuration = StoreConfiguration(
-            directory: Self.directory, pageSize: 4096, checkpointBytes: 96 << 10, fileSystem: disk.name,
+            directory: Self.directory, pageSize: 1024, checkpointBytes: 24 << 10, fileSystem: disk.name,
             clock: world.wallClock, identifiers: world.identifiers)
         configuration.threads = .driven
         return try WorkerStore(configuration)
@@ -49,11 +47,13 @@ final class Disk: @unchecked Sendable {
         case .writeError: disk.failNext(.write, count: dice.within(1...3))
         case .syncError: disk.failNext(.sync, count: dice.within(1...3))
         case .readError: disk.failNext(.read, count: dice.within(1...3))
-        case .flippedBit:
-            isDamaged = true
-            disk.flipBit(seed: dice.next())
         default: break
         }
+    }
+
+    /// Turns a bit over of what a crash left, in the log or elsewhere.
+    func flipBit(_ dice: inout SeededGenerator) -> Bool {
+        disk?.flipBit(seed: dice.next(), inFilesEnding: dice.chance(50) ? "-wal" : "sqlite") != nil
     }
 
     func heal() {

@@ -6,6 +6,7 @@ public enum FaultKind: String, CaseIterable, Sendable, Hashable {
     case crash
     case powerCut = "power-cut"
     case gracefulStop = "graceful-stop"
+    case operatorCancel = "operator-cancels"
     case clockJump = "clock-jump"
     case timerFirst = "timer-before-work"
 

@@ -44,6 +44,8 @@ final class Ledger: @unchecked Sendable {
     var foreign: Set<InstanceID> = []
     /// How often a guest of each instance was really switched off, by anybody.
     var stops: [InstanceID: Int] = [:]
+    /// Times that an operator gave something up.
+    var cancels = 0
     /// Times that a worker died or stopped.
     var ends = 0
 

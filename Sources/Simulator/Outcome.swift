@@ -10,6 +10,10 @@ public struct Outcome: Sendable {
     public let duration: Duration
     public let wishes: Int
     public let lives: Int
+    /// Whether a bit that the disk turned over cost something, and the store said so.
+    public let isDamaged: Bool
+    /// Whether such a bit made the store refuse its database.
+    public let isBeyondUse: Bool
     public let violations: [Violation]
     public let faults: [FaultKind: Int]
     /// How often the worker was killed at each place.
@@ -25,6 +29,8 @@ public struct Outcome: Sendable {
         duration = world.now
         wishes = world.ledger.wishes.count
         lives = simulation.hypervisor.generation
+        isDamaged = simulation.isDamaged
+        isBeyondUse = simulation.isBeyondUse
         violations = world.violations
         faults = world.faults.counts
         crashPlaces = world.crashPlaces

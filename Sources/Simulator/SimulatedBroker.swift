@@ -84,6 +84,7 @@ final class SimulatedBroker: @unchecked Sendable {
 
     func attach(_ source: SimulatedSource) {
         consumer = source
+        connection = 0
         connectConsumer()
     }
 

@@ -33,6 +33,9 @@ extension SimulatedHypervisor {
         let ledger = world.ledger
         if ledger.wishes.contains(where: { $0.instance == id && $0.method == .terminate }) { return }
         if let wish, ledger.failedSpawns.contains(wish) || ledger.disturbed.contains(wish) { return }
+        if world.faults.counts[.flippedBit] != nil { return }
+        // An operator who gives a build up wants it undone.
+        if ledger.cancels > 0, let wish, wish < ledger.wishes.count, ledger.wishes[wish].method == .run { return }
         world.violate(.healthyGuest, "the running guest of \(id) was destroyed for wish \(wish ?? -1)")
     }
 

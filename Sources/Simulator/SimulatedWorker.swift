@@ -12,7 +12,7 @@ internal import WorkerStore
 /// @unchecked Sendable because only the thread of the simulation touches it.
 final class SimulatedWorker: @unchecked Sendable {
     private enum Part: Sendable {
-        case stopRequested, intake, manager, flushed
+        case stopRequested, intake, manager, flushed, control
         case foundation(String)
     }
 
@@ -35,6 +35,8 @@ final class SimulatedWorker: @unchecked Sendable {
     private let clock: SimulatedClock
     private let stops: AsyncStream<Void>
     private let stop: AsyncStream<Void>.Continuation
+    private let cancels: AsyncStream<JournalID>
+    private let cancel: AsyncStream<JournalID>.Continuation
     private(set) var isStopping = false
     /// Set when the root task is over.
     private(set) var end: End?
@@ -50,6 +52,7 @@ final class SimulatedWorker: @unchecked Sendable {
         sink = SimulatedSink(broker: broker)
         driver = SimulatedDriver(hypervisor: hypervisor)
         (stops, stop) = AsyncStream.makeStream()
+        (cancels, cancel) = AsyncStream.makeStream()
         let logger = Logger(label: "worker") { _ in CanaryLog(world: world) }
         let wire = WireMessageEncoder(
             notifications: NotificationEncoder(
@@ -83,6 +86,9 @@ final class SimulatedWorker: @unchecked Sendable {
         isStopping = true
         stop.yield()
     }
+
+    /// An operator gives a request up.
+    func cancel(_ id: Int) { cancel.yield(JournalID(Int64(id))) }
 
     /// The process is killed: nothing of it reaches the outside any more.
     func die() {
@@ -128,6 +134,10 @@ final class SimulatedWorker: @unchecked Sendable {
             return .intake
         }
         group.addTask {
+            for await id in self.cancels { _ = try? await self.manager.cancel(id) }
+            return .control
+        }
+        group.addTask {
             for await _ in self.stops { break }
             return .stopRequested
         }
@@ -148,6 +158,7 @@ final class SimulatedWorker: @unchecked Sendable {
                     return .flushed
                 }
             case .flushed: return
+            case .control: break
             case .foundation(let name): throw EndedByItself(part: name)
             }
         }

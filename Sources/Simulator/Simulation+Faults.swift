@@ -35,6 +35,7 @@ extension Simulation {
         offer(.crash, when: lives)
         offer(.powerCut, when: lives)
         offer(.gracefulStop, when: worker.map { !$0.isStopping } ?? false)
+        offer(.operatorCancel, when: worker.map { !$0.isStopping && $0.store.levels.unfinished > 0 } ?? false)
         offer(.clockJump)
         offer(.timerFirst, when: lives && world.clock.nextWakeUp != nil)
         offer(.consumerConnectionLost, when: broker.isConsumerConnected)
@@ -62,6 +63,11 @@ extension Simulation {
                 crash(losesPower: kind == .powerCut)
             }
         case .gracefulStop: worker?.requestStop()
+        case .operatorCancel:
+            guard let worker else { return }
+            let levels = worker.store.levels
+            world.ledger.cancels += 1
+            worker.cancel(1 + world.dice.below(levels.unfinished + levels.finished + 1))
         case .clockJump: world.wallClock.jump(by: .seconds(world.dice.within(-3600...3600)))
         case .timerFirst: if let moment = world.clock.nextWakeUp { advance(to: moment) }
         case .consumerConnectionLost, .consumerCancelled:
@@ -101,6 +107,10 @@ extension Simulation {
         for place in places() { world.crashPlaces[place, default: 0] += 1 }
         world.note("the worker dies")
         kill(worker, losesPower: losesPower)
+        if world.faults.has(.flippedBit), world.dice.chance(60), disk.flipBit(&world.dice) {
+            world.faults.spend(.flippedBit)
+            world.note("FAULT flipped bit")
+        }
         appoint(.startWorker, in: .milliseconds(world.dice.below(world.dice.pick([10, 3000, 60_000]))))
     }
 

@@ -14,39 +14,60 @@ extension Simulation {
         let outbox: [OutboxRow]
     }
 
-    /// Reads the store and the hypervisor, and holds the one against the other.
-    func checkStore() {
+    /// Holds the store at the end against the hypervisor.
+    func checkStore(_ book: EventBook) {
         guard let store = worker?.store else { return world.violate(.endsQuiet, "no worker at the end") }
+        if let (inventory, guests) = look(into: store) {
+            compare(inventory, guests)
+            checkHealthy(inventory, guests, book)
+        }
+    }
+
+    /// What a crash left behind is in the books before anything else happens.
+    func checkBooks(_ store: WorkerStore) {
+        guard world.ledger.ends > 0, !isDamaged, let (inventory, guests) = look(into: store) else { return }
+        let resources = Set(inventory.resources.map(\.instance))
+        for guest in guests where !world.ledger.foreign.contains(guest.id) && !resources.contains(guest.id) {
+            world.violate(.resourcesWrittenDown, "after a crash the guest of \(guest.id) is not in the books")
+        }
+    }
+
+    /// Reads the store and asks the hypervisor, beside all that is under way.
+    private func look(into store: WorkerStore) -> (Inventory, [InstanceSummary])? {
         final class Box: @unchecked Sendable {
             // Because only this thread touches it.
-            var inventory: Inventory?
+            var inventory: Result<Inventory, any Error>?
             var guests: [InstanceSummary] = []
-            var failure: (any Error)?
         }
         let box = Box()
         let fake = hypervisor.fake
-        let read = Task(executorPreference: executor) {
+        Task(executorPreference: executor) {
             box.guests = (try? await fake.instances()) ?? []
             do {
-                box.inventory = try await store.read { snapshot in
+                let inventory = try await store.read { snapshot in
                     Inventory(
                         instances: try snapshot.instances(), resources: try snapshot.resources(),
                         unfinished: try snapshot.unfinished(limit: 100), outbox: try snapshot.outbox(limit: 100))
                 }
+                box.inventory = .success(inventory)
             } catch {
-                box.failure = error
+                box.inventory = .failure(error)
             }
         }
-        var patience = 1000
-        while box.inventory == nil, box.failure == nil, patience > 0 {
-            if executor.count > 0 { executor.run(at: 0) } else { store.readNext() }
-            patience -= 1
+        while box.inventory == nil {
+            if executor.count > 0 {
+                executor.run(at: executor.count - 1)
+            } else if !store.readNext() {
+                break
+            }
         }
-        read.cancel()
-        guard let inventory = box.inventory else {
-            return world.violate(.endsQuiet, "the store can't be read: \(box.failure.map { "\($0)" } ?? "no answer")")
+        switch box.inventory {
+        case .success(let inventory)?: return (inventory, box.guests)
+        case .failure(let error)?:
+            if !world.faults.isOn { world.violate(.endsQuiet, "the store can't be read: \(error)") }
+        case nil: world.violate(.endsQuiet, "the store does not answer")
         }
-        compare(inventory, box.guests)
+        return nil
     }
 
     private func compare(_ inventory: Inventory, _ guests: [InstanceSummary]) {
@@ -77,6 +98,20 @@ extension Simulation {
             if state == .stopped, running.contains(id), !hasDisturbedWish(id) {
                 world.violate(.trueState, "\(id) is told to be off and runs")
             }
+        }
+    }
+
+    /// What was built well and runs is in ERROR for no later request's sake.
+    private func checkHealthy(_ inventory: Inventory, _ guests: [InstanceSummary], _ book: EventBook) {
+        for row in inventory.instances where row.instance.vmState == .error {
+            let isRunning = guests.contains { $0.id == row.id && $0.powerState == .running }
+            if hasDisturbedWish(row.id) { continue }
+            let spawn = world.ledger.effects.last { $0.instance == row.id && $0.operation == "spawn" }
+            guard isRunning, let number = spawn?.wish, !world.ledger.touched.contains(row.id),
+                !world.ledger.wishes.contains(where: { $0.instance == row.id && $0.method == .terminate }),
+                book.count("compute.instance.create.end", of: world.ledger.wishes[number].requestID) > 0
+            else { continue }
+            world.violate(.healthyGuest, "\(row.id) runs as it was built, and is called ERROR")
         }
     }
 

@@ -51,6 +51,10 @@ public final class Simulation: @unchecked Sendable {
     var worker: SimulatedWorker?
     var root: Task<Void, Never>?
     var appointments: [Appointment] = []
+    /// Whether the store told that a bit which the disk turned over cost it something.
+    private(set) var isDamaged = false
+    /// Whether such a bit made the store refuse its database.
+    private(set) var isBeyondUse = false
     /// Set when the faults are over.
     private var settlingSince: Duration?
     /// Steps that are still made with faults after the last wish.
@@ -80,8 +84,8 @@ public final class Simulation: @unchecked Sendable {
     /// Runs the history to its end and checks what must hold.
     public func run() -> Outcome {
         startWorker()
-        while world.violations.isEmpty, !isOver { step() }
-        if world.violations.isEmpty { check() }
+        while world.violations.isEmpty, !isBeyondUse, !isOver { step() }
+        if world.violations.isEmpty, !isBeyondUse { check() }
         if let worker { kill(worker) }
         if executor.foreignCount > 0 {
             world.violate(.oneThread, "\(executor.foreignCount) pieces of work came from other threads")
@@ -129,6 +133,11 @@ public final class Simulation: @unchecked Sendable {
             store = try disk.open(world)
         } catch {
             world.note("the store can't be opened: \(error)")
+            if error.code == .damaged, world.faults.counts[.flippedBit] != nil {
+                // Refused in words, and left as it is: there is no history to go on with.
+                isBeyondUse = true
+                return
+            }
             if world.faults.isOn {
                 appoint(.startWorker, in: .seconds(1 + world.dice.below(20)))
             } else {
@@ -136,6 +145,8 @@ public final class Simulation: @unchecked Sendable {
             }
             return
         }
+        noticeDamage(store)
+        checkBooks(store)
         let worker = SimulatedWorker(
             world: world, broker: broker, hypervisor: hypervisor, store: store, forms: traffic.notificationForms,
             mutant: mutant)
@@ -168,6 +179,13 @@ public final class Simulation: @unchecked Sendable {
         self.worker = nil
     }
 
+    /// Looks whether the store says that it lost something.
+    func noticeDamage(_ store: WorkerStore) {
+        guard !isDamaged, world.faults.counts[.flippedBit] != nil else { return }
+        isDamaged = !store.quarantined.isEmpty || store.log.droppedBytes > 0
+        if isDamaged { world.note("the store is damaged: \(store.log), set aside \(store.quarantined.count)") }
+    }
+
     /// Looks whether the worker ended by itself.
     func noticeEnd() {
         guard let worker, let end = worker.end else { return }
@@ -176,7 +194,8 @@ public final class Simulation: @unchecked Sendable {
         case .stopped: world.note("worker stopped")
         case .failed(let error):
             world.note("worker failed: \(error)")
-            if !disk.isDamaged { world.violate(.staysUp, "the worker ended by itself: \(error)") }
+            let isDamage = (error as? StoreError)?.code == .damaged && world.faults.counts[.flippedBit] != nil
+            if !isDamage { world.violate(.staysUp, "the worker ended by itself: \(error)") }
         }
         disk.crash(losesPower: false, &world.dice)
         worker.die()

@@ -14,6 +14,8 @@ public struct Tally: Codable, Sendable {
     public private(set) var steps = 0
     public private(set) var wishes = 0
     public private(set) var lives = 0
+    public private(set) var damaged = 0
+    public private(set) var refused = 0
     public private(set) var simulatedSeconds = 0.0
     public private(set) var faults: [String: Int] = [:]
     public private(set) var crashPlaces: [String: Int] = [:]
@@ -26,6 +28,8 @@ public struct Tally: Codable, Sendable {
         steps += outcome.steps
         wishes += outcome.wishes
         lives += outcome.lives
+        if outcome.isDamaged { damaged += 1 }
+        if outcome.isBeyondUse { refused += 1 }
         simulatedSeconds += outcome.duration / .seconds(1)
         for (kind, count) in outcome.faults { faults[kind.rawValue, default: 0] += count }
         for (place, count) in outcome.crashPlaces { crashPlaces[place, default: 0] += count }
@@ -37,6 +41,8 @@ public struct Tally: Codable, Sendable {
         steps += other.steps
         wishes += other.wishes
         lives += other.lives
+        damaged += other.damaged
+        refused += other.refused
         simulatedSeconds += other.simulatedSeconds
         faults.merge(other.faults) { $0 + $1 }
         crashPlaces.merge(other.crashPlaces) { $0 + $1 }
@@ -65,6 +71,8 @@ public struct Tally: Codable, Sendable {
         lines += [
             row("histories", seeds), row("steps", steps), row("wishes of clients", wishes),
             row("lives of the worker", lives), row("simulated hours", Int(simulatedSeconds / 3600)),
+            row("journals with something set aside", damaged),
+            row("journals refused in words, after a flipped bit", refused),
             row("histories that broke a promise", failures.count),
         ]
         return lines.joined(separator: "\n")

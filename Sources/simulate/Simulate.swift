@@ -72,13 +72,16 @@ struct Simulate: ParsableCommand {
         while seed < from + seeds {
             let outcome = Simulation(seed: seed, size: size, mutant: mutant).run()
             tally.add(outcome)
-            if fingerprints { print("= \(seed) \(outcome.fingerprint)") }
-            if let violation = outcome.violations.first { print("! \(seed) \(violation)") }
-            if tally.seeds % 100 == 0 { print("+ 100") }
+            if fingerprints { tell("= \(seed) \(outcome.fingerprint)") }
+            if let violation = outcome.violations.first { tell("! \(seed) \(violation)") }
+            if tally.seeds % 50 == 0 { tell("+ 50") }
             seed += UInt64(max(1, processes))
         }
-        print("t \(try tally.encoded())")
+        tell("t \(try tally.encoded())")
     }
+
+    /// At once, though it is a pipe: the parent shows how far we are.
+    private func tell(_ line: String) { FileHandle.standardOutput.write(Data("\(line)\n".utf8)) }
 
     /// Starts the children, shows how far they are, and adds up what they found.
     private func share() throws -> Tally {
@@ -86,7 +89,7 @@ struct Simulate: ParsableCommand {
         var tally = Tally()
         var done = 0
         // One after the other: each has its pipe, and the progress of the first stands for that of all.
-        for child in children {
+        for (number, child) in children.enumerated() {
             for line in child.lines() {
                 let text = line.dropFirst(2)
                 switch line.first {
@@ -94,7 +97,8 @@ struct Simulate: ParsableCommand {
                 case "=": print(text)
                 case "!": print("seed \(text)\n  replay: simulate --seed \(text.prefix { $0 != " " })\(words)")
                 case "+":
-                    done += 100
+                    guard number == 0 else { break }
+                    done += 50 * children.count
                     FileHandle.standardError.write(Data("\r\(done) of \(seeds) histories ".utf8))
                 default: print(line)
                 }
