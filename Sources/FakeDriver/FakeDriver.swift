@@ -44,6 +44,7 @@ public final class FakeDriver: Sendable {
             switch misbehaviour {
             case .fail(let fault): throw fault
             case .failAfterwards(let fault): afterwards = fault
+            case .cancelled: throw CancellationError()
             case .delay(let duration): try await clock.sleep(for: duration)
             case .hang(let point): try await point.wait(for: instance)
             }

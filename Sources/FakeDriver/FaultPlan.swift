@@ -14,6 +14,8 @@ public final class FaultPlan: Sendable {
         case fail(ComputeFault)
         /// Has its effect and fails all the same, like a hypervisor whose answer got lost.
         case failAfterwards(ComputeFault)
+        /// Throws that it was cancelled, as a library does whose call another thread ended.
+        case cancelled
         /// Works after a time of the driver's clock.
         case delay(Duration)
         /// Waits until it is released; see ``HangPoint``.

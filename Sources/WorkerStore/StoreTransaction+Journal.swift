@@ -97,6 +97,13 @@ extension StoreTransaction {
         }
     }
 
+    /// Takes back that work on an unfinished row was begun: it was left in good order.
+    public func forgetAttempt(_ id: JournalID) throws {
+        try execute(
+            "UPDATE journal SET attempts = attempts - 1 WHERE id = ? AND finished_at IS NULL AND attempts > 0",
+            [id.value])
+    }
+
     /// Notes that an unfinished row is to be given up, whoever works on it next; the note is its outcome, written ahead.
     ///
     /// - Returns: false where it is finished or unknown.

@@ -145,21 +145,27 @@ struct CancelTests {
         }
     }
 
-    @Test("A delete that waits can be cancelled, one that has begun can't")
+    @Test("A delete that waits can be cancelled; not one that has begun, nor one for which a build is being undone")
     func terminate() async throws {
         let fixture = try ManagerFixture()
         let point = fixture.driver.faults.hang(.reboot)
         let destroying = fixture.driver.faults.hang(.destroy)
+        let visit = HangPoint()
         try await fixture.run { manager in
             try await fixture.perform(manager, Requests.run())
-            try await fixture.submit(manager, Requests.of(Requests.id, "reboot_instance"))
-            await point.reached()
+            let dispatcher = try #require(manager.work as? Dispatcher)
+            dispatcher.visit(id) { try? await visit.wait() }
+            await visit.reached()
             let waiting = try await fixture.submit(manager, Requests.of(Requests.id, "terminate_instance"))[0]
             #expect(try await manager.cancel(waiting.id) == .ended)
-            point.release()
-            await fixture.idle()
+            visit.release()
+            try await fixture.submit(manager, Requests.of(Requests.id, "reboot_instance"))
+            await point.reached()
             #expect(try await fixture.driver.info(id).powerState == .running)
             let begun = try await fixture.submit(manager, Requests.of(Requests.id, "terminate_instance"))[0]
+            // What runs before it was told to end.
+            #expect(try await manager.cancel(begun.id) == .irrevocable)
+            point.release()
             await destroying.reached()
             #expect(try await manager.cancel(begun.id) == .irrevocable)
             destroying.release()
@@ -189,6 +195,22 @@ struct CancelTests {
             await fixture.idle()
             #expect(try await fixture.finished(entries[0])?.outcome == .succeeded)
         }
+        await fixture.close()
+    }
+
+    @Test("One that is journaled and not yet in its lane is not begun")
+    func onItsWay() async throws {
+        let fixture = try ManagerFixture()
+        let entry = try await fixture.run { manager in
+            try await fixture.perform(manager, Requests.run(change: { $0["uuid"] = .string(Requests.id) }))
+            let entry = try await fixture.submit(nil, Requests.of(Requests.id, "stop_instance"))[0]
+            #expect(try await manager.cancel(entry.id) == .interrupting)
+            manager.work.enqueue([entry])
+            await fixture.idle()
+            return entry
+        }
+        #expect(try await fixture.finished(entry)?.outcome == .cancelled)
+        #expect(fixture.driver.faults.calls(of: .powerOff) == 0)
         await fixture.close()
     }
 

@@ -66,7 +66,7 @@ struct OperationsTests {
         await fixture.close()
     }
 
-    @Test("A reboot that fails ends like one that did not, with the power state as it is")
+    @Test("A reboot that fails ends with its error event, and nothing else of it is told")
     func failedReboot() async throws {
         let fixture = try ManagerFixture()
         fixture.driver.faults.plan(.fail(ComputeFault(.hypervisorFailure, "no")), for: .reboot)
@@ -78,9 +78,7 @@ struct OperationsTests {
             return entries[0]
         }
         #expect(
-            try await fixture.eventTypes().suffix(2) == [
-                "compute.instance.reboot.start", "compute.instance.reboot.end",
-            ])
+            try await fixture.eventTypes().suffix(2) == ["compute.instance.reboot.start", "reboot_instance"])
         #expect(try await fixture.instance(id)?.taskState == nil)
         #expect(try await fixture.finished(entry)?.outcome == .failed)
         let start = try #require(
@@ -118,7 +116,7 @@ struct OperationsTests {
         await fixture.close()
     }
 
-    @Test("A guest that can't be removed is in ERROR, its task stays, and the caller hears of no failure")
+    @Test("A guest that can't be removed is in ERROR, its task stays, and it is told")
     func terminationFailure() async throws {
         let fixture = try ManagerFixture()
         fixture.driver.faults.plan(.fail(ComputeFault(.instanceTerminationFailure, "stuck")), for: .destroy, call: 1)
@@ -127,7 +125,7 @@ struct OperationsTests {
             try await fixture.perform(manager, Requests.run(), Requests.of(Requests.id, "terminate_instance"))
             #expect(try await fixture.instance(id)?.vmState == .error)
             #expect(try await fixture.instance(id)?.taskState == .deleting)
-            #expect(try await !fixture.eventTypes().contains("terminate_instance"))
+            #expect(try await fixture.eventTypes().last == "terminate_instance")
             try await fixture.perform(manager, Requests.of(Requests.id, "terminate_instance"))
         }
         #expect(try await fixture.instance(id) == nil)

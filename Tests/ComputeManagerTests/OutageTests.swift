@@ -45,6 +45,20 @@ struct OutageTests {
         await fixture.close()
     }
 
+    @Test("A delete waits for one that stands still, too")
+    func frozen() async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.run { [self] manager in
+            try await fixture.perform(manager, Requests.run())
+            fixture.driver.faults.plan(.fail(ComputeFault(.timeout, "overdue")), for: .destroy, calls: 1...2)
+            try await fixture.submit(manager, Requests.of(Requests.id, "terminate_instance"))
+            await passWaits(2, fixture)
+            await fixture.idle()
+        }
+        #expect(try await fixture.eventTypes().last == "compute.instance.delete.end")
+        await fixture.close()
+    }
+
     @Test("Deletes that wait hold no slots: others' requests and their own cancels are served")
     func slots() async throws {
         let fixture = try ManagerFixture { $0.operationSlots = 1 }
@@ -109,6 +123,48 @@ struct OutageTests {
         await fixture.close()
     }
 
+    @Test(
+        "A reboot that it cut off is done once: again where the guest shows no effect, not where it shows one",
+        arguments: [true, false])
+    func reboot(hadEffect: Bool) async throws {
+        let fixture = try ManagerFixture()
+        let lost = ComputeFault(.unavailable, "libvirt was lost during a call")
+        fixture.driver.faults.plan(hadEffect ? .failAfterwards(lost) : .fail(lost), for: .reboot, call: 1)
+        let boots = try await fixture.run { [self] manager in
+            try await fixture.perform(manager, Requests.run())
+            let boot = try await fixture.driver.info(id).bootIdentity
+            try await fixture.submit(manager, Requests.of(Requests.id, "reboot_instance", ["reboot_type": "HARD"]))
+            await passWaits(1, fixture)
+            await fixture.idle()
+            return (boot, try await fixture.driver.info(id).bootIdentity)
+        }
+        #expect(boots.0 != boots.1)
+        #expect(fixture.driver.faults.calls(of: .reboot) == (hadEffect ? 1 : 2))
+        #expect(
+            try await fixture.eventTypes().suffix(2) == [
+                "compute.instance.reboot.start", "compute.instance.reboot.end",
+            ])
+        await fixture.close()
+    }
+
+    @Test("A reboot that it cuts off each time ends in an error that is told")
+    func rebootInVain() async throws {
+        let fixture = try ManagerFixture { $0.maximumAttempts = 3 }
+        away(fixture, for: .reboot, calls: 3)
+        let entry = try await fixture.run { [self] manager in
+            try await fixture.perform(manager, Requests.run())
+            let entry = try await fixture.submit(manager, Requests.of(Requests.id, "reboot_instance"))[0]
+            await passWaits(2, fixture)
+            await fixture.idle()
+            return entry
+        }
+        #expect(try await fixture.finished(entry)?.outcome == .failed)
+        #expect(try await fixture.instance(id)?.taskState == nil)
+        #expect(
+            try await fixture.eventTypes().suffix(2) == ["compute.instance.reboot.start", "reboot_instance"])
+        await fixture.close()
+    }
+
     @Test("A build that was not begun waits for its return for a stated time and no longer")
     func build() async throws {
         let fixture = try ManagerFixture { $0.deadlines.reconnection = .seconds(3) }
@@ -118,7 +174,8 @@ struct OutageTests {
             await passWaits(3, fixture)
             await fixture.idle()
         }
-        #expect(try await fixture.instance(id)?.vmState == .error)
+        // Whether a guest is there nobody could say: its state is not touched, and the failure is told.
+        #expect(try await fixture.instance(id) == nil)
         #expect(fixture.driver.faults.calls(of: .spawn) == 0)
         #expect(try await fixture.eventTypes() == ["run_instance"])
         await fixture.close()

@@ -91,6 +91,22 @@ struct RepeatTests {
         await fixture.close()
     }
 
+    @Test(
+        "A second build of an instance that runs leaves it alone while the hypervisor can't be asked",
+        arguments: [ComputeFault.Kind.unavailable, .timeout, .hypervisorFailure])
+    func secondBuildInAnOutage(kind: ComputeFault.Kind) async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.run { manager in
+            try await fixture.perform(manager, Requests.run())
+            let row = try await fixture.instance(id)
+            fixture.driver.faults.plan(.fail(ComputeFault(kind, "away")), for: .info)
+            try await fixture.perform(manager, Requests.run())
+            #expect(try await fixture.instance(id) == row)
+        }
+        #expect(try await fixture.eventTypes().last == "run_instance")
+        await fixture.close()
+    }
+
     @Test("A second build of an instance that runs is told to its sender, and costs the guest nothing")
     func secondBuild() async throws {
         let fixture = try ManagerFixture()

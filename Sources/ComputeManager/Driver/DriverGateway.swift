@@ -86,7 +86,7 @@ struct DriverGateway: Sendable {
         while true {
             do {
                 return try await measured(operation, instance, token, reason, unblock, body)
-            } catch let fault as ComputeFault where fault.kind == .unavailable && isRepeatable {
+            } catch let fault as ComputeFault where isRepeatable && isOutage(fault, operation) {
                 var pause = Duration.seconds(1)
                 if let patience {
                     if let reason = turn?.token.reason, reason >= patience {
@@ -105,6 +105,12 @@ struct DriverGateway: Sendable {
                 if let turn, !(await turn.takeSlot()) { throw CancellationError() }
             }
         }
+    }
+
+    /// Whether the call is to be made again later. A hypervisor that stands still is away for a removal with patience:
+    /// removing what is gone is success.
+    private func isOutage(_ fault: ComputeFault, _ operation: DriverOperation) -> Bool {
+        fault.kind == .unavailable || fault.kind == .timeout && operation == .destroy && patience != nil
     }
 
     private func measured<Output: Sendable>(
@@ -227,7 +233,8 @@ struct DriverGateway: Sendable {
 
     /// The driver's faults as they are; what else it throws is a failure of the hypervisor.
     private static func fault(_ error: any Error, _ operation: DriverOperation, _ instance: InstanceID?) -> any Error {
-        if error is ComputeFault || error is CancellationError { return error }
+        // A call that was cancelled by somebody else than the worker's stop has failed.
+        if error is ComputeFault || error is CancellationError && Task.isCancelled { return error }
         return ComputeFault(
             .hypervisorFailure, "The hypervisor failed at \(operation.rawValue): \(error)", instance: instance)
     }

@@ -17,7 +17,7 @@ extension Dispatcher {
             finish(start, entry, ending)
             return try ended(ending)
         case .removed(let entry):
-            let ending = await engine.end(entry, .cancelled)
+            let ending = await engine.end(entry, .cancelled, nil)
             note(entry, ending)
             return try ended(ending)
         case .irrevocable: return .irrevocable
@@ -27,8 +27,10 @@ extension Dispatcher {
         let outcome = try await services.write { try CancelOutcome.wish(id, in: $0) }
         guard outcome == .interrupting else { return outcome }
         state.withLock { state in
-            if state.table.cancel(id, in: key) || state.isLoaded { return }
+            if state.table.cancel(id, in: key) { return }
+            // Journaled and on its way to its lane, or finished just now.
             state.cancelledEarly.append((id, key))
+            if state.cancelledEarly.count > 64 { state.cancelledEarly.removeFirst() }
         }
         return .interrupting
     }
@@ -43,7 +45,7 @@ extension Dispatcher {
 
 extension CancelOutcome {
     static let irrevocable = CancelOutcome.notCancellable(
-        "what it removes is partly gone already; it can only be done to the end")
+        "what it removes is partly gone already, or is being undone for it; it can only be done to the end")
 
     static func tooLate(_ entry: FinishedEntry) -> CancelOutcome {
         .notCancellable("it has ended already (\(entry.outcome.rawValue))")

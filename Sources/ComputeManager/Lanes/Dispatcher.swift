@@ -17,16 +17,17 @@ final class Dispatcher: AcceptedWork {
     struct State {
         var table: LaneTable
         fileprivate var phase = Phase.loading(early: [])
-        /// Requests that were cancelled before their lanes were filled.
+        /// Requests that were cancelled before they came into their lanes: the last ones.
         var cancelledEarly: [(id: JournalID, key: LaneTable.Key)] = []
         /// The last request that was read from the journal at start; what is handed over up to it is in a lane already.
         fileprivate var lastLoaded: JournalID?
 
         init(table: LaneTable) { self.table = table }
 
-        /// Whether the lanes are filled.
-        var isLoaded: Bool {
-            if case .loading = phase { false } else { true }
+        private mutating func cancelLate(_ item: LaneTable.Item) {
+            guard let index = cancelledEarly.firstIndex(where: { $0.id == item.entry?.id }) else { return }
+            let (id, key) = cancelledEarly.remove(at: index)
+            _ = table.cancel(id, in: key)
         }
 
         /// Takes work in, or keeps it until what was left is in its lanes; the tokens of what it interrupts.
@@ -37,7 +38,9 @@ final class Dispatcher: AcceptedWork {
             }
             return items.compactMap { item in
                 if let lastLoaded, let id = item.entry?.id, id <= lastLoaded { return nil }
-                return table.add(item)
+                let interrupted = table.add(item)
+                cancelLate(item)
+                return interrupted
             }
         }
     }
@@ -151,7 +154,7 @@ final class Dispatcher: AcceptedWork {
         let turn = turn(of: start)
         let ending =
             if start.isSuperseded {
-                await engine.end(entry, .superseded)
+                await engine.end(entry, .superseded, turn)
             } else if start.item.isCancelled, entry.step == nil {
                 await engine.cancel(entry, turn)
             } else {
@@ -166,7 +169,8 @@ final class Dispatcher: AcceptedWork {
             freeSlot: { [self] in
                 state.withLock { $0.table.freeSlot(start) }
                 wakeUp.yield()
-            }, takeSlot: { [self] in await takeSlot(start) })
+            }, takeSlot: { [self] in await takeSlot(start) },
+            isStopping: { [self] in state.withLock { if case .draining = $0.phase { true } else { false } } })
     }
 
     private func takeSlot(_ start: LaneTable.Start) async -> Bool {
@@ -225,8 +229,7 @@ final class Dispatcher: AcceptedWork {
             state.phase = .open
             // Nothing runs yet, so that nothing is to be interrupted.
             _ = state.add(early)
-            for (id, key) in state.cancelledEarly { _ = state.table.cancel(id, in: key) }
-            state.cancelledEarly = []
+            state.cancelledEarly.removeAll { state.table.cancel($0.id, in: $0.key) }
         }
         wakeUp.yield()
     }

@@ -122,7 +122,9 @@ struct LaneTable: Sendable {
         var interrupted: InterruptionToken?
         if item.supersedesEarlier {
             lane.terminations += 1
-            if let running = lane.running, !running.item.supersedesEarlier { interrupted = running.token }
+            if let running = lane.running, running.item.entry != nil, !running.item.supersedesEarlier {
+                interrupted = running.token
+            }
         }
         lane.waiting.append(item)
         waitingCount += 1
@@ -260,6 +262,8 @@ struct LaneTable: Sendable {
             return .absent
         }
         if entry.step != nil { return item.supersedesEarlier ? .irrevocable : .begun }
+        // What undoes itself for it would be undone for nothing.
+        if item.supersedesEarlier, lane.running?.token.reason == .superseded { return .irrevocable }
         if lane.running == nil, lane.waiting.first?.entry?.id == id {
             let start = begin(item, in: &lane, item.slot, at: now)
             lane.running?.hasSlot = false

@@ -9,4 +9,6 @@ struct Turn: Sendable {
     let freeSlot: @Sendable () -> Void
     /// Takes a slot again after ``freeSlot``, behind those who asked before; false where the worker stops first.
     let takeSlot: @Sendable () async -> Bool
+    /// Whether the worker begins nothing more.
+    let isStopping: @Sendable () -> Bool
 }

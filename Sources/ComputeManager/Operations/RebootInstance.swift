@@ -2,7 +2,6 @@
 
 internal import ComputeDriver
 internal import ComputeModel
-internal import Logging
 internal import WorkerStore
 
 /// Restarts an instance, softly or hard. Nova: `reboot_instance`.
@@ -37,15 +36,15 @@ enum RebootInstance: InstanceOperation {
     ) async throws -> Finished<JSONValue> {
         let id = arguments.instance.id
         let before = try await run.driver.info(id)
-        let isDone: Bool
+        var isDone = false
+        var boot = before?.bootIdentity
         switch step {
-        case .rebooting(let boot)? where recovery(at: .rebooting(boot: boot)) == .redoUnlessDone:
-            isDone = before?.powerState == .running && before?.bootIdentity != boot
-        case .rebooting?: isDone = false
+        case .rebooting(let known)?:
+            boot = known
+            if recovery(at: .rebooting(boot: known)) == .redoUnlessDone { isDone = isRebooted(before, since: known) }
         case nil:
-            isDone = false
             try await run.begin(
-                arguments.instance, .rebooting(boot: before?.bootIdentity), accept: acceptance(of: arguments)
+                arguments.instance, .rebooting(boot: boot), accept: acceptance(of: arguments)
             ) { change throws(ComputeFault) in
                 change.notify("reboot.start", elevated: true)
                 change.update(elevated: true) {
@@ -54,15 +53,14 @@ enum RebootInstance: InstanceOperation {
                 }
             }
         }
-        var failure: ComputeFault?
         if !isDone {
             try run.checkInterruption()
-            failure = try await reboot(arguments, run)
+            try await reboot(arguments, since: boot, run)
         }
         // What a cancel comes too late for is told as it is.
         try run.checkInterruption(by: .superseded)
         let power = try await run.driver.powerState(id)
-        return try await run.finish(.null, error: failure?.message) { change throws(ComputeFault) in
+        return try await run.finish(.null) { change throws(ComputeFault) in
             change.update(elevated: true) {
                 $0.vmState = .active
                 $0.taskState = nil
@@ -72,21 +70,26 @@ enum RebootInstance: InstanceOperation {
         }
     }
 
-    /// As in nova, a reboot that fails ends like one that did not: the power state tells what became of the guest.
+    private static func isRebooted(_ guest: InstanceInfo?, since boot: String?) -> Bool {
+        guest?.powerState == .running && guest?.bootIdentity != boot
+    }
+
+    /// One that a lost hypervisor cut off is done again where the guest shows no effect of it.
     private static func reboot(
-        _ arguments: Arguments, _ run: OperationRun<RebootInstance>
-    ) async throws -> ComputeFault? {
+        _ arguments: Arguments, since boot: String?, _ run: OperationRun<RebootInstance>
+    ) async throws {
         let request = RebootRequest(instance: run.row?.instance ?? arguments.instance, type: arguments.type)
+        var isFirst = true
         do {
-            try await run.driver.reboot(request, interruptedBy: run.token)
-            return nil
+            try await run.outlastingOutages {
+                if !isFirst, isRebooted(try await run.driver.info(request.instance.id), since: boot) { return }
+                isFirst = false
+                try await run.driver.reboot(request, interruptedBy: run.token)
+            }
         } catch let fault as ComputeFault {
-            run.services.logger.warning(
-                "reboot failed",
-                metadata: [
-                    LogKey.instance: .string(request.instance.id.description), LogKey.error: .string(fault.message),
-                ])
-            return fault
+            // A call that was cut short for a delete says what became of it, not why.
+            try run.checkInterruption(by: .superseded)
+            throw fault
         }
     }
 }

@@ -43,11 +43,14 @@ enum RunInstance: InstanceOperation {
         _ arguments: Arguments, from step: Step?, in run: OperationRun<RunInstance>
     ) async throws -> Finished<JSONValue> {
         let id = arguments.instance.id
-        let guest = try await run.driver.info(id)
-        if step == nil { try admit(arguments, guest, run) }
         let build = Build(arguments: arguments, run: run)
         do {
+            if step == nil { try admit(arguments, run) }
+            run.leaveNoRow(true)
+            let guest = try await run.driver.info(id)
+            run.leaveNoRow(false)
             if step == nil {
+                if guest != nil { throw isHere(arguments) }
                 try build.refuseWishes()
                 let image = try await build.image()
                 try run.checkInterruption()
@@ -68,10 +71,9 @@ enum RunInstance: InstanceOperation {
         return try await complete(build)
     }
 
-    /// Lets in what is new; what is here already keeps its guest and its state.
-    private static func admit(
-        _ arguments: Arguments, _ guest: InstanceInfo?, _ run: OperationRun<RunInstance>
-    ) throws(ComputeFault) {
+    /// Lets in what is new; what is here already keeps its guest and its state, whether or not the hypervisor can be
+    /// asked just now.
+    private static func admit(_ arguments: Arguments, _ run: OperationRun<RunInstance>) throws(ComputeFault) {
         if let asked = run.request.context.fields["timestamp"]?.string.flatMap({ Timestamp($0) }),
             let deleted = run.services.deleted.moment(arguments.instance.id), asked < deleted
         {
@@ -84,8 +86,11 @@ enum RunInstance: InstanceOperation {
             case .building?, .error?, .deleted?: true
             default: false
             }
-        guard guest != nil || !isLeftover else { return }
-        throw ComputeFault(
+        if !isLeftover { throw isHere(arguments) }
+    }
+
+    private static func isHere(_ arguments: Arguments) -> ComputeFault {
+        ComputeFault(
             .instanceExists, "Instance \(arguments.instance.id) is here already and was left alone.",
             instance: arguments.instance.id, arguments: ["name": .string(arguments.instance.name)])
     }
@@ -184,7 +189,9 @@ enum RunInstance: InstanceOperation {
         case .instanceExists: break
         // Nova: straight to ERROR, and a task that is another's stays.
         case .unexpectedTaskState: change.update(elevated: true) { $0.vmState = .error }
-        case .superseded: change.update(elevated: true) { $0.taskState = nil }
+        // Where the delete does not come after all, what is half built is not left as if it were being built.
+        case .superseded where change.instance.vmState != .building:
+            change.update(elevated: true) { $0.taskState = nil }
         default:
             change.update(elevated: true) { $0.vmState = .error }
             change.update(elevated: true) { $0.taskState = nil }

@@ -43,10 +43,6 @@ enum TerminateInstance: InstanceOperation {
         }
         do {
             try await run.driver.destroy(run.row?.instance ?? instance)
-        } catch let fault as ComputeFault where fault.kind == .instanceTerminationFailure {
-            return try await run.finish(.null, error: fault.message) { change throws(ComputeFault) in
-                change.update { $0.vmState = .error }
-            }
         } catch let fault as ComputeFault where fault.kind == .instanceNotFound {
             // Gone is what it was to be.
         }
@@ -68,5 +64,7 @@ enum TerminateInstance: InstanceOperation {
     }
 
     /// The task stays `deleting`: nova reverts none here, and a second terminate is what helps.
-    static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {}
+    static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
+        if fault.kind == .instanceTerminationFailure { change.update { $0.vmState = .error } }
+    }
 }

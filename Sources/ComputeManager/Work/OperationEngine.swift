@@ -18,12 +18,12 @@ struct OperationEngine: Sendable {
 
     /// Works on a journal row until it is finished, or until the worker stops.
     func execute(_ entry: JournalEntry, isResumed: Bool, _ turn: Turn) async -> Ending {
-        await leaving(entry) {
-            if isResumed {
-                let attempts = try await services.write { try $0.countAttempt(entry.id) }
-                if attempts > services.configuration.maximumAttempts {
-                    return try await giveUp(entry, attempts, turn)
-                }
+        var isCounted = false
+        let ending = await leaving(entry, turn) { entry, isAgain in
+            if isResumed || isAgain {
+                let attempts = try await countAttempt(entry, turn)
+                isCounted = true
+                if let ending = try await giveUp(entry, after: attempts, turn) { return ending }
             }
             guard let request = try await decode(entry) else { return .finished(.refused) }
             if let fault = expiry(of: entry, request) {
@@ -31,13 +31,35 @@ struct OperationEngine: Sendable {
             }
             return try await perform(request, entry, turn)
         }
+        // A stop in good order is no sign that the work itself ends the worker.
+        if ending == .left, isCounted { try? await services.store.write { try $0.forgetAttempt(entry.id) } }
+        return ending
+    }
+
+    /// Counts one more attempt; how many there were.
+    private func countAttempt(_ entry: JournalEntry, _ turn: Turn) async throws -> Int {
+        if entry.step != nil, let instance = entry.instance {
+            // While the hypervisor is away nothing is attempted. What else this look comes to, the work finds itself.
+            let driver = services.driver.during(turn, outlastingOutagesUntil: .cancelled)
+            do { _ = try await driver.info(instance) } catch is ComputeFault {}
+        }
+        return try await services.write { try $0.countAttempt(entry.id) }
+    }
+
+    /// Ends a request that had too many attempts.
+    private func giveUp(_ entry: JournalEntry, after attempts: Int, _ turn: Turn) async throws -> Ending? {
+        let operation = OperationTable.operation(OperationName(rawValue: entry.operation))
+        // A delete that was given up would be asked for by nobody again.
+        let isDelete = (operation as? any InstanceOperation.Type)?.supersedesEarlier == true
+        guard attempts > services.configuration.maximumAttempts, !isDelete else { return nil }
+        return try await giveUp(entry, attempts, turn)
     }
 
     /// Ends a request whose place a later one took before it began, or that waits behind others and was cancelled.
     ///
     /// The row of the instance is not touched: it is another's to change, now or soon.
-    func end(_ entry: JournalEntry, _ reason: InterruptionReason) async -> Ending {
-        await leaving(entry) {
+    func end(_ entry: JournalEntry, _ reason: InterruptionReason, _ turn: Turn?) async -> Ending {
+        await leaving(entry, turn) { entry, _ in
             let fault = reason.fault(entry.method, instance: entry.instance)
             return try await refuse(
                 entry, try await read(entry), fault, outcome: reason == .superseded ? .superseded : .cancelled)
@@ -47,20 +69,60 @@ struct OperationEngine: Sendable {
     /// Ends a request that was cancelled before it began, in its turn; a build of what nobody knows yet leaves an
     /// instance in ERROR.
     func cancel(_ entry: JournalEntry, _ turn: Turn) async -> Ending {
-        await leaving(entry) {
+        await leaving(entry, turn) { entry, _ in
             let fault = InterruptionReason.cancelled.fault(entry.method, instance: entry.instance)
             return try await endUnbegun(entry, try await read(entry), turn, fault, outcome: .cancelled)
         }
     }
 
-    /// Leaves the row to the next start where the store fails or the worker stops.
-    private func leaving(_ entry: JournalEntry, _ body: () async throws -> Ending) async -> Ending {
-        do {
-            return try await body()
-        } catch {
-            report(error, entry)
-            return .left
+    /// Leaves the row to the next start where the worker stops. Where something else fails that no operation foresees,
+    /// it is tried again from the journal: the lane of the instance is not to stay shut for that.
+    private func leaving(
+        _ entry: JournalEntry, _ turn: Turn?,
+        _ body: (_ entry: JournalEntry, _ isAgain: Bool) async throws -> Ending
+    ) async -> Ending {
+        var entry = entry
+        var pause = Duration.seconds(1)
+        var isAgain = false
+        while true {
+            do {
+                return try await body(entry, isAgain)
+            } catch {
+                let isClosed = (error as? StoreError)?.code == .closed
+                guard let turn, !isClosed, !Task.isCancelled, !turn.isStopping() else {
+                    report(error, entry, isLeft: true)
+                    return .left
+                }
+                report(error, entry, isLeft: false)
+                turn.freeSlot()
+                do { try await services.clock.sleep(for: pause) } catch { return .left }
+                pause = min(pause * 2, .seconds(30))
+                guard await turn.takeSlot() else { return .left }
+                isAgain = true
+            }
+            do {
+                let id = entry.id
+                let (known, finished) = try await services.store.read {
+                    (try $0.entry(id), try $0.finishedEntry(id)?.outcome)
+                }
+                if let known {
+                    entry = known
+                } else {
+                    // Not there and not finished: set aside as damaged. Its caller hears of it all the same.
+                    if finished == nil { try await answer(entry) }
+                    return .finished(finished ?? .failed)
+                }
+            } catch {
+                report(error, entry, isLeft: false)
+            }
         }
+    }
+
+    private func answer(_ entry: JournalEntry) async throws {
+        let fault = ComputeFault(
+            .storeFailure, "The journal lost \(entry.method); what came of it is not known.", instance: entry.instance)
+        let messages = services.encoder.failures(fault, to: entry.reply, instance: entry.instance)
+        try await services.store.write { for message in messages { try $0.enqueue(message) } }
     }
 
     private func perform(
@@ -138,7 +200,7 @@ struct OperationEngine: Sendable {
                 LogKey.error: .string(fault.message), LogKey.instance: .string(fault.instance?.description ?? "-"),
                 LogKey.request: .string(run.request.context.requestID ?? "-"),
             ])
-        let row = run.row ?? Operation.rowOfFailure(arguments, fault, services)
+        let row = run.row ?? (run.leavesNoRow ? nil : Operation.rowOfFailure(arguments, fault, services))
         var change = InstanceChange(
             row: row
                 ?? StoredInstance(instance: Operation.instance(of: arguments), updatedAt: services.events.clock.now()),
@@ -215,10 +277,10 @@ struct OperationEngine: Sendable {
         ComputeFault(.internalError, "An error of an unknown kind: \(type(of: error)).", instance: instance)
     }
 
-    private func report(_ error: any Error, _ entry: JournalEntry) {
-        if error is CancellationError { return }
+    private func report(_ error: any Error, _ entry: JournalEntry, isLeft: Bool) {
+        if error is CancellationError, isLeft { return }
         services.logger.error(
-            "work is left for the next start",
+            isLeft ? "work is left for the next start" : "work failed in a way that is not foreseen; trying again",
             metadata: [LogKey.entry: .string(entry.id.description), LogKey.error: .string("\(error)")])
     }
 }

@@ -24,6 +24,7 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
     private struct State {
         var row: StoredInstance?
         var isUndone = false
+        var leavesNoRow = false
     }
 
     let entry: JournalEntry
@@ -63,6 +64,11 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
 
     /// Says that everything that was made outside is gone again; a failure then strikes it from the books.
     func markUndone() { state.withLock { $0.isUndone = true } }
+
+    /// Says whether a failure leaves no row where there was none: it is not known whether a guest is there.
+    func leaveNoRow(_ value: Bool) { state.withLock { $0.leavesNoRow = value } }
+
+    var leavesNoRow: Bool { state.withLock { $0.leavesNoRow } }
 
     var isUndone: Bool { state.withLock { $0.isUndone } }
 
