@@ -91,6 +91,10 @@ extension Simulation {
             if state == .building, row.instance.taskState != .scheduling, row.instance.taskState != .deleting {
                 world.violate(.trueState, "\(id) is still building")
             }
+            let isTold = row.instance.powerState == .running
+            if isTold != running.contains(id), state == .active || state == .stopped {
+                world.violate(.trueState, "\(id) is told to be \(isTold ? "on" : "off"), and is not")
+            }
             guard !world.ledger.touched.contains(id) else { continue }
             if state == .active, row.instance.powerState == .running, !running.contains(id), !hasDisturbedWish(id) {
                 world.violate(.trueState, "\(id) is told to run and does not")
@@ -105,7 +109,6 @@ extension Simulation {
     private func checkHealthy(_ inventory: Inventory, _ guests: [InstanceSummary], _ book: EventBook) {
         for row in inventory.instances where row.instance.vmState == .error {
             let isRunning = guests.contains { $0.id == row.id && $0.powerState == .running }
-            if hasDisturbedWish(row.id) { continue }
             let spawn = world.ledger.effects.last { $0.instance == row.id && $0.operation == "spawn" }
             guard isRunning, let number = spawn?.wish, !world.ledger.touched.contains(row.id),
                 !world.ledger.wishes.contains(where: { $0.instance == row.id && $0.method == .terminate }),
