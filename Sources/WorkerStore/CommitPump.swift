@@ -116,6 +116,7 @@ final class CommitPump: Sendable {
             failure = error
             keep(strikes)
             writer.damage.keep(damaged)
+            if error.code == .diskFull { writer.relieve() }
         }
         monitor.withLock { ($0.isCommitting, $0.hasFailed) = (false, failure != nil) }
         for job in jobs { job.settle(failure) }

@@ -10,6 +10,7 @@ final class DamageLog: Sendable {
         var known: Set<DamageFinding> = []
         var open: [DamageFinding] = []
         var onFinding: (@Sendable () -> Void)?
+        var onSuspicion: (@Sendable () -> Void)?
         var rows: [QuarantinedRow] = []
         var instances: Set<InstanceID> = []
     }
@@ -20,6 +21,21 @@ final class DamageLog: Sendable {
 
     /// Says whom to tell that there is something to set aside.
     func onFinding(_ body: @escaping @Sendable () -> Void) { state.withLock { $0.onFinding = body } }
+
+    /// Says whom to tell, once, that SQLite can't read a page.
+    func onSuspicion(_ body: @escaping @Sendable () -> Void) { state.withLock { $0.onSuspicion = body } }
+
+    /// Passes an error on, and notes where it says that the order of the database is damaged.
+    func noting(_ error: any Error) -> StoreError {
+        let error = StoreError.of(error)
+        guard error.code == .damaged else { return error }
+        let tell = state.withLock { state in
+            defer { state.onSuspicion = nil }
+            return state.onSuspicion
+        }
+        tell?()
+        return error
+    }
 
     func report(_ finding: DamageFinding) {
         let tell = state.withLock { state -> (@Sendable () -> Void)? in

@@ -18,47 +18,59 @@ struct DatabaseOpening {
         do {
             if try directory?.prepareDatabaseFile() ?? true { try checkVersion() }
             let log = try LogInspection.run(database: database, fileSystem: configuration.fileSystem)
-            var settings = Configuration()
-            settings.label = "worker-store"
-            settings.busyMode = .timeout(5)
-            settings.prepareDatabase { database in
-                try database.execute(sql: "PRAGMA page_size = \(size)")
-            }
-            let queue = try DatabaseQueue(path: path, configuration: settings)
-            try queue.writeWithoutTransaction { try prepare($0) }
-            return try openWriter(on: queue, log)
+            return try openWriter(log)
         } catch let error as DatabaseError where Self.damages.contains(error.resultCode) {
             throw damaged(error.message ?? "it can't be read")
-        } catch let error as StoreError where error.code == .database {
-            throw damaged(error.message)
         } catch {
             throw StoreError.of(error)
         }
     }
 
     /// A writer on the tables as they are or, where their order is damaged, on what could be saved of them.
-    private func openWriter(on queue: DatabaseQueue, _ log: LogReport) throws -> Writer {
+    private func openWriter(_ log: LogReport) throws -> Writer {
         do {
-            if try isSound(queue) { return try Writer(queue: queue, clock: configuration.clock, log: log) }
+            let queue = try openQueue()
+            if try isSound(queue) {
+                let writer = try Writer(queue: queue, clock: configuration.clock, log: log)
+                directory?.clearSuspicion()
+                return writer
+            }
+            try queue.close()
         } catch let error as StoreError where error.code != .damaged {
             throw error
         } catch let error as DatabaseError where !Self.damages.contains(error.resultCode) {
             throw error
         } catch {}
+        // While nothing has it open: whoever closes a file takes the locks of its process away.
         try directory?.keepDamagedDatabase()
+        let queue = try openQueue()
         let rescued = try Salvage.run(queue, identifiers: configuration.identifiers, now: configuration.clock.now())
         // One transaction of the damaged one: it is as it was, or sound.
         try rescued.backup(to: queue)
-        return try Writer(queue: queue, clock: configuration.clock, log: log)
+        let writer = try Writer(queue: queue, clock: configuration.clock, log: log)
+        directory?.clearSuspicion()
+        return writer
     }
 
-    /// Whether SQLite finds the tables in order; of a large database only what its rows show by themselves.
+    private func openQueue() throws -> DatabaseQueue {
+        var settings = Configuration()
+        settings.label = "worker-store"
+        settings.busyMode = .timeout(5)
+        let size = configuration.pageSize
+        settings.prepareDatabase { try $0.execute(sql: "PRAGMA page_size = \(size)") }
+        let queue = try DatabaseQueue(path: path, configuration: settings)
+        try queue.writeWithoutTransaction { try prepare($0) }
+        return queue
+    }
+
+    /// Whether SQLite finds the tables in order; of a large database, unless a run has met damage in it, only what its
+    /// rows show by themselves.
     private func isSound(_ queue: DatabaseQueue) throws -> Bool {
         try queue.read { database in
             guard try Schema.isSound(database) else { return false }
             let pages = try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0
             let size = try Int.fetchOne(database, sql: "PRAGMA page_size") ?? 0
-            guard pages * size <= Self.checkedBytes else { return true }
+            guard pages * size <= Self.checkedBytes || directory?.isSuspect == true else { return true }
             return try String.fetchOne(database, sql: "PRAGMA quick_check(1)") == "ok"
         }
     }
@@ -137,7 +149,9 @@ struct DatabaseOpening {
         try database.execute(sql: "PRAGMA cache_size = -\(configuration.cacheBytes / 1024)")
         try Schema.migrate(database, identifiers: configuration.identifiers)
         let pageSize = try Int.fetchOne(database, sql: "PRAGMA page_size") ?? configuration.pageSize
-        let checkpointPages = max(1, configuration.checkpointBytes / pageSize)
+        // A log that may fill a small disk by itself would keep it full.
+        let bytes = min(configuration.checkpointBytes, max(1 << 20, (directory?.freeBytes ?? .max) / 8))
+        let checkpointPages = max(1, bytes / pageSize)
         try database.execute(sql: "PRAGMA wal_autocheckpoint = \(checkpointPages)")
         if let limit = configuration.maximumPageCount {
             try database.execute(sql: "PRAGMA max_page_count = \(limit)")

@@ -22,7 +22,8 @@ struct Salvage {
         let rescued = try DatabaseQueue(configuration: settings)
         try rescued.writeWithoutTransaction { target in
             try Schema.migrate(target, identifiers: identifiers)
-            try queue.read { source in
+            // Without a transaction: one in which a page could not be read can't be ended well.
+            try queue.unsafeRead { source in
                 try target.inTransaction {
                     try Salvage(source: source, target: target, identifiers: identifiers, now: now).save()
                     return .commit

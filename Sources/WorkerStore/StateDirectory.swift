@@ -83,6 +83,38 @@ final class StateDirectory: Sendable {
         return status.st_size > 0
     }
 
+    /// What its file system has room for.
+    var freeBytes: Int {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { return .max }
+        return Int(clamping: status.f_bavail.multipliedReportingOverflow(by: status.f_frsize).partialValue)
+    }
+
+    private var suspicion: String { database + ".suspect" }
+
+    /// Whether a run has met damage that it could not set aside by itself.
+    var isSuspect: Bool { access(suspicion, F_OK) == 0 }
+
+    /// Leaves a mark that makes the next start look at the whole database.
+    func markSuspect() {
+        let file = open(suspicion, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard file >= 0 else { return }
+        close(file)
+        Self.synchronize(path)
+    }
+
+    func clearSuspicion() { unlink(suspicion) }
+
+    /// Removes the copy of a damaged database after a week: it holds the secrets of requests that are long done.
+    func removeOldCopy() {
+        for suffix in ["", "-wal"] {
+            let copy = database + ".damaged" + suffix
+            var status = stat()
+            guard stat(copy, &status) == 0, time(nil) - status.st_mtim.tv_sec > 7 * 86_400 else { continue }
+            unlink(copy)
+        }
+    }
+
     /// Keeps a copy of the database and its log as they are, beside them, over an earlier one.
     func keepDamagedDatabase() throws(StoreError) {
         for suffix in ["", "-wal"] {

@@ -284,6 +284,6 @@ public struct StoreSnapshot: ~Copyable {
 
     /// Runs `body` with SQLite's errors in our terms.
     func storeErrors<Value>(_ body: () throws -> Value) throws -> Value {
-        do { return try body() } catch { throw StoreError.of(error) }
+        do { return try body() } catch { throw damage?.noting(error) ?? StoreError.of(error) }
     }
 }

@@ -132,13 +132,18 @@ extension StoreTransaction {
 
     /// Forgets finished rows, oldest first: those finished before `moment`, and those beyond the newest `count`.
     ///
-    /// A repeat of a message that is forgotten is new. Handles at most `limit` rows, so that no commit gets long.
+    /// A repeat of a message that is forgotten is new. Handles at most `limit` rows, so that no commit gets long. With
+    /// the rows of that age go the counts of the events of instances that are gone, and what was found damaged and
+    /// closes no instance.
     ///
     /// - Returns: how many were forgotten; call again while it is `limit`.
     @discardableResult
     public func prune(finishedBefore moment: Timestamp, keepingAtMost count: Int, limit: Int = 1000) throws -> Int {
         let excess = writer.memory.counters.finished - count
+        let isByAge = moment.microseconds > .min
+        guard excess > 0 || isByAge else { return 0 }
         do {
+            if isByAge { try forgetTraces(before: moment, limit: limit) }
             // Unfinished rows are few against finished ones, and the oldest rows are looked at first.
             let cursor = try Row.fetchCursor(
                 try database.cachedStatement(
@@ -158,11 +163,43 @@ extension StoreTransaction {
                 }
             }
             for id in victims { try execute("DELETE FROM journal WHERE id = ?", [id]) }
+            if let last = victims.last, last == writer.memory.counters.nextJournalID - 1 {
+                // No row says any more which places were given away.
+                try execute(
+                    """
+                    INSERT INTO meta (name, value) VALUES ('last-entry', ?)
+                    ON CONFLICT (name) DO UPDATE SET value = excluded.value
+                    """, [last])
+            }
             writer.memory.counters.finished -= victims.count
             return victims.count
         } catch {
             throw StoreError.of(error)
         }
+    }
+
+    private func forgetTraces(before moment: Timestamp, limit: Int) throws {
+        let arguments: StatementArguments = [moment.microseconds, limit]
+        let gone = try Row.fetchAll(
+            try database.cachedStatement(sql: "SELECT instance FROM sequence WHERE changed_at < ? LIMIT ?"),
+            arguments: arguments
+        ).compactMap { try $0.instanceID(0) }
+        for id in gone {
+            try execute("DELETE FROM sequence WHERE instance = ?", [id.bits.blob])
+            // One that has come back counts on in its row.
+            if !writer.instances.mayHold(id) { writer.memory.forgetSequence(of: id) }
+        }
+        let damaged = try Int64.fetchAll(
+            try database.cachedStatement(
+                sql: "SELECT id FROM quarantine WHERE found_at < ? AND NOT closes_instance LIMIT ?"),
+            arguments: arguments)
+        for id in damaged { try execute("DELETE FROM quarantine WHERE id = ?", [id]) }
+        writer.memory.counters.quarantined -= damaged.count
+        writer.memory.noteForgotten(damaged)
+        // What is kept of a closed instance says that it is closed; its bytes may hold secrets.
+        try execute(
+            "UPDATE quarantine SET content = ? WHERE found_at < ? AND length(content) > 0",
+            [Data(), moment.microseconds])
     }
 
     public func unfinished(

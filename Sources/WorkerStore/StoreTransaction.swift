@@ -27,7 +27,7 @@ public struct StoreTransaction: ~Copyable {
             try database.cachedStatement(sql: sql).execute(arguments: arguments)
             return database.changesCount
         } catch {
-            throw StoreError.of(error)
+            throw writer.damage.noting(error)
         }
     }
 

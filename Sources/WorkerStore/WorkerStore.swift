@@ -23,6 +23,7 @@ public final class WorkerStore: Sendable {
     public init(_ configuration: StoreConfiguration) throws(StoreError) {
         let directory = configuration.fileSystem == nil ? try StateDirectory(path: configuration.directory) : nil
         let opening = DatabaseOpening(configuration: configuration, directory: directory)
+        directory?.removeOldCopy()
         let writer = try opening.openWriter()
         let watch = LevelWatch(writer.levels)
         let pump = CommitPump(
@@ -42,6 +43,7 @@ public final class WorkerStore: Sendable {
         index = writer.instances
         log = writer.log
         damage = writer.damage
+        damage.onSuspicion { [weak directory] in directory?.markSuspect() }
         damage.onFinding { [weak pump] in pump?.wake() }
     }
 

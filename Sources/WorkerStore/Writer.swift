@@ -72,6 +72,9 @@ final class Writer: @unchecked Sendable {
         for id in waiting.sorted() {
             report(.journal, id, nil, "the record of a request is gone, and only its message is left; it is lost")
         }
+        // Where all rows were forgotten, the last place of one that was.
+        let last = try Row.fetchOne(database, sql: "SELECT value FROM meta WHERE name = 'last-entry'")?.int64(0) ?? 0
+        memory.counters.nextJournalID = max(memory.counters.nextJournalID, last + 1)
         memory.counters.finished = rows + waiting.count - memory.counters.unfinished
         try loadInstances(database)
         try loadQuarantine(database)
@@ -150,12 +153,13 @@ final class Writer: @unchecked Sendable {
             instances.remove(memory.removedInstances)
             damage.release(memory.released)
             damage.add(memory.quarantined)
+            damage.forget(memory.forgotten)
             damage.settle(damaged)
             memory.committed()
             commits += 1
         } catch {
             memory.undo(to: before)
-            throw StoreError.of(error)
+            throw damage.noting(error)
         }
     }
 
@@ -197,6 +201,9 @@ final class Writer: @unchecked Sendable {
         }
         try transaction.writeSequences()
     }
+
+    /// Copies back what the log holds and begins it anew, where the log itself may be what has filled the disk.
+    func relieve() { _ = try? queue.writeWithoutTransaction { try $0.checkpoint(.truncate) } }
 
     /// Copies the log back into the database and empties it.
     func checkpoint() throws {

@@ -25,6 +25,7 @@ struct WriterMemory {
         fileprivate let changes: Int
         fileprivate let quarantined: Int
         fileprivate let released: Int
+        fileprivate let forgotten: Int
     }
 
     /// How far the events of an instance are counted.
@@ -46,6 +47,7 @@ struct WriterMemory {
     /// What this commit sets aside, and the instances of which it forgets such rows.
     private(set) var quarantined: [QuarantinedRow] = []
     private(set) var released: [InstanceID] = []
+    private(set) var forgotten: [Int64] = []
     private var identified: [UniqueBits: Int64] = [:]
     private var unnamed: [UniqueBits: ContentCopies] = [:]
     private var sequences: [InstanceID: Sequence] = [:]
@@ -134,11 +136,14 @@ struct WriterMemory {
         quarantined.append(row)
     }
 
+    mutating func noteForgotten(_ ids: [Int64]) { forgotten += ids }
+
     mutating func noteReleased(_ id: InstanceID) { released.append(id) }
 
     var mark: Mark {
         Mark(
-            counters: counters, changes: changes.count, quarantined: quarantined.count, released: released.count)
+            counters: counters, changes: changes.count, quarantined: quarantined.count, released: released.count,
+            forgotten: forgotten.count)
     }
 
     mutating func undo(to mark: Mark) {
@@ -148,6 +153,7 @@ struct WriterMemory {
         removedInstances = []
         quarantined.removeSubrange(mark.quarantined...)
         released.removeSubrange(mark.released...)
+        forgotten.removeSubrange(mark.forgotten...)
         // An id that was handed out once is not handed out again: a reader may stand behind it.
         (counters.nextJournalID, counters.nextOutboxID) = ids
         while changes.count > mark.changes {
@@ -166,6 +172,7 @@ struct WriterMemory {
         unwrittenSequences.removeAll(keepingCapacity: true)
         quarantined.removeAll()
         released.removeAll()
+        forgotten.removeAll()
     }
 
     /// Takes in a row of the database at start.

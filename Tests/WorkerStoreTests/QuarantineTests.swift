@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ComputeModel
+import Foundation
 import GRDB
 import SimulatedDisk
 import Testing
@@ -37,6 +38,71 @@ struct QuarantineTests {
         // Header, schema and the pages' own order are a small part of it.
         #expect(counts["found", default: 0] > 50, "\(counts)")
         #expect(counts["refused", default: 0] < 100, "\(counts)")
+    }
+
+    @Test("on a real disk too: one damaged record closes its instance until it is deleted, and the others go on")
+    func oneInstance() async throws {
+        try await withDirectory { path in
+            try await reopening(path) { store in
+                for id in [instanceA, instanceB] {
+                    let instance = try Instance(
+                        fields: ["uuid": .string(id.description), "display_name": .string("name of \(id)")])
+                    try await store.write { try $0.save(instance) }
+                }
+            }
+            let file = URL(fileURLWithPath: "\(path)/worker.sqlite")
+            var bytes = try Data(contentsOf: file)
+            let name = try #require(bytes.range(of: Data("name of \(instanceA)".utf8)))
+            bytes[name.lowerBound] ^= 4
+            try bytes.write(to: file)
+            for _ in 0..<2 {
+                try await reopening(path) { store in
+                    #expect(store.isQuarantined(instanceA) && !store.isQuarantined(instanceB))
+                    #expect(store.quarantined.map(\.source) == [.instance] && store.levels.quarantined == 1)
+                    let left = try await store.read { try $0.instances() }
+                    let shown = try JournalView.open(directory: path).quarantined()
+                    #expect(left.map(\.id) == [instanceB] && shown.map(\.instance) == [instanceA])
+                }
+            }
+            try await reopening(path) { store in
+                try await store.write { try $0.remove(instanceA) }
+                #expect(!store.isQuarantined(instanceA) && store.quarantined.isEmpty && store.levels.quarantined == 0)
+            }
+            try await reopening(path) { #expect($0.quarantined.isEmpty) }
+        }
+    }
+
+    @Test("a page that a run could not read makes the next start look at all of a large database and make it anew")
+    func suspicion() async throws {
+        try await withDirectory { path in
+            let file = URL(fileURLWithPath: "\(path)/worker.sqlite")
+            try await reopening(path) { store in
+                for number in 0..<40 {
+                    try await store.write { transaction in
+                        try transaction.enqueue(newMessage("\(number)", String(repeating: "x", count: 1 << 20)))
+                        try transaction.register(kind: "domain", name: "\(number)", for: instanceA)
+                    }
+                }
+            }
+            var bytes = try Data(contentsOf: file)
+            #expect(bytes.count > 32 << 20)
+            // The chain of pages of a large message ends in the middle of nowhere.
+            let page = bytes.count / 32768 / 2
+            bytes.replaceSubrange(page * 32768..<page * 32768 + 4, with: [0, 0xFF, 0xFF, 0xFF])
+            try bytes.write(to: file)
+            try await reopening(path) { store in
+                let error = await #expect(throws: StoreError.self) { try await store.read { try $0.outbox(limit: 99) } }
+                #expect(error?.code == .damaged)
+            }
+            try await reopening(path) { store in
+                let messages = try await store.read { try $0.outbox(limit: 99) }
+                let resources = try await store.read { try $0.resources(of: instanceA) }
+                #expect(messages.count == 39 && resources.count == 40)
+                #expect(store.levels.quarantined > 0)
+            }
+            #expect(FileManager.default.fileExists(atPath: "\(path)/worker.sqlite.damaged"))
+            #expect(!FileManager.default.fileExists(atPath: "\(path)/worker.sqlite.suspect"))
+        }
     }
 
     /// "same" where all is as it was; "found" where something is missing and said to be; an issue where neither.

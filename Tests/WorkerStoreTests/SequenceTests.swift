@@ -58,6 +58,26 @@ struct SequenceTests {
         }
     }
 
+    @Test("the count of an instance that is gone is forgotten with its age, and no other one")
+    func pruned() async throws {
+        try await withStore { store, path in
+            let instance = try Instance(fields: ["uuid": .string(instanceB.description)])
+            try await store.write { transaction in
+                try transaction.enqueue(event(instanceA))
+                try transaction.enqueue(event(instanceB))
+                try transaction.save(instance)
+                try transaction.remove(instanceA)
+            }
+            try await store.write { _ = try $0.prune(finishedBefore: Timestamp(microseconds: 1), keepingAtMost: 9) }
+            try await expectNext(2, 2, path)
+            let later = try await store.write { $0.now.advanced(bySeconds: 1) }
+            try await store.write { _ = try $0.prune(finishedBefore: later, keepingAtMost: 9) }
+            try await expectNext(1, 2, path)
+            _ = try await store.write { try $0.enqueue(event(instanceA)) }
+            #expect(try await store.read { try $0.outbox(limit: 99) }.last?.sequence == 1)
+        }
+    }
+
     @Test("a number whose event was taken back is given to the next one")
     func takenBack() async throws {
         try await withStore { store, _ in

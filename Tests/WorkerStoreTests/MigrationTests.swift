@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ComputeModel
+import Foundation
+import GRDB
+import Testing
+
+@testable import WorkerStore
+
+@Suite("Tables of an earlier version", .timeLimit(.minutes(1)))
+struct MigrationTests {
+    @Test("a database of the first version is brought up, its unfinished rows live on and its repeats are known")
+    func firstVersion() async throws {
+        try await withDirectory { path in
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            let instance = try Instance(fields: ["uuid": .string(instanceA.description), "display_name": "old"])
+            try writeFirstVersion("\(path)/worker.sqlite", instance)
+            try await reopening(path) { store in
+                #expect(store.quarantined.isEmpty)
+                let rows = try await store.read { try $0.unfinished(limit: 9) }
+                #expect(rows.map(\.uniqueID) == ["waiting"])
+                #expect(rows.first?.body == Array("{}".utf8) && rows.first?.step == Array("[1]".utf8))
+                #expect(rows.first?.attempts == 2 && rows.first?.instance == instanceA)
+                let kept = try await store.read { try $0.instance(instanceA) }
+                #expect(kept?.instance == instance && kept?.networkInfo == [.string("net")])
+                let messages = try await store.read { try $0.outbox(limit: 9) }
+                #expect(messages.map(\.message.body) == [[1, 2]] && messages.first?.sequence == nil)
+                #expect(try await store.accept(newEntry("done")) == .duplicate(of: JournalID(1), finished: true))
+                #expect(try await store.write { try $0.finish(JournalID(2), outcome: .succeeded) })
+            }
+            try await reopening(path) { store in
+                #expect(store.quarantined.isEmpty && store.levels.finished == 2)
+                let version = try await store.read { try Int.fetchOne($0.database, sql: "PRAGMA user_version") }
+                #expect(version == 2)
+            }
+        }
+    }
+
+    /// What the first version of the worker left: its statements, word by word.
+    private func writeFirstVersion(_ path: String, _ instance: Instance) throws {
+        let queue = try DatabaseQueue(path: path)
+        try queue.write { database in
+            try Schema.migrations[0](database)
+            try database.execute(
+                sql: "INSERT INTO meta (name, value) VALUES ('hash-key', ?)",
+                arguments: [UniqueBits(high: 1, low: 2).blob])
+            try database.execute(
+                sql: """
+                    INSERT INTO journal (id, unique_id, form, method, version, operation, instance, request_id,
+                        received_at, step, attempts, outcome, finished_at)
+                    VALUES (1, 'done', 1, 'reboot_instance', '2.0', 'reboot_instance', ?, 'req-1', 5, NULL, 0,
+                            'succeeded', 7),
+                        (2, 'waiting', 1, 'reboot_instance', '2.0', 'reboot_instance', ?, 'req-2', 6, ?, 2, NULL, NULL);
+                    INSERT INTO pending (id, body) VALUES (2, ?);
+                    INSERT INTO instance (uuid, fields, network_info, details, updated_at) VALUES (?, ?, ?, ?, 9);
+                    INSERT INTO outbox (id, ordering_key, kind, exchange, routing_key, mandatory, instance, created_at,
+                        body) VALUES (1, 'k', 0, 'nova', 'notifications.info', 0, ?, 8, ?);
+                    PRAGMA user_version = 1;
+                    """,
+                arguments: [
+                    instanceA.bits.blob, instanceA.bits.blob, Data("[1]".utf8), Data("{}".utf8), instanceA.bits.blob,
+                    Data(JSONWriter.bytes(instance.json)), Data("[\"net\"]".utf8), Data("{}".utf8),
+                    instanceA.bits.blob, Data([1, 2]),
+                ])
+            try database.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
+        }
+        try queue.close()
+    }
+}
