@@ -169,6 +169,12 @@ struct OperationEngine: Sendable {
         _ turn: Turn
     ) async throws -> Ending {
         let id = Operation.instance(of: arguments).id
+        if !Operation.supersedesEarlier, services.store.isQuarantined(id) {
+            let fault = ComputeFault(
+                .storeFailure, "The record of instance \(id) is damaged and was set aside; it can only be deleted.",
+                instance: id, isRetriable: false)
+            return try await refuse(entry, request, fault, outcome: .refused)
+        }
         var row = try await services.row(id)
         // Gone to the scheduler, whatever its row still says until the cast is taken.
         if row?.isHandedBack == true, !Operation.seesHandedBack { row = nil }

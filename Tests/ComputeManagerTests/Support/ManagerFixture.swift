@@ -28,10 +28,11 @@ final class ManagerFixture: Sendable {
 
     init(
         _ configure: (inout ManagerConfiguration) -> Void = { _ in }, hostname: String = "fake-mini", forms: Int = 1,
-        store configureStore: (inout StoreConfiguration) -> Void = { _ in }
+        directory known: String? = nil, store configureStore: (inout StoreConfiguration) -> Void = { _ in }
     ) throws {
         wire = FlatWire(forms: forms)
-        directory = FileManager.default.temporaryDirectory.appendingPathComponent("manager-\(UUID().uuidString)").path
+        directory =
+            known ?? FileManager.default.temporaryDirectory.appendingPathComponent("manager-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: directory + "/images", withIntermediateDirectories: true)
         var storeConfiguration = StoreConfiguration(directory: directory + "/state")
         configureStore(&storeConfiguration)

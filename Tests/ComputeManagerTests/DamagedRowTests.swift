@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ComputeDriver
+import ComputeManager
+import ComputeModel
+import FakeDriver
+import Foundation
+import Testing
+import WorkerStore
+
+@Suite("An instance whose record is damaged", .timeLimit(.minutes(1)))
+struct DamagedRowTests {
+    private let id = InstanceID(bits: Requests.instanceID)
+
+    @Test("Nothing is done for it but its delete, and each refusal is told; others are served")
+    func refusal() async throws {
+        let other = "00000000-0000-4000-8000-000000000002"
+        let otherID = try #require(InstanceID(other))
+        // Without events: the words that are looked for below stand in the instances' rows alone.
+        let first = try ManagerFixture(forms: 0)
+        try await first.run { manager in
+            try await first.perform(manager, Requests.run(), Requests.run(other) { $0["display_name"] = "other" })
+        }
+        await first.store.close()
+        try flip("web-1", to: "web-2", in: first.directory + "/state/worker.sqlite")
+        let fixture = try ManagerFixture(directory: first.directory)
+        for guest in [id, otherID] {
+            let fields = Requests.instance
+            var all = fields
+            all["uuid"] = .string(guest.description)
+            try await fixture.driver.spawn(SpawnRequest(instance: try Instance(fields: all), image: nil))
+        }
+        try await fixture.run { manager in
+            let entry = try await fixture.submit(
+                manager, Requests.of(Requests.id, "reboot_instance", message: "m1"))[0]
+            try await fixture.submit(manager, Requests.of(other, "reboot_instance"))
+            // Where the damage is found only now, the work is tried once more.
+            await idleWithPauses(fixture)
+            #expect(try await fixture.finished(entry)?.outcome == .refused)
+            #expect(fixture.driver.faults.calls(of: .reboot) == 1)
+            let types = try await fixture.eventTypes()
+            #expect(types.contains("reboot_instance"))
+            #expect(types.contains("compute.instance.reboot.end"))
+            try await fixture.submit(manager, Requests.of(Requests.id, "terminate_instance"))
+            await idleWithPauses(fixture)
+        }
+        #expect(try await fixture.driver.instances().count == 1)
+        #expect(try await fixture.eventTypes().last == "compute.instance.delete.end")
+        await fixture.close()
+    }
+
+    private func idleWithPauses(_ fixture: ManagerFixture) async {
+        while fixture.store.levels.unfinished > 0 {
+            fixture.clock.advance(by: .seconds(1))
+            await Task.yield()
+        }
+    }
+
+    private func flip(_ text: String, to other: String, in path: String) throws {
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+        var start = bytes.startIndex
+        var count = 0
+        while let range = bytes.range(of: Data(text.utf8), in: start..<bytes.endIndex) {
+            bytes.replaceSubrange(range, with: Data(other.utf8))
+            start = range.upperBound
+            count += 1
+        }
+        try #require(count > 0)
+        try bytes.write(to: URL(fileURLWithPath: path))
+    }
+}
