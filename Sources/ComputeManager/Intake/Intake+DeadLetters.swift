@@ -4,30 +4,42 @@ internal import ComputeModel
 internal import Logging
 internal import WorkerStore
 
-extension Intake {
-    /// How much of a message that can't be taken in is kept for who looks at it.
-    static let deadLetterHead = 4096
+/// A message that can't be taken in, on its way to those who look at such messages; its full body is not kept.
+struct DeadLetterUnderWay: Sendable {
+    /// How much of a message is kept for who looks at it.
+    static let head = 4096
 
-    /// Puts a message aside; acknowledges it only when the broker has confirmed that it is there.
-    func deadLetter(_ refused: IntakeSorting.Refused) async {
+    let letter: WireMessage
+    let token: AcknowledgementToken
+    let size: Int
+    let reason: MalformedMessage
+
+    init(_ refused: IntakeSorting.Refused, _ encoder: any MessageEncoder) {
         let message = refused.message
-        let head =
-            message.body.count > Self.deadLetterHead
-            ? Array(message.body[..<Self.deadLetterHead]) : message.body
-        let letter = encoder.deadLetter(head, size: message.size, fault: refused.reason)
+        let head = message.body.count > Self.head ? Array(message.body[..<Self.head]) : message.body
+        letter = encoder.deadLetter(head, size: message.size, fault: refused.reason)
+        token = message.token
+        size = message.size
+        reason = refused.reason
+    }
+}
+
+extension Intake {
+    /// Puts a message aside; acknowledges it only when the broker has confirmed that it is there.
+    func putAside(_ refused: DeadLetterUnderWay) async {
         var pause = configuration.shortestPause
         while true {
             do throws(DeliveryFailure) {
-                try await sink.publish(letter)
+                try await sink.publish(refused.letter)
                 metrics.countDeadLetter(refused.reason.reason)
                 logger.warning(
                     "message refused and put aside",
                     metadata: [
                         "rpc.reason": .string(refused.reason.reason.rawValue),
-                        "rpc.size": .stringConvertible(message.size),
+                        "rpc.size": .stringConvertible(refused.size),
                         "rpc.detail": .string(refused.reason.detail),
                     ])
-                source.acknowledge([message.token])
+                source.acknowledge([refused.token])
                 return
             } catch {
                 switch error {
@@ -41,7 +53,7 @@ extension Intake {
                         metadata: [
                             "rpc.reason": .string(refused.reason.reason.rawValue), LogKey.error: .string("\(error)"),
                         ])
-                    source.acknowledge([message.token])
+                    source.acknowledge([refused.token])
                     return
                 case .refused, .unavailable: break
                 }

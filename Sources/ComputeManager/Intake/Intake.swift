@@ -23,8 +23,12 @@ public final class Intake: Sendable {
     private let onState: @Sendable (IntakeState) -> Void
     private let current = Mutex(IntakeState.starting)
     private let readings = Atomic(0)
+    private let underWay = Mutex((count: 0, whenNone: AsyncStream<Void>.Continuation?.none))
     let deadLetterSlots: Slots
     private let ending = InterruptionToken()
+
+    /// How long a stop waits for answers and for messages that are put aside.
+    private static let answerPatience = Duration.seconds(2)
 
     /// - Parameters:
     ///   - clock: what pauses are measured by.
@@ -60,8 +64,10 @@ public final class Intake: Sendable {
         defer { enter(.stopped) }
         try await withThrowingDiscardingTaskGroup { group in
             try await consume(&group)
-            // A read-only call has no row that another start would take up: its caller asks again.
-            if Task.isCancelled { group.cancelAll() }
+            // What is under way has a moment to end. A read-only call has no row that another start would take up: its
+            // caller asks again; what was to be put aside was not acknowledged and comes again.
+            if !Task.isCancelled { await outlastAnswers() }
+            group.cancelAll()
         }
     }
 
@@ -108,9 +114,11 @@ public final class Intake: Sendable {
             }
         }
         for refused in sorting.refused {
-            guard await deadLetterSlots.take() else { return }
-            group.addTask {
-                await self.deadLetter(refused)
+            // Those that wait are the broker's until they are put aside: the prefetch bounds them, and good ones pass.
+            let letter = DeadLetterUnderWay(refused, encoder)
+            begin(&group) {
+                guard await self.deadLetterSlots.take() else { return }
+                await self.putAside(letter)
                 self.deadLetterSlots.give()
             }
         }
@@ -162,11 +170,42 @@ public final class Intake: Sendable {
         readings.add(1, ordering: .relaxed)
         metrics.countReadOnly()
         source.acknowledge([reading.message.token])
-        group.addTask {
+        begin(&group) {
             await self.work.serve(reading.message, operation: reading.operation)
             self.readings.subtract(1, ordering: .relaxed)
         }
         return nil
+    }
+
+    /// Begins what a stop waits a moment for.
+    private func begin(
+        _ group: inout ThrowingDiscardingTaskGroup<any Error>, _ body: @escaping @Sendable () async -> Void
+    ) {
+        underWay.withLock { $0.count += 1 }
+        group.addTask {
+            await body()
+            let waiter = self.underWay.withLock { state in
+                state.count -= 1
+                return state.count == 0 ? state.whenNone : nil
+            }
+            waiter?.finish()
+        }
+    }
+
+    /// Waits until nothing is under way, but no longer than ``answerPatience``.
+    private func outlastAnswers() async {
+        let (none, whenNone) = AsyncStream<Void>.makeStream()
+        let isBusy = underWay.withLock { state in
+            state.whenNone = whenNone
+            return state.count > 0
+        }
+        guard isBusy else { return }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { for await _ in none {} }
+            group.addTask { try? await self.clock.sleep(for: Self.answerPatience) }
+            await group.next()
+            group.cancelAll()
+        }
     }
 
     // MARK: Pauses

@@ -74,7 +74,7 @@ enum RunInstance: InstanceOperation {
     /// Lets in what is new; what is here already keeps its guest and its state, whether or not the hypervisor can be
     /// asked just now.
     private static func admit(_ arguments: Arguments, _ run: OperationRun<RunInstance>) throws(ComputeFault) {
-        if let asked = run.request.context.fields["timestamp"]?.string.flatMap({ Timestamp($0) }),
+        if let asked = run.request.context.timestamp,
             let deleted = run.services.deleted.moment(arguments.instance.id), asked < deleted
         {
             // Came late: again by a broker, or by another way than the delete.

@@ -46,7 +46,9 @@ enum TerminateInstance: InstanceOperation {
         } catch let fault as ComputeFault where fault.kind == .instanceNotFound {
             // Gone is what it was to be.
         }
-        run.services.deleted.note(instance.id, askedFor: run.entry.receivedAt)
+        // By the asker's clock where it is told: the build that came before was asked for by the same.
+        let asked = run.request.context.timestamp ?? run.entry.receivedAt
+        run.services.deleted.note(instance.id, askedFor: asked)
         return try await run.finish(.null) { change throws(ComputeFault) in
             change.notify("shutdown.end", elevated: true)
             let now = change.now

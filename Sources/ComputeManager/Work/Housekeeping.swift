@@ -14,9 +14,12 @@ struct Housekeeping: Sendable {
 
     /// Looks once a minute, until its task is cancelled.
     func run() async {
+        var forgotten: Timestamp?
         while (try? await services.clock.sleep(for: Self.interval)) != nil {
+            let moment = moment(after: forgotten)
+            forgotten = moment
             do {
-                try await forget()
+                try await forget(before: moment)
             } catch {
                 if error is CancellationError { return }
                 services.logger.warning(
@@ -26,10 +29,17 @@ struct Housekeeping: Sendable {
         }
     }
 
-    private func forget() async throws {
-        let configuration = services.configuration
-        let age = configuration.doneWorkRetention.components.seconds
+    /// Where forgetting has come to. A clock that jumps ahead does not make all done work old at once: what is under
+    /// way to us a second time would be done a second time.
+    private func moment(after previous: Timestamp?) -> Timestamp {
+        let age = services.configuration.doneWorkRetention.components.seconds
         let moment = services.events.clock.now().advanced(bySeconds: -age)
+        guard let previous else { return moment }
+        return max(previous, min(moment, previous.advanced(bySeconds: 2 * Self.interval.components.seconds)))
+    }
+
+    private func forget(before moment: Timestamp) async throws {
+        let configuration = services.configuration
         while true {
             let gone = try await services.store.write {
                 try $0.prune(
