@@ -43,7 +43,7 @@ extension Intake {
                 return
             } catch {
                 switch error {
-                case .closed: return
+                case .closed: return giveBack(refused)
                 case .unroutable:
                     // Kept, it would come again for ever; the log has what there is to know of it.
                     metrics.countDeadLetter(refused.reason.reason)
@@ -58,10 +58,13 @@ extension Intake {
                 case .refused, .unavailable: break
                 }
             }
-            do { try await clock.sleep(for: pause) } catch { return }
+            do { try await clock.sleep(for: pause) } catch { return giveBack(refused) }
             pause = min(pause * 2, configuration.longestPause)
         }
     }
+
+    /// Leaves it to the broker, which sends it again: a stop waits for everything that was handed out.
+    func giveBack(_ refused: DeadLetterUnderWay) { source.reject(refused.token, requeue: true) }
 }
 
 extension OutboxMessage {

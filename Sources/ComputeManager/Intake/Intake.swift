@@ -117,7 +117,7 @@ public final class Intake: Sendable {
             // Those that wait are the broker's until they are put aside: the prefetch bounds them, and good ones pass.
             let letter = DeadLetterUnderWay(refused, encoder)
             begin(&group) {
-                guard await self.deadLetterSlots.take() else { return }
+                guard await self.deadLetterSlots.take() else { return self.giveBack(letter) }
                 await self.putAside(letter)
                 self.deadLetterSlots.give()
             }

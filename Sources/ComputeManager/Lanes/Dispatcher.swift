@@ -205,7 +205,8 @@ final class Dispatcher: AcceptedWork {
     private func load() async throws {
         if services.configuration.lanesClosed { return }
         let deletes = try await services.read { try $0.succeeded(TerminateInstance.name.rawValue) }
-        for (id, moment) in deletes { services.deleted.note(id, askedFor: moment) }
+        // Only when they came is kept, by this host's clock; the askers' may be ahead of it.
+        for (id, moment) in deletes { services.deleted.note(id, askedFor: moment.advanced(bySeconds: 300)) }
         var last: JournalID?
         var count = 0
         while true {
