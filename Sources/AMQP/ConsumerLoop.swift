@@ -11,6 +11,7 @@ final class ConsumerLoop: SessionOwner {
     let states: StateBroadcaster
     let logger: Logger
     var generation: UInt32 = 0
+    var epoch: UInt64 = 0
 
     // Of the present connection:
     var session: BrokerSession?
@@ -128,6 +129,8 @@ final class ConsumerLoop: SessionOwner {
                 metadata: ["amqp.queue": "\(subscriptions[index].queue)"])
             subscriptions[index].isConsuming = false
             subscriptions[index].wasCancelled = true
+            // A node that goes takes acknowledgements along while the connection, to another one, lives on.
+            epoch += 1
         case AMQP_CHANNEL_CLOSE_METHOD:
             guard let session else { return }
             throw try session.closedChannel(method, BrokerSession.mainChannel)
@@ -144,8 +147,8 @@ final class ConsumerLoop: SessionOwner {
         let isAside = type != nil && type == consumer.asideType || pending.subscription == lockIndex
         let isTruncated = content.size > UInt64(consumer.maximumBodySize)
         let delivery = Delivery(
-            tag: DeliveryTag(generation: generation, value: pending.tag), subscription: pending.subscription,
-            redelivered: pending.redelivered, exchange: pending.exchange, routingKey: pending.routingKey,
+            tag: DeliveryTag(generation: generation, value: pending.tag), epoch: epoch,
+            subscription: pending.subscription, redelivered: pending.redelivered, exchange: pending.exchange, routingKey: pending.routingKey,
             properties: content.properties, body: content.body, truncatedSize: isTruncated ? content.size : nil)
         guard isAside else { return batch.append(delivery) }
         consumer.mailbox.update { $0.acknowledged.append(delivery.tag) }
@@ -156,6 +159,7 @@ final class ConsumerLoop: SessionOwner {
 
     func serve(_ session: BrokerSession) throws(BrokerError) {
         generation += 1
+        epoch += 1
         self.session = session
         try session.openChannel()
         let declared = consumer.subscriptions()

@@ -3,6 +3,9 @@
 /// A message that the broker delivered.
 public struct Delivery: Sendable {
     public let tag: DeliveryTag
+    /// Grows with each connection, and whenever the broker cancels a consumer: what it had delivered before may come
+    /// again after that, with ``redelivered`` set.
+    public let epoch: UInt64
     /// Index into the list of subscriptions that this connection was made with.
     public let subscription: Int
     public let redelivered: Bool
@@ -15,10 +18,11 @@ public struct Delivery: Sendable {
     public let truncatedSize: UInt64?
 
     public init(
-        tag: DeliveryTag, subscription: Int, redelivered: Bool, exchange: String, routingKey: String,
+        tag: DeliveryTag, epoch: UInt64, subscription: Int, redelivered: Bool, exchange: String, routingKey: String,
         properties: MessageProperties, body: [UInt8], truncatedSize: UInt64? = nil
     ) {
         self.tag = tag
+        self.epoch = epoch
         self.subscription = subscription
         self.redelivered = redelivered
         self.exchange = exchange

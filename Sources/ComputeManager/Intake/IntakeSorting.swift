@@ -51,7 +51,7 @@ struct IntakeSorting {
                 journal.append(
                     NewJournalEntry(
                         summary: summary, operation: operation.rawValue, body: message.body,
-                        isRedelivered: message.isRedelivered, connection: message.token.generation,
+                        isRedelivered: message.isRedelivered, connection: message.epoch,
                         receivedAt: receivedAt))
                 journalTokens.append(message.token)
             case .operation(let operation, isReadOnly: true):

@@ -35,6 +35,8 @@ public struct AcknowledgementToken: Sendable, Hashable {
 /// A message as it arrived.
 public struct IncomingMessage: Sendable {
     public let token: AcknowledgementToken
+    /// Grows whenever the broker may deliver again what it delivered before; never falls within a run.
+    public let epoch: UInt64
     public let body: [UInt8]
     /// The size that the sender announced; larger than `body` when the body was over the cap and cut.
     public let size: Int
@@ -43,11 +45,13 @@ public struct IncomingMessage: Sendable {
     /// What the scanner found.
     public let scan: Result<MessageSummary, MalformedMessage>
 
+    /// - Parameter epoch: nil where only another connection brings a message again.
     public init(
-        token: AcknowledgementToken, body: [UInt8], size: Int, isRedelivered: Bool,
+        token: AcknowledgementToken, epoch: UInt64? = nil, body: [UInt8], size: Int, isRedelivered: Bool,
         scan: Result<MessageSummary, MalformedMessage>
     ) {
         self.token = token
+        self.epoch = epoch ?? token.generation
         self.body = body
         self.size = size
         self.isRedelivered = isRedelivered

@@ -12,6 +12,7 @@ struct BrokerSource: MessageSource {
         await server.nextBatch()?.map { message in
             IncomingMessage(
                 token: AcknowledgementToken(generation: UInt64(message.tag.generation), number: message.tag.value),
+                epoch: message.epoch,
                 body: message.body, size: message.size, isRedelivered: message.isRedelivered, scan: message.scan)
         }
     }

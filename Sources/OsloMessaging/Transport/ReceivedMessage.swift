@@ -6,6 +6,8 @@ public import ComputeModel
 /// A request as the broker delivered it, judged but not decoded.
 public struct ReceivedMessage: Sendable {
     public let tag: DeliveryTag
+    /// What may have been delivered before under an earlier one.
+    public let epoch: UInt64
     /// The whole body, or its beginning if it was over the cap.
     public let body: [UInt8]
     /// The size of the body in bytes; larger than `body` where that was cut.
@@ -16,6 +18,7 @@ public struct ReceivedMessage: Sendable {
 
     init(_ delivery: Delivery, scanner: MessageScanner) {
         tag = delivery.tag
+        epoch = delivery.epoch
         body = delivery.body
         isRedelivered = delivery.redelivered
         if let size = delivery.truncatedSize {
