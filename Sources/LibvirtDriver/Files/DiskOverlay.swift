@@ -56,6 +56,10 @@ struct DiskOverlay: Sendable {
                 throw ComputeFault(.hypervisorFailure, "The disk's mode can't be set.", instance: instance)
             }
             return
+        // Its words are known: it runs with LC_ALL=C.
+        case .exit where outcome.output.contains("No space left on device")
+            || outcome.output.contains("Disk quota exceeded"):
+            throw .instancesDirectoryFull(instance)
         case .exit(127), .unstartable: problem = "qemu-img can't be run; is qemu-utils installed?"
         case .exit(let status):
             problem = "qemu-img ended with status \(status): \(SafeText.withoutPaths(outcome.output))"

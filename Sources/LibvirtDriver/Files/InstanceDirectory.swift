@@ -104,9 +104,22 @@ struct InstanceDirectory: Sendable {
     }
 
     private func failure(_ what: String) -> ComputeFault {
-        let why = String(cString: strerror(errno))
+        let number = errno
+        if number == ENOSPC || number == EDQUOT { return .instancesDirectoryFull(instance) }
+        let why = String(cString: strerror(number))
         return ComputeFault(
             .hypervisorFailure, "The worker \(what): \(why).", instance: instance, isRetriable: true)
+    }
+}
+
+extension ComputeFault {
+    /// There is no room for an instance's files: nova's exception for what a host has no resources for, so that the
+    /// build goes elsewhere.
+    static func instancesDirectoryFull(_ instance: InstanceID) -> ComputeFault {
+        let reason = "the directory of the instances has no space left"
+        return ComputeFault(
+            .computeResourcesUnavailable, "The host can't take the instance: \(reason).", instance: instance,
+            arguments: ["reason": .string(reason)])
     }
 }
 
