@@ -73,14 +73,23 @@ public final class ComputeManager: Sendable {
     /// Takes up what an earlier run left, then works on what arrives; returns after ``drain()``, or soon after its task
     /// is cancelled: what is unfinished then stays in the journal for the next start.
     public func run() async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await self.heartbeats.run() }
-            group.addTask { await Housekeeping(services: self.services).run() }
+        // Only the dispatcher's end is the manager's, whatever becomes of the others.
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            func beside(_ work: @escaping @Sendable () async -> Void) {
+                group.addTask {
+                    await work()
+                    return false
+                }
+            }
+            beside { await self.heartbeats.run() }
+            beside { await Housekeeping(services: self.services).run() }
             // Behind the serving: nobody waits for it.
-            if !self.services.configuration.lanesClosed { group.addTask { await self.reconciler.run() } }
-            group.addTask { try await self.dispatcher.run() }
-            // The others end only when cancelled: the first to return is the dispatcher.
-            try await group.next()
+            if !self.services.configuration.lanesClosed { beside { await self.reconciler.run() } }
+            group.addTask {
+                try await self.dispatcher.run()
+                return true
+            }
+            while let isDispatcher = try await group.next(), !isDispatcher {}
             group.cancelAll()
         }
     }

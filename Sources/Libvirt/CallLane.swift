@@ -48,8 +48,8 @@ public final class CallLane: Sendable {
     /// Makes a call on one of the lane's threads.
     ///
     /// Cancellation takes back a call that still waits for a thread; one that runs is answered when it returns or is
-    /// overdue, or at once where it is abandonable. A call that no thread can take, because all of them and their spares
-    /// are lost, fails at once.
+    /// overdue, or at once where it is abandonable. A call that no thread can take, because all of them and their
+    /// spares are lost, fails at once.
     ///
     /// - Parameters:
     ///   - operation: What is being done, for the error text.

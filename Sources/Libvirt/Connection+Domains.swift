@@ -57,9 +57,13 @@ extension Connection {
     /// Makes a persistent domain, or changes the one that has this uuid (`virDomainDefineXMLFlags`).
     ///
     /// The document is checked against libvirt's schema (`VIR_DOMAIN_DEFINE_VALIDATE`) when `validating`.
-    public func define(_ xml: String, validating: Bool = false) async throws(LibvirtError) -> Domain {
+    ///
+    /// - Parameter uuid: The domain's, where it is known, so that a call that was given up counts as the guest's.
+    public func define(
+        _ xml: String, uuid: String? = nil, validating: Bool = false
+    ) async throws(LibvirtError) -> Domain {
         let flags = validating ? VIR_DOMAIN_DEFINE_VALIDATE.rawValue : 0
-        return try await domain("virDomainDefineXMLFlags") { virDomainDefineXMLFlags($0, xml, flags) }
+        return try await domain("virDomainDefineXMLFlags", guest: uuid) { virDomainDefineXMLFlags($0, xml, flags) }
     }
 
     private func domain(

@@ -4,9 +4,8 @@ internal import Synchronization
 
 /// The connections over which calls are made, each by one thread at a time.
 ///
-/// libvirt allows many threads on one connection; but up to its release 10 a second thread that has a call to make while
-/// a first one waits for its answer may leave a source behind that ends the process later ("rpc: ensure temporary
-/// GSource is removed from client event loop"). libvirtd, for its part, works on five calls of a client at once and
+/// libvirt allows many threads on one connection; but up to its release 10 a second thread that has a call to make
+/// while a first one waits for its answer may leave a source behind that ends the process later (CVE-2024-4418). libvirtd, for its part, works on five calls of a client at once and
 /// reads nothing more from it meanwhile, so that a few that hang would stop the others. A connection for each thread
 /// meets neither.
 final class ConnectionPool: Sendable {

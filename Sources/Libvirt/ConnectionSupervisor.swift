@@ -70,6 +70,9 @@ public final class ConnectionSupervisor: Sendable {
         self.handler = handler
     }
 
+    /// Whether the first attempt has not come to its end yet.
+    public var isStarting: Bool { state.withLock { $0.connection == nil && $0.lastError == nil } }
+
     /// The connection.
     ///
     /// - Throws: ``LibvirtError`` of kind `disconnected`, with the reason of the last failure, while there is none.

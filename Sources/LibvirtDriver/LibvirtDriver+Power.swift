@@ -118,6 +118,25 @@ extension LibvirtDriver {
 
     /// Ends and forgets the domain, makes sure that it is gone, then removes the files; success if there is nothing.
     func remove(_ id: InstanceID) async throws {
+        try await removeDomain(id)
+        // A call that was given up may still take effect, and bring back what was not there when we looked. One that
+        // waited for the guest itself returns now that the guest is gone.
+        let overdue = host.supervisor.lanes.overdue
+        while overdue.holdUp(id.description) {
+            guard await overdue.returned(id.description, within: configuration.callDeadline) else {
+                try Task.checkCancellation()
+                throw ComputeFault(
+                    .unavailable, "An earlier call for the guest was given up and may still take effect; libvirt does "
+                        + "not answer it.", instance: id)
+            }
+            try await removeDomain(id)
+        }
+        let directory = directory(id)
+        try await host.files.run("remove the instance's files") { () throws(ComputeFault) in try directory.remove() }
+    }
+
+    /// Ends and forgets the domain, and makes sure that libvirt knows it no more.
+    private func removeDomain(_ id: InstanceID) async throws {
         let lookUp = { [host] () async throws -> Domain? in
             try await host.withConnection(for: id) { connection throws(LibvirtError) in
                 try await connection.domain(uuid: id.description)
@@ -139,7 +158,5 @@ extension LibvirtDriver {
                     isRetriable: true)
             }
         }
-        let directory = directory(id)
-        try await host.files.run("remove the instance's files") { () throws(ComputeFault) in try directory.remove() }
     }
 }

@@ -71,7 +71,7 @@ extension LibvirtDriver {
             throw ComputeFault.invalid("The guest can't be described to libvirt: \(error)", instance: instance.id)
         }
         let domain = try await host.withConnection(for: instance.id) { connection throws(LibvirtError) in
-            try await connection.define(document)
+            try await connection.define(document, uuid: instance.id.description)
         }
         try await bringUp(domain, instance.id)
     }

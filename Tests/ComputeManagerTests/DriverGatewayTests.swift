@@ -74,6 +74,10 @@ struct DriverGatewayTests {
         #expect(await kind { _ = try await gateway.consoleOutput(instance) } == .timeout)
         #expect(await gateway.reading(of: instance.id) == .unknown)
         #expect(driver.faults.calls(of: .info) == asked, "the driver was not asked")
+        // An operation may be the one that helps the guest: what it asks in its turn is asked.
+        let turn = Turn(token: InterruptionToken(), freeSlot: {}, takeSlot: { true }, isStopping: { false })
+        let own = try await gateway.during(turn, outlastingOutagesUntil: nil).info(instance.id)
+        #expect(own?.powerState == .running)
         let state = try await gateway.info(healthy.id)?.powerState
         #expect(state == .running)
         #expect(try await gateway.inventory().count == 2)

@@ -62,7 +62,10 @@ struct ReconcilerTests {
             #expect(update?["payload"]?["old_state"]?.string == "active")
             #expect(update?["payload"]?["state"]?.string == "stopped")
             #expect(self.calls(fixture) == calls)
-            #expect(fixture.logs.all.contains { $0.contains("warning a guest stopped without us") })
+            #expect(
+                try await eventually(fixture) {
+                    fixture.logs.all.contains { $0.contains("warning a guest stopped without us") }
+                })
             try await settle(fixture, manager)
             #expect(try await fixture.eventTypes().count == 4, "told once")
         }
@@ -104,7 +107,10 @@ struct ReconcilerTests {
             #expect(event?["event_type"]?.string == "sync_power_state")
             #expect(event?["priority"]?.string == "ERROR")
             #expect(event?["payload"]?["exception"]?["kind"]?.string == "instanceNotFound")
-            #expect(fixture.logs.all.contains { $0.contains("warning a guest has vanished") })
+            #expect(
+                try await eventually(fixture) {
+                    fixture.logs.all.contains { $0.contains("warning a guest has vanished") }
+                })
             try await settle(fixture, manager)
             #expect(try await fixture.eventTypes().filter { $0 == "sync_power_state" }.count == 1)
             fixture.driver.outsideChange(id, to: .running, isTold: false)

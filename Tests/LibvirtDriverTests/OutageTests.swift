@@ -144,6 +144,40 @@ struct OutageTests {
         }
     }
 
+    @Test("a definition that was given up and comes true later leaves no domain behind a delete")
+    func abandonedDefinition() async throws {
+        try await LibvirtServer.withServer { server async throws in
+            var configuration = Guests.configuration(server)
+            configuration.callDeadline = .seconds(2)
+            try await Guests.withDriver(configuration) { driver async throws in
+                let instance = try Guests.newInstance()
+                let uuid = instance.id.description
+                let connection = try driver.host.supervisor.connection()
+                _ = try await connection.domains()
+                try server.freeze()
+                await #expect {
+                    try await connection.define(
+                        "<domain type='qemu'><name>late</name><uuid>\(uuid)</uuid><memory unit='MiB'>16</memory>"
+                            + "<os><type arch='x86_64'>hvm</type></os></domain>", uuid: uuid)
+                } throws: { ($0 as? LibvirtError)?.kind == .timeout }
+                #expect(driver.unresponsiveGuests == [instance.id])
+                await #expect(throws: ComputeFault.self) { try await driver.destroy(instance) }
+                try server.thaw()
+                #expect(
+                    try await eventually {
+                        do {
+                            try await driver.destroy(instance)
+                            return true
+                        } catch let fault as ComputeFault where fault.isRetriable {
+                            return false
+                        }
+                    })
+                #expect(driver.unresponsiveGuests.isEmpty)
+                #expect(try await server.virsh("list", "--all", "--name") == "")
+            }
+        }
+    }
+
     @Test("a slow way to libvirtd makes calls slow, then overdue, and never wrong")
     func slow() async throws {
         try await LibvirtServer.withServer { server async throws in

@@ -107,10 +107,11 @@ struct DriverGateway: Sendable {
         }
     }
 
-    /// Whether the call is to be made again later. A hypervisor that stands still is away for a removal with patience:
-    /// removing what is gone is success.
+    /// Whether the call is to be made again later. With patience, a hypervisor that stands still is away for a question
+    /// and for a removal: removing what is gone is success.
     private func isOutage(_ fault: ComputeFault, _ operation: DriverOperation) -> Bool {
-        fault.kind == .unavailable || fault.kind == .timeout && operation == .destroy && patience != nil
+        fault.kind == .unavailable
+            || fault.kind == .timeout && patience != nil && (operation == .destroy || operation.isQuestion)
     }
 
     private func measured<Output: Sendable>(
@@ -118,7 +119,10 @@ struct DriverGateway: Sendable {
         _ yielding: InterruptionReason, _ unblock: (@Sendable () async -> Bool)?,
         _ body: @escaping @Sendable () async throws -> Output
     ) async throws -> Output {
-        if let instance, operation.isQuestion, quarantine.holds(instance) { throw Self.unanswered(instance) }
+        // What an operation asks in its turn is asked: it may be the one that helps the guest.
+        if turn == nil, let instance, operation.isQuestion, quarantine.holds(instance) {
+            throw Self.unanswered(instance)
+        }
         var result: Result<Output, any Error>?
         let elapsed = await clock.measure {
             result = await raced(operation, instance, token, yielding, unblock, body)

@@ -48,9 +48,7 @@ struct Reconciler: Sendable {
                     bell.yield()
                 }
             }
-            for await _ in bells {
-                do { try await work() } catch { break }
-            }
+            for await _ in bells { await work() }
             group.cancelAll()
         }
     }
@@ -67,15 +65,23 @@ struct Reconciler: Sendable {
         }
     }
 
-    /// Works off the board until it is clean.
-    private func work() async throws {
+    /// Works off the board until it is clean, or its task is cancelled. What fails is tried again: nothing that is read
+    /// here may end the worker.
+    private func work() async {
         var pause = Self.settling
-        while true {
-            try await services.clock.sleep(for: pause)
+        while (try? await services.clock.sleep(for: pause)) != nil {
             let (needsInventory, suspects) = board.withLock { $0.take() }
             if suspects.isEmpty, !needsInventory { return }
-            try await weigh(suspects)
-            if needsInventory { try await takeInventory() }
+            do {
+                try await weigh(suspects)
+                if needsInventory { try await takeInventory() }
+            } catch {
+                if error is CancellationError { return }
+                services.logger.error(
+                    "the guests can't be held against their instances; trying again",
+                    metadata: [LogKey.error: .string("\(error)")])
+                board.withLock { $0.needsInventory = true }
+            }
             // What is on the board again was put back; what events bring meanwhile rings the bell.
             pause = Self.pause
         }
@@ -88,7 +94,9 @@ struct Reconciler: Sendable {
         for suspect in suspects {
             guard let row = rows[suspect.id] else {
                 // Nobody's, as it seems: a guest that goes leaves nothing to report.
-                if suspect.told != .shutdown { visit(suspect.id, rounds: suspect.rounds) }
+                if suspect.told != .shutdown, !services.store.isQuarantined(suspect.id) {
+                    visit(suspect.id, rounds: suspect.rounds)
+                }
                 continue
             }
             if row.instance.taskState != nil {
@@ -105,7 +113,13 @@ struct Reconciler: Sendable {
     private func rows(_ ids: [InstanceID]) async throws -> [InstanceID: StoredInstance] {
         try await services.read { snapshot in
             var rows: [InstanceID: StoredInstance] = [:]
-            for id in ids { rows[id] = try snapshot.instance(id) }
+            for id in ids {
+                do {
+                    rows[id] = try snapshot.instance(id)
+                } catch let error as StoreError where error.code == .damaged {
+                    // Closed by itself, and told of by the store; its guest is left alone.
+                }
+            }
             return rows
         }
     }
@@ -140,7 +154,10 @@ struct Reconciler: Sendable {
         }
         let owned = Set(rows.map(\.id))
         let known = foreign
-        for guest in guests where !owned.contains(guest.id) && !known.contains(guest.id) { visit(guest.id, rounds: 0) }
+        for guest in guests
+        where !owned.contains(guest.id) && !known.contains(guest.id) && !services.store.isQuarantined(guest.id) {
+            visit(guest.id, rounds: 0)
+        }
         board.withLock { $0.keepForeign(Set(states.keys).subtracting(owned)) }
         services.logger.debug(
             "the guests were read",
@@ -188,7 +205,8 @@ struct Reconciler: Sendable {
     }
 
     private func tell(_ id: InstanceID, _ reading: GuestReading, _ finding: PowerSync?) {
-        let isForeign = finding == nil && reading != .absent
+        // A record that is damaged is still somebody's.
+        let isForeign = finding == nil && reading != .absent && !services.store.isQuarantined(id)
         let isNews = board.withLock { $0.isForeign(id, isForeign) }
         let words: String? =
             isNews ? "a guest is here that no instance owns; it is reported and left alone" : finding?.words

@@ -74,6 +74,8 @@ final class LibvirtHost: Sendable {
         for instance: InstanceID? = nil, _ body: (Connection) async throws(LibvirtError) -> Value
     ) async throws -> Value {
         var current: Connection?
+        // What is taken up again at a start asks before the first attempt has had its moment.
+        if supervisor.isStarting { await awaitConnection(within: .seconds(1)) }
         do throws(LibvirtError) {
             let connection = try supervisor.connection()
             current = connection
