@@ -49,6 +49,33 @@ struct DamagedRowTests {
         await fixture.close()
     }
 
+    @Test("Its guest's events end nothing and make it nobody's: the worker serves on, and looks after the others")
+    func events() async throws {
+        let other = "00000000-0000-4000-8000-000000000002"
+        let otherID = try #require(InstanceID(other))
+        let first = try ManagerFixture(forms: 0)
+        try await first.run { manager in
+            try await first.perform(manager, Requests.run(), Requests.run(other) { $0["display_name"] = "other" })
+        }
+        await first.store.close()
+        try flip("web-1", to: "web-2", in: first.directory + "/state/worker.sqlite")
+        let fixture = try ManagerFixture(directory: first.directory)
+        fixture.driver.outsideChange(otherID, to: .running)
+        try await fixture.run { manager in
+            fixture.driver.outsideChange(id, to: .running)
+            fixture.driver.outsideChange(otherID, to: .shutdown)
+            while try await fixture.instance(otherID)?.vmState != .stopped {
+                fixture.clock.advance(by: .milliseconds(500))
+                try await Task.sleep(for: .milliseconds(2))
+            }
+            #expect(manager.guests.foreign == 0)
+            try await fixture.submit(manager, Requests.of(other, "start_instance"))
+            await idleWithPauses(fixture)
+            #expect(try await fixture.instance(otherID)?.vmState == .active)
+        }
+        await fixture.close()
+    }
+
     private func idleWithPauses(_ fixture: ManagerFixture) async {
         while fixture.store.levels.unfinished > 0 {
             fixture.clock.advance(by: .seconds(1))
