@@ -92,7 +92,9 @@ extension Simulation {
                 world.violate(.trueState, "\(id) is still building")
             }
             let isTold = row.instance.powerState == .running
-            if isTold != running.contains(id), state == .active || state == .stopped {
+            // A delete that failed keeps its task, and the row waits for the next one.
+            let isSettled = row.instance.taskState == nil && (state == .active || state == .stopped)
+            if isTold != running.contains(id), isSettled {
                 world.violate(.trueState, "\(id) is told to be \(isTold ? "on" : "off"), and is not")
             }
             guard !world.ledger.touched.contains(id) else { continue }
