@@ -61,7 +61,8 @@ public final class Simulation: @unchecked Sendable {
     private var tail: Int
 
     static let stepLimit = 400_000
-    static let calm = Duration.seconds(300)
+    /// Longer than the worker waits between two readings of all guests.
+    static let calm = Duration.seconds(700)
     static let patience = Duration.seconds(12 * 3600)
 
     /// - Parameter mutant: a bug to be planted.
