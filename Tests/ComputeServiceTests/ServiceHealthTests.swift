@@ -35,6 +35,8 @@ struct ServiceHealthTests {
             ("confirmed by the broker and not delivered", { $0.loopback = LoopbackReport(.notDelivered, failures: 2) }),
             ("taking nothing in: paused: 9 requests", { $0.intake = .full(unfinished: 9) }),
             ("taking nothing in", { $0.intake = .storeFails(StoreError(.diskFull, "full")) }),
+            ("the journal can't be written: full", { $0.journalFault = "full" }),
+            ("no room for instances: /i has 3 MiB left", { $0.instancesFault = "/i has 3 MiB left" }),
             ("stopping", { $0.isStopping = true }),
         ]
         for (part, change) in changes {

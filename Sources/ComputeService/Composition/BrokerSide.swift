@@ -79,6 +79,20 @@ final class BrokerSide: Sendable {
         }
     }
 
+    /// Waits until no other worker is known to serve the host: it is claimed, or there is no broker to ask.
+    ///
+    /// What an earlier run left is not held back by a broker that is away; beside another worker it would be done by
+    /// two.
+    func hostIsOurs() async {
+        for await state in server.states {
+            switch state {
+            case .ready, .blocked, .closed: return
+            case .lost(let error, retryIn: _) where error.code != .queueLocked: return
+            case .idle, .connecting, .lost: continue
+            }
+        }
+    }
+
     /// The machine's own name.
     private static var machineName: String {
         var bytes = [CChar](repeating: 0, count: 256)

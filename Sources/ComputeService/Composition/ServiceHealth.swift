@@ -34,6 +34,10 @@ struct ServiceHealth: Sendable, Equatable {
     var rival: HostHolder?
     /// Includes whether the journal can be written.
     var intake = IntakeState.starting
+    /// Why the journal can't be written, as a look has shown that no request waited for.
+    var journalFault: String?
+    /// Why there is no room for the disks of instances.
+    var instancesFault: String?
     /// Why the hypervisor can't be asked; nil where it can, or where nobody has told.
     var hypervisorFault: String?
     /// It was told to stop.
@@ -65,8 +69,9 @@ struct ServiceHealth: Sendable, Equatable {
         case .starting: reasons.append("the intake has not begun yet")
         case .full, .storeFails: reasons.append("taking nothing in: \(intake)")
         case .stopped: reasons.append("the intake has ended")
-        case .consuming: break
+        case .consuming: if let journalFault { reasons.append("the journal can't be written: \(journalFault)") }
         }
+        if let instancesFault { reasons.append("no room for instances: \(instancesFault)") }
         return reasons
     }
 
@@ -75,6 +80,7 @@ struct ServiceHealth: Sendable, Equatable {
         if case .down = consuming { return true }
         if case .down = publishing { return true }
         if case .storeFails = intake { return true }
+        if journalFault != nil || instancesFault != nil { return true }
         return rival != nil || (loopback?.failures ?? 0) >= loopbackLimit
     }
 

@@ -35,6 +35,7 @@ final class Worker: Service {
     private let intake: Intake
     private let relay: OutboxRelay
     private let control: ControlServer
+    private let disks: DiskWatch
     private let logger: Logger
 
     /// How long the stop waits for the acknowledgements of what was handed out.
@@ -83,6 +84,9 @@ final class Worker: Service {
             configuration: RelayConfiguration(
                 window: messaging.confirmWindow, unroutableNotifications: notifications.unroutable),
             logger: makeLogger("compute.relay"))
+        disks = DiskWatch(
+            store: store, instances: type(of: driver).needsImage ? configuration.store.instancesPath : nil,
+            health: broker.health, logger: logger)
         control = ControlServer(
             path: ControlSocket.path(inStateDirectory: configuration.store.statePath),
             handler: WorkerControl(manager: manager, store: store, monitor: broker.health),
@@ -147,7 +151,11 @@ final class Worker: Service {
             try await self.driver.run()
         }
         foundation("control socket") { await self.control.run() }
-        foundation("relay") { try await self.relay.run() }
+        foundation("watch over the disks") { await self.disks.run() }
+        foundation("relay") {
+            await self.broker.hostIsOurs()
+            try await self.relay.run()
+        }
         if let driver = driver as? any OutageTellingDriver {
             foundation("watch over the hypervisor") { await self.broker.health.followHypervisor(driver.outages()) }
         }
@@ -156,6 +164,7 @@ final class Worker: Service {
             return .watch
         }
         group.addTask {
+            await self.broker.hostIsOurs()
             try await self.manager.run()
             return .manager
         }
