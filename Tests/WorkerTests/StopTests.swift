@@ -125,7 +125,9 @@ extension Program {
                 let begun = ContinuousClock.now
                 #expect(try await worker.wait(within: .seconds(30)) == .exited(0), "\(worker.log.text(last: 5))")
                 #expect(ContinuousClock.now - begun < .seconds(3.5))
-                #expect(worker.log.lines.contains { $0.contains("not ended in time") && $0.contains(instance) })
+                #expect(
+                    worker.log.lines.contains { $0.contains("not ended in time") && $0.contains(instance) },
+                    "\(worker.log.text(last: 12))")
                 try hypervisor.freeze(false)
                 let next = try await bench.again(worker)
                 try await probe.events(of: instance, until: "compute.instance.delete.end")
