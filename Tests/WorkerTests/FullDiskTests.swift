@@ -47,36 +47,34 @@ extension Program {
                 let probe = try await bench.probe()
                 try await probe.collectEvents()
                 let oslo = try await bench.oslo()
-                let (running, building, refused) = (newInstance(), newInstance(), newInstance())
+                let (running, building) = (newInstance(), newInstance())
+                var refused: [String] = []
                 try await oslo.cast("run_instance", running, to: "one")
                 try await probe.events(of: running, until: "compute.instance.create.end")
                 try await oslo.cast("run_instance", building, to: "one")
                 try await probe.events(of: building, until: "compute.instance.create.start")
-                // A journal that meets a full disk makes room of its own first: that is taken as well.
-                var fillers: [String] = []
-                var early = try await worker.command(["status"], environment: view)
-                while early.end == .exited(0), fillers.count < 20 {
-                    fillers.append("\(state)/filler-\(fillers.count)")
-                    try Self.fill(fillers[fillers.count - 1])
-                    early = try await worker.command(["status"], environment: view)
+                try Self.fill("\(state)/filler")
+                // A journal that meets a full disk makes room of its own first: casts go in until that is taken as well.
+                var status = try await worker.command(["status"], environment: view)
+                while status.end == .exited(0), refused.count < 200 {
+                    for _ in 0..<5 {
+                        refused.append(newInstance())
+                        try await oslo.cast("run_instance", refused[refused.count - 1], to: "one")
+                    }
+                    _ = await worker.log.first(within: .seconds(1)) { $0.contains("disk-full") }
+                    status = try await worker.command(["status"], environment: view)
                 }
-                #expect(early.end == .exited(1) && early.output.contains("disk is full"), "no cast has met it: \(early)")
-
-                try await oslo.cast("run_instance", refused, to: "one")
-                let paused = await worker.log.first(within: .seconds(30)) { $0.contains("disk-full") }
-                #expect(paused != nil)
-                let status = try await worker.command(["status"], environment: view)
                 #expect(status.end == .exited(1) && status.output.contains("disk is full"), "\(status)")
                 // Not acknowledged: it is the broker's.
-                #expect(try await probe.depth("compute.one") == 1)
+                #expect(try await probe.depth("compute.one") > 0)
 
-                for filler in fillers { try FileManager.default.removeItem(atPath: filler) }
+                try FileManager.default.removeItem(atPath: "\(state)/filler")
                 let freed = ContinuousClock.now
                 while try await worker.command(["status"], environment: view).end != .exited(0) {
                     try #require(ContinuousClock.now - freed < .seconds(30))
                 }
                 #expect(ContinuousClock.now - freed < .seconds(6), "five seconds, and the time of asking")
-                for instance in [building, refused] {
+                for instance in [building] + refused {
                     let events = try await probe.events(of: instance, until: "compute.instance.create.end")
                     #expect(events.count(of: "compute.instance.create.end") == 1)
                 }
@@ -84,7 +82,7 @@ extension Program {
                 #expect(console["error"] == nil, "the guest is as it was: \(JSONWriter.text(console))")
                 #expect(try await worker.stop() == .exited(0))
                 let events = try await probe.collected(Probe.events).distinct
-                for instance in [running, building, refused] {
+                for instance in [running, building] + refused {
                     let ends = events.filter { $0.instance == instance && $0.eventType.hasSuffix("create.end") }
                     #expect(ends.count == 1)
                 }
