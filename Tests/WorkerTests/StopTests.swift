@@ -127,7 +127,7 @@ extension Program {
                 #expect(ContinuousClock.now - begun < .seconds(3.5))
                 #expect(
                     worker.log.lines.contains { $0.contains("not ended in time") && $0.contains(instance) },
-                    "\(worker.log.text(last: 12))")
+                    "\(worker.log.lines.suffix(9))")
                 try hypervisor.freeze(false)
                 let next = try await bench.again(worker)
                 try await probe.events(of: instance, until: "compute.instance.delete.end")
