@@ -9,7 +9,7 @@ import Testing
 extension Program {
     /// SIGTERM while there is work.
     @Suite struct StopTests {
-        private static let notice = "stopping: waiting for what runs"
+        fileprivate static let notice = "stopping: waiting for what runs"
 
         /// A worker whose changes of a guest take their time.
         static func settings(_ bench: Bench, delay: Int, limit: Int) -> WorkerProcess.Settings {
@@ -125,9 +125,9 @@ extension Program {
                 let begun = ContinuousClock.now
                 #expect(try await worker.wait(within: .seconds(30)) == .exited(0), "\(worker.log.text(last: 5))")
                 #expect(ContinuousClock.now - begun < .seconds(3.5))
-                #expect(
-                    worker.log.lines.contains { $0.contains("not ended in time") && $0.contains(instance) },
-                    "\(worker.log.lines.suffix(9))")
+                let log = worker.log.lines
+                #expect(log.contains { $0.contains(StopTests.notice) && $0.contains(instance) }, "\(log.suffix(9))")
+                #expect(log.contains { $0.contains("the next start goes on with it") }, "\(log.suffix(9))")
                 try hypervisor.freeze(false)
                 let next = try await bench.again(worker)
                 try await probe.events(of: instance, until: "compute.instance.delete.end")
