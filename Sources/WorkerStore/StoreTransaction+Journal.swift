@@ -97,6 +97,11 @@ extension StoreTransaction {
         }
     }
 
+    /// Notes why an unfinished row does not get on; nothing happens where it is finished or unknown.
+    public func noteError(_ id: JournalID, _ text: String) throws {
+        try execute("UPDATE journal SET last_error = ? WHERE id = ? AND finished_at IS NULL", [text, id.value])
+    }
+
     /// Takes back that work on an unfinished row was begun: it was left in good order.
     public func forgetAttempt(_ id: JournalID) throws {
         try execute(

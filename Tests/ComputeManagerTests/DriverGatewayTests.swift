@@ -75,7 +75,7 @@ struct DriverGatewayTests {
         #expect(await gateway.reading(of: instance.id) == .unknown)
         #expect(driver.faults.calls(of: .info) == asked, "the driver was not asked")
         // An operation may be the one that helps the guest: what it asks in its turn is asked.
-        let turn = Turn(token: InterruptionToken(), freeSlot: {}, takeSlot: { true }, isStopping: { false })
+        let turn = Turn(token: InterruptionToken(), freeSlot: {}, takeSlot: { true }, isStopping: { false }, hindered: { _ in })
         let own = try await gateway.during(turn, outlastingOutagesUntil: nil).info(instance.id)
         #expect(own?.powerState == .running)
         let state = try await gateway.info(healthy.id)?.powerState

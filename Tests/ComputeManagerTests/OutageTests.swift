@@ -32,7 +32,10 @@ struct OutageTests {
             try await fixture.perform(manager, Requests.run())
             away(fixture, for: .destroy, calls: 50)
             try await fixture.submit(manager, Requests.of(Requests.id, "terminate_instance"))
-            await passWaits(50, fixture)
+            await passWaits(10, fixture)
+            let waiting = try await fixture.store.read { try $0.unfinished(limit: 1) }.first
+            #expect(waiting?.lastError == "away", "who asks the journal is told what it waits for")
+            await passWaits(40, fixture)
             await fixture.idle()
         }
         #expect(try await fixture.instance(id) == nil)

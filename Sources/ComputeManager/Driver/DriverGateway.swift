@@ -100,6 +100,7 @@ struct DriverGateway: Sendable {
                     pause = min(pause, deadlines.reconnection - waited)
                 }
                 turn?.freeSlot()
+                if waited == .zero { await turn?.hindered(fault.message) }
                 try await clock.sleep(for: pause)
                 waited += pause
                 if let turn, !(await turn.takeSlot()) { throw CancellationError() }

@@ -170,7 +170,12 @@ final class Dispatcher: AcceptedWork {
                 state.withLock { $0.table.freeSlot(start) }
                 wakeUp.yield()
             }, takeSlot: { [self] in await takeSlot(start) },
-            isStopping: { [self] in state.withLock { if case .draining = $0.phase { true } else { false } } })
+            isStopping: { [self] in state.withLock { if case .draining = $0.phase { true } else { false } } },
+            hindered: { [services] text in
+                guard let id = start.item.entry?.id else { return }
+                // Only a note: where it can't be written, the work waits all the same.
+                try? await services.store.write { try $0.noteError(id, text) }
+            })
     }
 
     private func takeSlot(_ start: LaneTable.Start) async -> Bool {

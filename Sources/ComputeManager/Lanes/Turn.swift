@@ -11,4 +11,6 @@ struct Turn: Sendable {
     let takeSlot: @Sendable () async -> Bool
     /// Whether the worker begins nothing more.
     let isStopping: @Sendable () -> Bool
+    /// Notes in the journal what the work waits for, for the operator who asks.
+    let hindered: @Sendable (String) async -> Void
 }

@@ -95,6 +95,7 @@ struct OperationEngine: Sendable {
                 }
                 report(error, entry, isLeft: false)
                 turn.freeSlot()
+                await turn.hindered("\(error)")
                 do { try await services.clock.sleep(for: pause) } catch { return .left }
                 pause = min(pause * 2, .seconds(30))
                 guard await turn.takeSlot() else { return .left }
