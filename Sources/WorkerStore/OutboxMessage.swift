@@ -75,9 +75,11 @@ public struct OutboxRow: Sendable, Hashable, Identifiable {
     }
 }
 
-/// Which messages of the outbox to look at: replies, for which somebody waits, do not stand behind events.
+/// Which messages of the outbox to look at: replies and casts, for which somebody waits, do not stand behind events,
+/// which may have a broker of their own that is away.
 public enum OutboxPart: Sendable, Hashable, CaseIterable {
     case everything
-    case replies
-    case allButReplies
+    /// Replies, and casts to other services.
+    case addressed
+    case events
 }

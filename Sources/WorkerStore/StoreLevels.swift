@@ -10,8 +10,8 @@ public struct StoreLevels: Sendable, Hashable {
     public var outbox: Int
     /// The place of the last message that was put into the outbox; 0 before the first.
     public var lastOutboxID: OutboxID
-    /// The same among the replies.
-    public var lastReplyID: OutboxID
+    /// The same among replies and casts.
+    public var lastAddressedID: OutboxID
     /// Rows that were found damaged and are set aside.
     public var quarantined: Int
     /// Commits since the store was opened.
@@ -19,13 +19,13 @@ public struct StoreLevels: Sendable, Hashable {
 
     public init(
         unfinished: Int = 0, finished: Int = 0, outbox: Int = 0, lastOutboxID: OutboxID = OutboxID(0),
-        lastReplyID: OutboxID = OutboxID(0), quarantined: Int = 0, commits: Int = 0
+        lastAddressedID: OutboxID = OutboxID(0), quarantined: Int = 0, commits: Int = 0
     ) {
         self.unfinished = unfinished
         self.finished = finished
         self.outbox = outbox
         self.lastOutboxID = lastOutboxID
-        self.lastReplyID = lastReplyID
+        self.lastAddressedID = lastAddressedID
         self.quarantined = quarantined
         self.commits = commits
     }

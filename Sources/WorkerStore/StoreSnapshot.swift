@@ -239,8 +239,8 @@ public struct StoreSnapshot: ~Copyable {
         let filter =
             switch part {
             case .everything: ""
-            case .replies: " AND kind = 1"
-            case .allButReplies: " AND kind <> 1"
+            case .addressed: " AND kind IN (1, 2)"
+            case .events: " AND kind NOT IN (1, 2)"
             }
         return try storeErrors {
             try outboxRows("id > ?\(filter) ORDER BY id", [previous?.value ?? 0], limit: limit)

@@ -181,7 +181,7 @@ extension StoreTransaction {
         }
         writer.memory.counters.nextOutboxID += 1
         writer.memory.counters.outbox += 1
-        if message.kind == .reply { writer.memory.counters.lastReplyID = id }
+        if message.kind == .reply || message.kind == .cast { writer.memory.counters.lastAddressedID = id }
         return OutboxID(id)
     }
 

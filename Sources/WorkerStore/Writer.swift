@@ -41,8 +41,8 @@ final class Writer: @unchecked Sendable {
         memory.counters.outbox = try Int.fetchOne(database, sql: "SELECT count(*) FROM outbox") ?? 0
         memory.counters.nextOutboxID =
             try Int64.fetchOne(database, sql: "SELECT max(id) FROM outbox").map { $0 + 1 } ?? 1
-        memory.counters.lastReplyID =
-            try Int64.fetchOne(database, sql: "SELECT max(id) FROM outbox WHERE kind = 1") ?? 0
+        memory.counters.lastAddressedID =
+            try Int64.fetchOne(database, sql: "SELECT max(id) FROM outbox WHERE kind IN (1, 2)") ?? 0
         let cursor = try Row.fetchCursor(
             database,
             sql: """
@@ -120,7 +120,7 @@ final class Writer: @unchecked Sendable {
         StoreLevels(
             unfinished: memory.counters.unfinished, finished: memory.counters.finished,
             outbox: memory.counters.outbox, lastOutboxID: OutboxID(memory.counters.nextOutboxID - 1),
-            lastReplyID: OutboxID(memory.counters.lastReplyID), quarantined: memory.counters.quarantined,
+            lastAddressedID: OutboxID(memory.counters.lastAddressedID), quarantined: memory.counters.quarantined,
             commits: commits)
     }
 

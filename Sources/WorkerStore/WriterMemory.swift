@@ -15,7 +15,7 @@ struct WriterMemory {
         var unfinished = 0
         var finished = 0
         var outbox = 0
-        var lastReplyID: Int64 = 0
+        var lastAddressedID: Int64 = 0
         var quarantined = 0
     }
 

@@ -67,7 +67,7 @@ struct IntakeTests {
             await fixture.waitForAcknowledgement(1, 2, 3, 4, 5, 6, 7, 8)
             let letters = fixture.log.events.filter { $0 == .published(.deadLetter) }
             #expect(letters.count == 5)
-            let replies = try await fixture.store.read { try $0.outbox(.replies, limit: 9) }
+            let replies = try await fixture.store.read { try $0.outbox(.addressed, limit: 9) }
             #expect(replies.map(\.message.orderingKey) == ["reply:call3", "reply:call4", "reply:r"])
             #expect(fixture.store.levels.unfinished == 0)
             #expect(fixture.work.received.isEmpty)
@@ -112,7 +112,7 @@ struct IntakeTests {
             fixture.source.feed((1...4).map { incoming($0, "read_console", isCall: true) })
             await fixture.waitForAcknowledgement(1, 2, 3, 4)
             await fixture.log.wait { $0.contains(.served(1)) && $0.contains(.served(2)) }
-            let replies = try await fixture.store.read { try $0.outbox(.replies, limit: 9) }
+            let replies = try await fixture.store.read { try $0.outbox(.addressed, limit: 9) }
             #expect(replies.map(\.message.orderingKey) == ["reply:call3", "reply:call4"])
             fixture.source.feed([incoming(5)])
             await fixture.waitForAcknowledgement(5)

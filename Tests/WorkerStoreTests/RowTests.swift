@@ -103,12 +103,12 @@ struct RowTests {
             let rows = try await store.read { try $0.outbox(limit: 10) }
             #expect(rows.count == 3)
             #expect(rows[0].message == message)
-            #expect(try await store.read { try $0.outbox(.replies, limit: 10) } == [rows[1]])
-            #expect(try await store.read { try $0.outbox(.allButReplies, after: first, limit: 10) } == [rows[2]])
-            #expect(store.levels.lastReplyID == rows[1].id)
+            #expect(try await store.read { try $0.outbox(.events, limit: 10) } == [rows[0]])
+            #expect(try await store.read { try $0.outbox(.addressed, after: first, limit: 10) } == [rows[1], rows[2]])
+            #expect(store.levels.lastAddressedID == rows[2].id)
             #expect(store.levels.lastOutboxID == rows[2].id)
             try await afterCrash(of: path) { other in
-                #expect(other.levels.lastReplyID == rows[1].id)
+                #expect(other.levels.lastAddressedID == rows[2].id)
                 #expect(other.levels.outbox == 3)
             }
             try await store.write { try $0.strike(rows.map(\.id)) }

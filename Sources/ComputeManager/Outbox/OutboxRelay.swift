@@ -52,8 +52,8 @@ public final class OutboxRelay: Sendable {
     /// - Throws: ``StoreError`` when the store fails for good.
     public func run() async throws {
         let flows = [
-            RelayFlow(part: .replies, window: configuration.replyWindow, relay: self),
-            RelayFlow(part: .allButReplies, window: configuration.window, relay: self),
+            RelayFlow(part: .addressed, window: configuration.replyWindow, relay: self),
+            RelayFlow(part: .events, window: configuration.window, relay: self),
         ]
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in

@@ -12,7 +12,7 @@ public struct RelayConfiguration: Sendable {
 
     /// Messages that wait for the broker's confirm side by side.
     public var window: Int
-    /// The same for replies, which do not stand behind events.
+    /// The same for replies and casts, which do not stand behind events.
     public var replyWindow: Int
     /// Bytes of messages that are read from the outbox in advance.
     public var bufferedBytes: Int

@@ -5,7 +5,7 @@ internal import Logging
 internal import Synchronization
 internal import WorkerStore
 
-/// One of the relay's two ways out: the replies, or everything else.
+/// One of the relay's two ways out: what somebody waits for, or the events.
 final class RelayFlow: Sendable {
     private struct State {
         var queue = RelayQueue()
@@ -20,9 +20,9 @@ final class RelayFlow: Sendable {
 
     /// Messages that are read from the outbox at once.
     private static let readAtOnce = 256
-    /// How long a reply holds a place; one whose caller's queue is missing is tried for much longer.
+    /// How long a reply or a cast holds a place; one whose caller's queue is missing is tried for much longer.
     private static let replyPatience = Duration.seconds(2)
-    /// Replies that are tried without a place.
+    /// Those that are tried without a place.
     private static let patientLimit = 1024
 
     private let part: OutboxPart
@@ -62,7 +62,7 @@ final class RelayFlow: Sendable {
     }
 
     private func last(_ levels: StoreLevels) -> OutboxID {
-        part == .replies ? levels.lastReplyID : levels.lastOutboxID
+        part == .addressed ? levels.lastAddressedID : levels.lastOutboxID
     }
 
     private func distribute() async throws {
@@ -136,7 +136,7 @@ final class RelayFlow: Sendable {
     private func work(_ firstKey: String, _ firstItem: RelayQueue.Item) async {
         var next: (key: String, item: RelayQueue.Item)? = (firstKey, firstItem)
         while let (key, item) = next {
-            let (outcome, hasPlace) = part == .replies ? await sendPatiently(item) : (await relay.send(item), true)
+            let (outcome, hasPlace) = part == .addressed ? await sendPatiently(item) : (await relay.send(item), true)
             let (following, rings) = state.withLock { state in
                 // The loop sleeps while the buffer is full; it is told when there is room again.
                 let wasFull = state.queue.bufferedBytes >= configuration.bufferedBytes
