@@ -14,6 +14,7 @@
 #include <libxml/relaxng.h>
 #include <libxml/tree.h>
 #include <libxml/xmlerror.h>
+#include <libxml/xmlschemastypes.h>
 #include <libxml/xmlversion.h>
 #include <libxml/xmlwriter.h>
 

@@ -13,7 +13,7 @@ public final class RelaxNGSchema: @unchecked Sendable {
     ///
     /// - Parameter path: A trusted file, such as `/usr/share/libvirt/schemas/domain.rng`.
     public init(path: String) throws(XMLError) {
-        XMLLibrary.initialized
+        XMLLibrary.schemaTypes
         var errors = cxml_errors()
         // Asked first, because libxml2 prints to stderr about a file that it can't open.
         guard xmlCheckFilename(path) == 1, let parser = xmlRelaxNGNewParserCtxt(path) else {
