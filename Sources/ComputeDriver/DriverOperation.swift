@@ -10,35 +10,91 @@ public enum DriverOperation: String, CaseIterable, Sendable, Hashable {
     case hostResources = "get_available_resource"
     case powerOff = "power_off"
     case powerOn = "power_on"
+    case pause
+    case unpause
+    case suspend
+    case resume
+    case resumeStateOnHostBoot = "resume_state_on_host_boot"
+    case rescue
+    case unrescue
+    case snapshot
+    case quiesce
+    case unquiesce
+    case createVolumeSnapshot = "volume_snapshot_create"
+    case deleteVolumeSnapshot = "volume_snapshot_delete"
+    case volumeConnector = "get_volume_connector"
+    case attachVolume = "attach_volume"
+    case detachVolume = "detach_volume"
+    case swapVolume = "swap_volume"
+    case extendVolume = "extend_volume"
+    case attachInterface = "attach_interface"
+    case detachInterface = "detach_interface"
+    case plugVIFs = "plug_vifs"
+    case unplugVIFs = "unplug_vifs"
+    case migrateDiskAndPowerOff = "migrate_disk_and_power_off"
+    case finishMigration = "finish_migration"
+    case confirmMigration = "confirm_migration"
+    case finishRevertMigration = "finish_revert_migration"
+    case checkLiveMigrationSource = "check_can_live_migrate_source"
+    case disksOfInstance = "get_instance_disk_info"
+    case liveMigrate = "live_migration"
+    case cleanUpAfterLiveMigration = "post_live_migration"
+    case checkLiveMigrationDestination = "check_can_live_migrate_destination"
+    case cleanUpLiveMigrationCheck = "check_can_live_migrate_destination_cleanup"
+    case prepareLiveMigration = "pre_live_migration"
+    case finishLiveMigrationAtDestination = "post_live_migration_at_destination"
+    case rollBackLiveMigrationAtDestination = "rollback_live_migration_at_destination"
+    case forceLiveMigration = "live_migration_force_complete"
+    case abortLiveMigration = "live_migration_abort"
+    case leaveStorageMark = "check_instance_shared_storage_local"
+    case seesStorageMark = "check_instance_shared_storage_remote"
+    case removeStorageMark = "check_instance_shared_storage_cleanup"
     case consoleOutput = "get_console_output"
+    case vncConsole = "get_vnc_console"
+    case spiceConsole = "get_spice_console"
+    case serialConsole = "get_serial_console"
+    case mksConsole = "get_mks_console"
+    case consolePool = "get_console_pool_info"
+    case diagnostics = "get_diagnostics"
+    case instanceDiagnostics = "get_instance_diagnostics"
+    case blockCounters = "block_stats"
+    case interfaceCounters = "interface_stats"
+    case bandwidth = "get_all_bw_usage"
+    case volumeUsage = "get_all_volume_usage"
+    case setAdminPassword = "set_admin_password"
+    case injectFile = "inject_file"
+    case changeMetadata = "change_instance_metadata"
+    case injectNetworkInfo = "inject_network_info"
+    case resetNetwork = "reset_network"
+    case triggerCrashDump = "trigger_crash_dump"
+    case softDelete = "soft_delete"
+    case restore
+    case rebuild
+    case mountShare = "mount_share"
+    case unmountShare = "umount_share"
+    case manageImageCache = "manage_image_cache"
+    case cacheImage = "cache_image"
+    case defaultRootDeviceName = "default_root_device_name"
+    case defaultDeviceNames = "default_device_names_for_instance"
+    case nextDeviceName = "get_device_name_for_instance"
+    case hostPowerAction = "host_power_action"
+    case setMaintenance = "host_maintenance_mode"
+    case setHostEnabled = "set_host_enabled"
     case hostUptime = "get_host_uptime"
+    case hostAddress = "get_host_ip_addr"
+    case hostStatistics = "get_host_stats"
+    case hostCPUTimes = "get_host_cpu_stats"
+    case receivePowerEvent = "power_update_event"
+    case prepareForSpawn = "prepare_for_spawn"
+    case cleanUpFailedSpawn = "failed_spawn_cleanup"
+    case refreshSecurityGroupRules = "refresh_security_group_rules"
+    case refreshSecurityGroupMembers = "refresh_security_group_members"
+    case refreshSecurityRules = "refresh_instance_security_rules"
+    case refreshProviderRules = "refresh_provider_fw_rules"
+    case ensureFilters = "ensure_filtering_rules_for_instance"
+    case removeFilters = "unfilter_instance"
+    case addToAggregate = "add_to_aggregate"
+    case removeFromAggregate = "remove_from_aggregate"
+    case undoAggregateChange = "undo_aggregate_operation"
     case lifecycleEvents = "lifecycle_events"
-
-    /// Whether a driver has the operation: a fact of its type, read without an instance of it or a connection.
-    public func isImplemented(by driver: any ComputeDriver.Type) -> Bool {
-        switch self {
-        case .listInstances, .info, .spawn, .destroy, .reboot, .hostResources: true
-        case .powerOff, .powerOn: driver is any PoweringDriver.Type
-        case .consoleOutput: driver is any ConsoleOutputDriver.Type
-        case .hostUptime: driver is any HostUptimeDriver.Type
-        case .lifecycleEvents: driver is any LifecycleEventDriver.Type
-        }
-    }
-
-    /// What the operation does, in a few words.
-    public var summary: String {
-        switch self {
-        case .listInstances: "list the guests with their states"
-        case .info: "tell the state of one guest"
-        case .spawn: "build and start a guest"
-        case .destroy: "stop a guest and remove all of it"
-        case .reboot: "restart a guest, softly or hard"
-        case .hostResources: "tell what the host has and what is in use"
-        case .powerOff: "stop a guest and keep it"
-        case .powerOn: "start a guest that is off"
-        case .consoleOutput: "read the serial console"
-        case .hostUptime: "tell how long the host is up"
-        case .lifecycleEvents: "tell of state changes as they happen"
-        }
-    }
 }

@@ -17,12 +17,13 @@ public final class ComputeManager: Sendable {
     private let reconciler: Reconciler
 
     /// - Parameters:
+    ///   - peers: the services that are asked; none by default.
     ///   - dialect: the wire methods that are served.
     ///   - clock: what deadlines, grace and heartbeats are measured by.
     ///   - wallClock: what times in rows and events are taken from.
     public init(
         configuration: ManagerConfiguration, store: WorkerStore, driver: any ComputeDriver, images: any ImageService,
-        encoder: any MessageEncoder, decoder: any RequestDecoder, sink: any MessageSink,
+        peers: Peers = .none, encoder: any MessageEncoder, decoder: any RequestDecoder, sink: any MessageSink,
         dialect: DialectTable = FolsomDialect.table, clock: any Clock<Duration> = ContinuousClock(),
         wallClock: any WallClock = SystemWallClock(), identifiers: any IdentifierSource = RandomIdentifiers(),
         logger: Logger
@@ -36,8 +37,8 @@ public final class ComputeManager: Sendable {
             driver: driver, deadlines: configuration.deadlines, interruptionGrace: configuration.interruptionGrace,
             clock: clock, logger: logger)
         services = ManagerServices(
-            configuration: configuration, store: store, driver: gateway, images: images, encoder: encoder,
-            decoder: decoder, sink: sink, dialects: dialect, events: events,
+            configuration: configuration, store: store, driver: gateway, images: images, peers: peers,
+            encoder: encoder, decoder: decoder, sink: sink, dialects: dialect, events: events,
             deleted: DeletedInstances(limit: configuration.doneWorkRows), clock: clock, identifiers: identifiers,
             logger: logger)
         heartbeats = Heartbeats(sink: sink, encoder: encoder, clock: clock)

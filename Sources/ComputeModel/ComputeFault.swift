@@ -18,6 +18,15 @@ public struct ComputeFault: Error, Sendable, Hashable {
         case instanceTerminationFailure
         case instancePowerFailure
         case instanceRebootFailure
+        case instancePasswordSetFailed
+        case migrationFailure
+        case consoleTypeInvalid
+        case consoleNotAvailable
+        case devicePathInUse
+        case invalidDevicePath
+        case volumeNotFound
+        case fixedIPNotFound
+        case aggregateFailure
         /// The driver has no such operation; refused before any side effect.
         case unsupportedOperation
         case noSuchMethod

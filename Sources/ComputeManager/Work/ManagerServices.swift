@@ -11,6 +11,7 @@ struct ManagerServices: Sendable {
     let store: WorkerStore
     let driver: DriverGateway
     let images: any ImageService
+    let peers: Peers
     let encoder: any MessageEncoder
     let decoder: any RequestDecoder
     let sink: any MessageSink

@@ -71,6 +71,21 @@ struct ExceptionClass {
             return nova(
                 isOn ? "InstancePowerOnFailure" : "InstancePowerOffFailure", fault, code: 400, ("reason", reason))
         case .instanceRebootFailure: return nova("InstanceRebootFailure", fault, code: 400, ("reason", reason))
+        case .instancePasswordSetFailed:
+            return nova("InstancePasswordSetFailed", fault, ("instance", instance), ("reason", reason))
+        case .migrationFailure: return nova("MigrationError", fault, ("reason", reason))
+        case .consoleTypeInvalid: return nova("ConsoleTypeInvalid", fault, code: 400, ("console_type", ""))
+        case .consoleNotAvailable:
+            return form == .flat
+                ? nova("ConsoleNotFound", fault, code: 404, ("console_id", instance))
+                : nova("ConsoleNotAvailable", fault, code: 400)
+        case .devicePathInUse: return nova("DevicePathInUse", fault, code: 409, ("path", ""))
+        case .invalidDevicePath: return nova("InvalidDevicePath", fault, code: 400, ("path", ""))
+        case .volumeNotFound: return nova("VolumeNotFound", fault, code: 404, ("volume_id", ""))
+        case .fixedIPNotFound:
+            return nova("FixedIpNotFoundForInstance", fault, code: 404, ("instance_uuid", instance))
+        case .aggregateFailure:
+            return nova("AggregateError", fault, ("aggregate_id", ""), ("action", ""), ("reason", reason))
         case .unavailable: return nova("ServiceUnavailable", fault, code: 400, ("reason", reason))
         case .unsupportedOperation: return builtin("NotImplementedError", form)
         case .badArguments: return builtin("TypeError", form)

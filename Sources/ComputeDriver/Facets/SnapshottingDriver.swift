@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Drivers that copy a guest's root disk into an image.
+public protocol SnapshottingDriver: ComputeDriver {
+    /// Writes the root disk as it is at one moment to the file of the request; the guest is as before afterwards, also
+    /// after a failure, and a failure or a cancellation leaves no file. Nova: `snapshot`.
+    func snapshot(_ request: SnapshotRequest) async throws -> SnapshotResult
+}

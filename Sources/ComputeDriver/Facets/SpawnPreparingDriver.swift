@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ComputeModel
+
+/// Drivers that reserve something before a build's networks and volumes are made (bare metal).
+public protocol SpawnPreparingDriver: ComputeDriver {
+    /// Nova: `prepare_for_spawn`.
+    func prepareForSpawn(_ instance: Instance) async throws
+
+    /// Idempotent. Nova: `failed_spawn_cleanup`.
+    func cleanUpFailedSpawn(_ instance: Instance) async throws
+}
