@@ -19,8 +19,8 @@ struct ManagerServicesTests {
             driver: DriverGateway(
                 driver: fixture.driver, deadlines: configuration.deadlines,
                 interruptionGrace: configuration.interruptionGrace, clock: fixture.clock, logger: logger),
-            images: LocalImageDirectory(path: fixture.directory), encoder: fixture.wire, decoder: fixture.wire,
-            sink: fixture.sink, dialects: FolsomDialect.table,
+            images: LocalImageDirectory(path: fixture.directory), peers: .none, encoder: fixture.wire,
+            decoder: fixture.wire, sink: fixture.sink, dialects: FolsomDialect.table,
             events: EventFactory(
                 host: configuration.host,
                 payload: InstancePayload(glanceURL: configuration.glanceURL, auditPeriod: configuration.auditPeriod),

@@ -11,8 +11,8 @@ struct OperationTableTests {
     func files() throws {
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appendingPathComponent("Sources/ComputeManager/Operations")
-        let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".swift") }
-            .map { String($0.dropLast(6)) }.filter { !$0.contains("+") }
+        let files = try FileManager.default.subpathsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".swift") }
+            .map { URL(fileURLWithPath: $0).deletingPathExtension().lastPathComponent }.filter { !$0.contains("+") }
         #expect(files.sorted() == OperationTable.all.map { String(describing: $0) }.sorted())
     }
 
@@ -25,16 +25,30 @@ struct OperationTableTests {
             #expect(!operation.summary.isEmpty)
             #expect(operation.isReadOnly == (operation is any ReadOnlyOperation.Type))
         }
-        #expect(OperationTable.operation(OperationName(rawValue: "rebuild_instance")) == nil)
+        #expect(OperationTable.operation(OperationName(rawValue: "no_such_operation")) == nil)
     }
 
+    /// Nova's rpcapi of Folsom, 2.0 to 2.2; journals hold these names, so none may change.
+    private static let stableNames: Set<String> = [
+        "add_aggregate_host", "add_fixed_ip_to_instance", "attach_volume", "change_instance_metadata",
+        "check_can_live_migrate_destination", "check_can_live_migrate_source", "confirm_resize", "detach_volume",
+        "finish_resize", "finish_revert_resize", "get_console_output", "get_console_pool_info", "get_console_topic",
+        "get_diagnostics", "get_host_uptime", "get_vnc_console", "host_maintenance_mode", "host_power_action",
+        "inject_file", "inject_network_info", "live_migration", "pause_instance",
+        "post_live_migration_at_destination", "power_off_instance", "power_on_instance", "pre_live_migration",
+        "prep_resize", "reboot_instance", "rebuild_instance", "refresh_instance_security_rules",
+        "refresh_provider_fw_rules", "refresh_security_group_members", "refresh_security_group_rules",
+        "remove_aggregate_host", "remove_fixed_ip_from_instance", "remove_volume_connection", "rescue_instance",
+        "reserve_block_device_name", "reset_network", "resize_instance", "resume_instance", "revert_resize",
+        "rollback_live_migration_at_destination", "run_instance", "set_admin_password", "set_host_enabled",
+        "snapshot_instance", "start_instance", "stop_instance", "suspend_instance", "terminate_instance",
+        "unpause_instance", "unrescue_instance", "validate_console_port",
+    ]
+
     @Test("The stable names are those that journals hold")
-    func stableNames() {
-        #expect(
-            OperationTable.all.map { $0.name.rawValue }.sorted() == [
-                "get_console_output", "get_host_uptime", "power_off_instance", "power_on_instance", "reboot_instance",
-                "run_instance", "start_instance", "stop_instance", "terminate_instance",
-            ])
+    func stable() {
+        #expect(Self.stableNames.count == 54)
+        #expect(Set(OperationTable.all.map { $0.name.rawValue }).isSubset(of: Self.stableNames))
     }
 
     @Test("Folsom's dialect has a method for every operation, each once")

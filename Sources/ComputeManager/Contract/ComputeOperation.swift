@@ -22,6 +22,10 @@ public protocol ComputeOperation: Sendable {
     /// What a driver must have for it; refused before any side effect where one is missing.
     static var needs: [DriverOperation] { get }
 
+    /// The events that success tells, in their order, without the prefix `compute.instance.`; between them stands an
+    /// `update` for each write where updates are told.
+    static var events: [String] { get }
+
     /// Which of the bounded slots it takes.
     static var slot: SlotKind { get }
 

@@ -76,6 +76,7 @@ extension InstanceOperation where Step: RawRepresentable, Step.RawValue == Strin
 }
 
 extension ReadOnlyOperation {
+    static var events: [String] { [] }
     static var slot: SlotKind { .read }
 }
 

@@ -2,10 +2,29 @@
 
 /// Every operation there is; nothing else keeps a list.
 public enum OperationTable {
-    public static let all: [any ComputeOperation.Type] = [
+    public static let all: [any ComputeOperation.Type] =
+        lifecycle + guests + moves + devices + host + reads
+
+    /// From the build to the end, on and off.
+    private static let lifecycle: [any ComputeOperation.Type] = [
         RunInstance.self, RebootInstance.self, TerminateInstance.self, StartInstance.self, StopInstance.self,
-        PowerOnInstance.self, PowerOffInstance.self, GetConsoleOutput.self, GetHostUptime.self,
+        PowerOnInstance.self, PowerOffInstance.self,
     ]
+
+    /// What a guest does and holds.
+    private static let guests: [any ComputeOperation.Type] = []
+
+    /// To another size or another host.
+    private static let moves: [any ComputeOperation.Type] = []
+
+    /// What is plugged into a guest.
+    private static let devices: [any ComputeOperation.Type] = []
+
+    /// The host itself.
+    private static let host: [any ComputeOperation.Type] = []
+
+    /// Questions.
+    private static let reads: [any ComputeOperation.Type] = [GetConsoleOutput.self, GetHostUptime.self]
 
     private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 

@@ -10,6 +10,9 @@ public struct WireMethod: Sendable, Hashable {
     public let operation: OperationName
     public let summary: String
     public let isReadOnly: Bool
+    public let parameters: [Parameter]
+    /// Told on success, in their order; see ``ComputeOperation/events``.
+    public let events: [String]
 }
 
 /// (wire method, version) → (operation, argument decoder): what a dialect adds to the operations.
@@ -32,7 +35,8 @@ public struct DialectTable: RequestRouter {
         bindings.map { binding in
             WireMethod(
                 method: binding.method, since: binding.since.description, operation: binding.operation.name,
-                summary: binding.operation.summary, isReadOnly: binding.operation.isReadOnly)
+                summary: binding.operation.summary, isReadOnly: binding.operation.isReadOnly,
+                parameters: binding.parameters, events: binding.operation.events)
         }
     }
 

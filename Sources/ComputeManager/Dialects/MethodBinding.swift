@@ -8,6 +8,8 @@ protocol MethodBinding: Sendable {
     var method: String { get }
     var since: RPCVersion { get }
     var operation: any ComputeOperation.Type { get }
+    /// What the decoder reads, and nothing else.
+    var parameters: [Parameter] { get }
 }
 
 /// A method that changes an instance.
@@ -28,14 +30,16 @@ protocol ReadBinding: MethodBinding {
 struct Changes<Operation: InstanceOperation>: InstanceBinding {
     let method: String
     let since: RPCVersion
+    let parameters: [Parameter]
     let decode: @Sendable (inout ArgumentReader) throws(ComputeFault) -> Operation.Arguments
 
     init(
-        _ method: String, since: RPCVersion, _: Operation.Type,
+        _ method: String, since: RPCVersion, _: Operation.Type, parameters: [Parameter] = [.instance],
         decode: @escaping @Sendable (inout ArgumentReader) throws(ComputeFault) -> Operation.Arguments
     ) {
         self.method = method
         self.since = since
+        self.parameters = parameters
         self.decode = decode
     }
 
@@ -60,14 +64,16 @@ struct Changes<Operation: InstanceOperation>: InstanceBinding {
 struct Reads<Operation: ReadOnlyOperation>: ReadBinding {
     let method: String
     let since: RPCVersion
+    let parameters: [Parameter]
     let decode: @Sendable (inout ArgumentReader) throws(ComputeFault) -> Operation.Arguments
 
     init(
-        _ method: String, since: RPCVersion, _: Operation.Type,
+        _ method: String, since: RPCVersion, _: Operation.Type, parameters: [Parameter] = [.instance],
         decode: @escaping @Sendable (inout ArgumentReader) throws(ComputeFault) -> Operation.Arguments
     ) {
         self.method = method
         self.since = since
+        self.parameters = parameters
         self.decode = decode
     }
 

@@ -33,6 +33,7 @@ where Arguments == InstanceArguments, Step == PowerStep, Output == JSONValue {
 
 extension PowerOperation {
     static var needs: [DriverOperation] { [change.call] }
+    static var events: [String] { ["\(change.event).start", "\(change.event).end"] }
     static func instance(of arguments: InstanceArguments) -> Instance { arguments.instance }
     static func acceptance(of arguments: InstanceArguments) -> AcceptanceRule { .ifIdle(change.task) }
     static func json(_ output: JSONValue) -> JSONValue { output }

@@ -20,6 +20,7 @@ enum TerminateInstance: InstanceOperation {
     static let name = OperationName(rawValue: "terminate_instance")
     static let summary = "removes an instance with all that was made for it"
     static let needs: [DriverOperation] = [.destroy]
+    static let events = ["delete.start", "shutdown.start", "shutdown.end", "delete.end"]
     static let supersedesEarlier = true
     static let seesHandedBack = true
 

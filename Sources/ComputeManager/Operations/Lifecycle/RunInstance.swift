@@ -29,6 +29,7 @@ enum RunInstance: InstanceOperation {
     static let name = OperationName(rawValue: "run_instance")
     static let summary = "builds an instance from an image and starts it"
     static let needs: [DriverOperation] = [.spawn, .info, .destroy]
+    static let events = ["create.start", "create.end"]
     static let slot = SlotKind.build
     static let seesHandedBack = true
 

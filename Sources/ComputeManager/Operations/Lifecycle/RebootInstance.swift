@@ -19,6 +19,7 @@ enum RebootInstance: InstanceOperation {
     static let name = OperationName(rawValue: "reboot_instance")
     static let summary = "restarts an instance, softly (asking the guest first) or hard"
     static let needs: [DriverOperation] = [.reboot]
+    static let events = ["reboot.start", "reboot.end"]
 
     static func instance(of arguments: Arguments) -> Instance { arguments.instance }
     static func json(_ output: JSONValue) -> JSONValue { output }
