@@ -86,3 +86,18 @@ enum CommandFailure {
         return ExitCode(failure.status)
     }
 }
+
+/// The forms of an answer that docs/ keeps too.
+enum DocumentFormat: String, ExpressibleByArgument, CaseIterable {
+    case table
+    case json
+    case markdown
+
+    func print(_ document: DocumentOutput) {
+        switch self {
+        case .table: Swift.print(document.text)
+        case .json: Swift.print(document.json)
+        case .markdown: Swift.print(document.markdown, terminator: "")
+        }
+    }
+}

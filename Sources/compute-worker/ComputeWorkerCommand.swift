@@ -21,6 +21,6 @@ struct ComputeWorkerCommand: AsyncParsableCommand {
         version: Program.version,
         subcommands: [
             RunCommand.self, StatusCommand.self, OpsCommand.self, CastCommand.self, CallCommand.self,
-            EventsCommand.self, DriversCommand.self, MethodsCommand.self, ConfigCommand.self,
+            EventsCommand.self, DriversCommand.self, APICommand.self, ConfigCommand.self,
         ])
 }

@@ -26,6 +26,10 @@ import Testing
             let schema = try #require(value["schema"]?.string)
             let read = ["request-", "arguments/", "envelope.json", "common.json"]
             guard read.contains(where: { schema.hasPrefix($0) }) else { return nil }
+            if schema.hasPrefix("arguments/") {
+                let served = Set(FolsomDialect.table.methods.map { "arguments/\($0.method).json" })
+                guard served.contains(schema) else { return nil }
+            }
             self.schema = schema
             let path = try #require(value["path"]?.string)
             // The path's steps are joined by dots, and a key may hold one.

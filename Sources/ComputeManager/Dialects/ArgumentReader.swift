@@ -17,13 +17,18 @@ struct ArgumentReader: Sendable {
     /// Decodes with `body`, then refuses arguments that it did not ask for: nothing that was asked for is forgotten.
     static func read<Arguments>(
         _ method: String, _ arguments: JSONObject, _ body: (inout ArgumentReader) throws(ComputeFault) -> Arguments
-    ) throws(ComputeFault) -> Arguments {
+    ) throws(ComputeFault) -> Arguments { try reading(method, arguments, body).decoded }
+
+    /// The same with the names that it asked for, which are the parameters that its binding declares.
+    static func reading<Arguments>(
+        _ method: String, _ arguments: JSONObject, _ body: (inout ArgumentReader) throws(ComputeFault) -> Arguments
+    ) throws(ComputeFault) -> (decoded: Arguments, names: Set<String>) {
         var reader = ArgumentReader(method: method, arguments: arguments)
         let decoded = try body(&reader)
         for key in arguments.keys where !reader.known.contains(key) {
             throw reader.fault("got an unexpected keyword argument '\(key)'")
         }
-        return decoded
+        return (decoded, reader.known)
     }
 
     /// Any value; nil where it is absent or null.

@@ -20,7 +20,7 @@ public struct DialectTable: RequestRouter {
     /// The interface's name for people.
     public let name: String
     let version: RPCVersion
-    private let bindings: [any MethodBinding]
+    let bindings: [any MethodBinding]
     private let byMethod: [String: any MethodBinding]
 
     init(name: String, version: RPCVersion, bindings: [any MethodBinding]) {

@@ -68,25 +68,7 @@ public enum Program {
     }
 
     /// The methods that the worker serves.
-    public static var methods: ToolOutput {
-        let dialect = FolsomDialect.table
-        var table = TextTable(["METHOD", "SINCE", "OPERATION", "JOURNALED", "WHAT IT DOES"])
-        for method in dialect.methods {
-            table.append([
-                method.method, method.since, method.operation.rawValue, method.isReadOnly ? "no" : "yes",
-                method.summary,
-            ])
-        }
-        let json = JSONValue.array(
-            dialect.methods.map { method in
-                [
-                    "dialect": .string(dialect.name), "method": .string(method.method),
-                    "since": .string(method.since), "operation": .string(method.operation.rawValue),
-                    "journaled": .bool(!method.isReadOnly), "summary": .string(method.summary),
-                ]
-            })
-        return ToolOutput(text: "\(dialect.name)\n\(table.text)", json: JSONWriter.text(json))
-    }
+    public static var methods: DocumentOutput { InterfaceListing(FolsomDialect.table).output }
 
     /// Writes a line to standard error.
     public static func tell(_ line: String) { LogOutput().write(line + "\n") }

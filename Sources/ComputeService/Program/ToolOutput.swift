@@ -12,3 +12,13 @@ public struct ToolOutput: Sendable {
         self.json = json
     }
 }
+
+/// What a command prints that is kept in docs/ too.
+public struct DocumentOutput: Sendable {
+    /// Lines for people, without the last line end.
+    public let text: String
+    /// One JSON document on one line.
+    public let json: String
+    /// A whole page of Markdown.
+    public let markdown: String
+}

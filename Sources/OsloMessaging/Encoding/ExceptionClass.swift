@@ -77,8 +77,8 @@ struct ExceptionClass {
         case .consoleTypeInvalid: return nova("ConsoleTypeInvalid", fault, code: 400, ("console_type", ""))
         case .consoleNotAvailable:
             return form == .flat
-                ? nova("ConsoleNotFound", fault, code: 404, ("console_id", instance))
-                : nova("ConsoleNotAvailable", fault, code: 400)
+                ? nova("ConsoleNotFoundForInstance", fault, code: 404, ("instance_uuid", instance))
+                : nova("ConsoleNotAvailable", fault, code: 404)
         case .devicePathInUse: return nova("DevicePathInUse", fault, code: 409, ("path", ""))
         case .invalidDevicePath: return nova("InvalidDevicePath", fault, code: 400, ("path", ""))
         case .volumeNotFound: return nova("VolumeNotFound", fault, code: 404, ("volume_id", ""))

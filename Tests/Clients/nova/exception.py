@@ -73,3 +73,40 @@ class InstanceRebootFailure(Invalid):
 
 class UnexpectedTaskStateError(NovaException):
     template = "Conflict updating instance %(instance_uuid)s. Expected: %(expected)s. Actual: %(actual)s"
+
+
+class InstancePasswordSetFailed(NovaException):
+    template = "Failed to set admin password on %(instance)s because %(reason)s"
+
+
+class MigrationError(NovaException):
+    template = "Migration error: %(reason)s"
+
+
+class ConsoleTypeInvalid(Invalid):
+    template = "Invalid console type %(console_type)s"
+
+
+class DevicePathInUse(Invalid):
+    code = 409
+    template = "The supplied device path (%(path)s) is in use."
+
+
+class InvalidDevicePath(Invalid):
+    template = "The supplied device path (%(path)s) is invalid."
+
+
+class VolumeNotFound(NotFound):
+    template = "Volume %(volume_id)s could not be found."
+
+
+class FixedIpNotFoundForInstance(NotFound):
+    template = "Instance %(instance_uuid)s has zero fixed ips."
+
+
+class AggregateError(NovaException):
+    template = "Aggregate %(aggregate_id)s: action '%(action)s' caused an error: %(reason)s."
+
+
+class ConsoleNotAvailable(NotFound):
+    template = "Guest does not have a console available."

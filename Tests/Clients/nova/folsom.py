@@ -18,3 +18,7 @@ class ComputeResourcesUnavailable(NovaException):
 
 class UnexpectedTaskStateError(NovaException):
     template = "unexpected task state: expecting %(expected)s but the actual state is %(actual)s"
+
+
+class ConsoleNotFoundForInstance(NotFound):
+    template = "Console for instance %(instance_uuid)s could not be found."
