@@ -87,10 +87,12 @@ public struct InstanceInfo: Sendable, Hashable {
     /// What changes with each start of the guest (libvirt's domain id); tells a guest that was restarted from one that
     /// was not. Nil for a guest that does not run.
     public let bootIdentity: String?
+    /// Whether a start or a stop is under way at the hypervisor just now: the state is not what it is about to be.
+    public let isChanging: Bool
 
     public init(
         powerState: PowerState, maximumMemoryKiB: Int64, memoryKiB: Int64, vcpus: Int, cpuTimeNanoseconds: UInt64,
-        bootIdentity: String?
+        bootIdentity: String?, isChanging: Bool = false
     ) {
         self.powerState = powerState
         self.maximumMemoryKiB = maximumMemoryKiB
@@ -98,6 +100,7 @@ public struct InstanceInfo: Sendable, Hashable {
         self.vcpus = vcpus
         self.cpuTimeNanoseconds = cpuTimeNanoseconds
         self.bootIdentity = bootIdentity
+        self.isChanging = isChanging
     }
 }
 

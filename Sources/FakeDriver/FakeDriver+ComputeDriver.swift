@@ -32,7 +32,8 @@ extension FakeDriver: ComputeDriver {
             let memory = Int64(guest.memoryMiB) * 1024
             return InstanceInfo(
                 powerState: guest.powerState, maximumMemoryKiB: memory, memoryKiB: memory, vcpus: guest.vcpus,
-                cpuTimeNanoseconds: 0, bootIdentity: guest.boot.map { String($0) })
+                cpuTimeNanoseconds: 0, bootIdentity: guest.boot.map { String($0) },
+                isChanging: guest.isChanging)
         }
     }
 

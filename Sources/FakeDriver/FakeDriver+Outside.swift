@@ -15,6 +15,7 @@ extension FakeDriver {
                 guests.guests[id]
                 ?? FakeGuest(id: id, name: "outside", memoryMiB: 16, vcpus: 1, rootGiB: 0, powerState: state)
             guest.powerState = state
+            guest.isChanging = false
             if state == .shutdown || state == .crashed {
                 guest.boot = nil
             } else if guest.boot == nil {
@@ -23,6 +24,19 @@ extension FakeDriver {
             }
             guests.guests[id] = guest
             if isTold { guests.tell(.changed(id, state)) }
+        }
+    }
+
+    /// Begins to start a guest anew, as a worker that died may have left it: paused until ``outsideChange(_:to:isTold:)``
+    /// says that it runs.
+    public func outsideStart(_ id: InstanceID) {
+        state.withLock { guests in
+            guard var guest = guests.guests[id] else { return }
+            guests.boots += 1
+            guest.boot = guests.boots
+            guest.powerState = .paused
+            guest.isChanging = true
+            guests.guests[id] = guest
         }
     }
 

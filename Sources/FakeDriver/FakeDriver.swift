@@ -69,6 +69,7 @@ extension FakeDriver.State {
         var guest = guest
         boots += 1
         guest.boot = boots
+        guest.isChanging = false
         guest.powerState = .running
         guests[guest.id] = guest
         tell(.changed(guest.id, .running))
@@ -78,6 +79,7 @@ extension FakeDriver.State {
     mutating func stop(_ guest: FakeGuest) {
         var guest = guest
         guest.boot = nil
+        guest.isChanging = false
         guest.powerState = .shutdown
         guests[guest.id] = guest
         tell(.changed(guest.id, .shutdown))

@@ -12,5 +12,6 @@ struct FakeGuest: Sendable {
     var powerState: PowerState
     /// Counts the starts of all guests, like a hypervisor's domain id; nil while off.
     var boot: Int?
-
+    /// Whether a start of it is under way; see ``FakeDriver/outsideStart(_:)``.
+    var isChanging = false
 }

@@ -33,14 +33,20 @@ public final class Domain: Sendable {
         }
     }
 
-    /// State and use of the host (`virDomainGetInfo`, `virDomainGetID`).
+    /// State and use of the host (`virDomainGetInfo`, `virDomainGetState`, `virDomainGetID`).
     public func info() async throws(LibvirtError) -> DomainInfo {
         try await call("virDomainGetInfo", isQuestion: true) { domain in
             var info = virDomainInfo()
-            guard virDomainGetInfo(domain, &info) == 0 else { return nil }
+            var (state, reason): (Int32, Int32) = (0, 0)
+            guard virDomainGetState(domain, &state, &reason, 0) == 0, virDomainGetInfo(domain, &info) == 0 else {
+                return nil
+            }
+            // The id is of the moment in which the domain was looked up.
             let id = virDomainGetID(domain)
+            let isStarting =
+                DomainState(number: state) == .paused && reason == VIR_DOMAIN_PAUSED_STARTING_UP.rawValue
             return DomainInfo(
-                state: DomainState(number: Int32(info.state)), maximumMemoryKiB: UInt64(info.maxMem),
+                state: DomainState(number: Int32(info.state)), isStarting: isStarting, maximumMemoryKiB: UInt64(info.maxMem),
                 memoryKiB: UInt64(info.memory), vcpus: Int(info.nrVirtCpu), cpuTime: info.cpuTime,
                 id: id == UInt32.max ? nil : Int32(bitPattern: id))
         }

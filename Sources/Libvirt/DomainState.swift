@@ -23,6 +23,8 @@ public enum DomainState: Int32, Sendable, Hashable, CaseIterable {
 /// A domain's state and its use of the host (`virDomainGetInfo`).
 public struct DomainInfo: Sendable, Hashable {
     public let state: DomainState
+    /// Whether it is paused because its start is under way.
+    public let isStarting: Bool
     /// In KiB: the most that the domain may have, and what it has.
     public let maximumMemoryKiB: UInt64
     public let memoryKiB: UInt64
@@ -31,6 +33,17 @@ public struct DomainInfo: Sendable, Hashable {
     public let cpuTime: UInt64
     /// The number that is new with each start; nil for a domain that is off.
     public let id: Int32?
+
+    /// Whether it is on its way to another state: starting, being shut down, or between one answer and the next.
+    public var isChanging: Bool {
+        switch state {
+        case .shutdown: true
+        case .shutoff: id != nil
+        case .running, .blocked, .paused, .pmSuspended: isStarting || id == nil
+        // A crashed one may be kept as it was, for a look at it.
+        case .crashed, .noState: false
+        }
+    }
 }
 
 /// One domain of a list.

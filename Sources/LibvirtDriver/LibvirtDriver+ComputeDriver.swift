@@ -65,7 +65,7 @@ extension LibvirtDriver: ComputeDriver {
         return InstanceInfo(
             powerState: PowerState(info.state), maximumMemoryKiB: Int64(clamping: info.maximumMemoryKiB),
             memoryKiB: Int64(clamping: info.memoryKiB), vcpus: info.vcpus, cpuTimeNanoseconds: info.cpuTime,
-            bootIdentity: info.id.map { String($0) })
+            bootIdentity: info.id.map { String($0) }, isChanging: info.isChanging)
     }
 
     public func hostResources() async throws -> HostResources {

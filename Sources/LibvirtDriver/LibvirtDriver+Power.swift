@@ -44,7 +44,9 @@ extension LibvirtDriver {
         if request.type == .soft, try await shutsDownItself(domain, id) {
             return try await bringUp(domain, id)
         }
-        try await switchOff(domain, id)
+        let state = try await host.withConnection(for: id) { _ throws(LibvirtError) in try await domain.state() }
+        // What is off is only started: a start that came first, as by a worker that has died, is not ended.
+        if state != .shutoff { try await switchOff(domain, id) }
         try await bringUp(domain, id)
     }
 

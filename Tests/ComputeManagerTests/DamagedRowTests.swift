@@ -64,10 +64,7 @@ struct DamagedRowTests {
         try await fixture.run { manager in
             fixture.driver.outsideChange(id, to: .running)
             fixture.driver.outsideChange(otherID, to: .shutdown)
-            while try await fixture.instance(otherID)?.vmState != .stopped {
-                fixture.clock.advance(by: .milliseconds(500))
-                try await Task.sleep(for: .milliseconds(2))
-            }
+            while try await fixture.instance(otherID)?.vmState != .stopped { try await fixture.step() }
             #expect(manager.guests.foreign == 0)
             try await fixture.submit(manager, Requests.of(other, "start_instance"))
             await idleWithPauses(fixture)

@@ -19,8 +19,7 @@ struct ReconcilerTests {
     ) async throws -> Bool {
         let end = ContinuousClock.now + .seconds(20)
         while ContinuousClock.now < end {
-            fixture.clock.advance(by: .milliseconds(500))
-            try await Task.sleep(for: .milliseconds(2))
+            try await fixture.step()
             if try await fact() { return true }
         }
         return false
@@ -32,10 +31,7 @@ struct ReconcilerTests {
         fixture.driver.tellToResynchronize()
         #expect(try await eventually(fixture) { fixture.driver.faults.calls(of: .listInstances) > before })
         #expect(try await eventually(fixture) { manager.load == (0, 0) })
-        for _ in 0..<10 {
-            fixture.clock.advance(by: .milliseconds(500))
-            try await Task.sleep(for: .milliseconds(2))
-        }
+        for _ in 0..<10 { try await fixture.step() }
         #expect(try await eventually(fixture) { manager.load == (0, 0) })
     }
 

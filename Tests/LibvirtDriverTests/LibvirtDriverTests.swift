@@ -80,6 +80,33 @@ struct LibvirtDriverTests {
         }
     }
 
+    @Test("tells a guest that is just being started as changing until it runs, never as off or paused by itself")
+    func changing() async throws {
+        try await Guests.withDriver { driver, server async throws in
+            let instance = try Guests.newInstance()
+            try await driver.spawn(Guests.request(instance, server))
+            var changing = 0
+            for _ in 0..<20 where changing == 0 {
+                try await driver.powerOff(instance)
+                let readings = try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { _ = try await server.virsh("start", instance.id.description) }
+                    var readings: [InstanceInfo] = []
+                    while readings.last.map({ $0.powerState == .running && !$0.isChanging }) != true {
+                        readings.append(try await driver.info(instance.id))
+                    }
+                    try await group.waitForAll()
+                    return readings
+                }
+                let begun = readings.drop { $0.powerState == .shutdown && !$0.isChanging }.dropLast()
+                let isTold = begun.allSatisfy { $0.isChanging }
+                #expect(isTold)
+                changing += begun.count
+            }
+            #expect(changing > 0)
+            #expect(try await driver.info(instance.id).bootIdentity != nil)
+        }
+    }
+
     @Test("reboots hard, and softly a guest that ignores the power button, by a restart after the wait")
     func reboot() async throws {
         try await Guests.withDriver { driver, server async throws in

@@ -14,6 +14,21 @@ extension DriverGateway {
         }
     }
 
+    /// The guest's state once no start or stop of it is under way, as a worker that died may have left one: for work
+    /// that is taken up again and must not do twice what has begun.
+    ///
+    /// A change that goes on for more than a minute is waited for no longer; an interruption ends the wait at once.
+    func settledInfo(_ id: InstanceID, until isInterrupted: () -> Bool) async throws -> InstanceInfo? {
+        let pause = Duration.milliseconds(250)
+        var waited = Duration.zero
+        while true {
+            let guest = try await info(id)
+            guard let guest, guest.isChanging, waited < .seconds(60), !isInterrupted() else { return guest }
+            try await clock.sleep(for: pause)
+            waited += pause
+        }
+    }
+
     /// Nova's `_get_power_state`: a guest that is not there has no state.
     func powerState(_ id: InstanceID) async throws -> PowerState {
         try await info(id)?.powerState ?? .noState

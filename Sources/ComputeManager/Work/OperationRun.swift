@@ -78,6 +78,13 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
         throw reason.fault(entry.method, instance: entry.instance)
     }
 
+    /// The guest as it is for this attempt: one that takes up what was begun sees it once no start or stop of it is
+    /// under way, so that what has begun is not done twice.
+    func guest(_ id: InstanceID, resumed: Bool = true) async throws -> InstanceInfo? {
+        try await resumed
+            ? driver.settledInfo(id) { self.token.isInterrupted } : driver.info(id)
+    }
+
     /// Does again from its beginning what a hypervisor that went away cut off; not for ever, since it may be this work
     /// that ends the hypervisor.
     func outlastingOutages(_ body: () async throws -> Void) async throws {

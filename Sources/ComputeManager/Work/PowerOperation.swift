@@ -48,7 +48,7 @@ extension PowerOperation {
         if let step {
             isDone =
                 recovery(at: step) == .redoUnlessDone
-                ? try await run.driver.powerState(instance.id) == change.doneWhen : false
+                ? try await run.guest(instance.id)?.powerState == change.doneWhen : false
         } else {
             try await run.begin(
                 instance, .powering, accept: acceptance(of: arguments), expecting: change.expected

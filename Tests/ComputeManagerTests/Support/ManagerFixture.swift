@@ -121,6 +121,12 @@ final class ManagerFixture: Sendable {
             receivedAt: SystemWallClock().now())
     }
 
+    /// Lets some time pass, and whoever wakes by it reach the store.
+    func step(by duration: Duration = .milliseconds(500)) async throws {
+        clock.advance(by: duration)
+        try await store.probe()
+    }
+
     /// What stands in the outbox, in order.
     func outbox() async throws -> [OutboxMessage] {
         try await store.read { try $0.outbox(limit: 10_000).map(\.message) }

@@ -36,7 +36,7 @@ enum RebootInstance: InstanceOperation {
         _ arguments: Arguments, from step: Step?, in run: OperationRun<RebootInstance>
     ) async throws -> Finished<JSONValue> {
         let id = arguments.instance.id
-        let before = try await run.driver.info(id)
+        let before = try await run.guest(id, resumed: step != nil)
         var isDone = false
         var boot = before?.bootIdentity
         switch step {
@@ -83,7 +83,7 @@ enum RebootInstance: InstanceOperation {
         var isFirst = true
         do {
             try await run.outlastingOutages {
-                if !isFirst, isRebooted(try await run.driver.info(request.instance.id), since: boot) { return }
+                if !isFirst, isRebooted(try await run.guest(request.instance.id), since: boot) { return }
                 isFirst = false
                 try await run.driver.reboot(request, interruptedBy: run.token)
             }

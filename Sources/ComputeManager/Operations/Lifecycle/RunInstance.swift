@@ -48,7 +48,7 @@ enum RunInstance: InstanceOperation {
         do {
             if step == nil { try admit(arguments, run) }
             run.leaveNoRow(true)
-            let guest = try await run.driver.info(id)
+            let guest = try await run.guest(id, resumed: step != nil)
             run.leaveNoRow(false)
             if step == nil {
                 if guest != nil { throw isHere(arguments) }
