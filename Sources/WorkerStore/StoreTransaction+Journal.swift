@@ -109,7 +109,7 @@ extension StoreTransaction {
             [id.value])
     }
 
-    /// Notes that an unfinished row is to be given up, whoever works on it next; the note is its outcome, written ahead.
+    /// Notes that an unfinished row is to be given up, whoever works on it next: its outcome, written ahead.
     ///
     /// - Returns: false where it is finished or unknown.
     @discardableResult
