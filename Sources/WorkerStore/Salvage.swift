@@ -36,7 +36,7 @@ struct Salvage {
     private func save() throws {
         try target.execute(sql: "DELETE FROM meta")
         var unread: [String] = []
-        for table in ["meta", "resource", "sequence"] where try !copy(table, byRow: false) { unread.append(table) }
+        for table in ["meta", "resource", "sequence", "peer_call"] where try !copy(table, byRow: false) { unread.append(table) }
         for table in ["journal", "pending", "instance", "outbox", "quarantine"] where try !copy(table, byRow: true) {
             unread.append(table)
         }

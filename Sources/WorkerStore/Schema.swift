@@ -9,7 +9,9 @@ enum Schema {
     static let applicationID = 0x6377_6B72
 
     /// One step from a version to the next; the place in the list is the version that it starts from.
-    static let migrations: [@Sendable (Database) throws -> Void] = [createFirstVersion, createSecondVersion]
+    static let migrations: [@Sendable (Database) throws -> Void] = [
+        createFirstVersion, createSecondVersion, createThirdVersion,
+    ]
 
     /// The version that this worker writes.
     static var version: Int { migrations.count }
@@ -152,5 +154,24 @@ enum Schema {
                 ) STRICT;
                 """)
         try SchemaSums.fill(database)
+    }
+
+    /// The calls to other services that were made for a request: kept as long as the request is, for who looks into
+    /// what became of it.
+    private static func createThirdVersion(_ database: Database) throws {
+        try database.execute(
+            sql: """
+                CREATE TABLE peer_call (
+                    entry INTEGER NOT NULL,
+                    n INTEGER NOT NULL,
+                    peer TEXT NOT NULL,
+                    method TEXT NOT NULL,
+                    begun_at INTEGER NOT NULL,
+                    ended_at INTEGER,
+                    outcome TEXT,
+                    sum INTEGER NOT NULL,
+                    PRIMARY KEY (entry, n)
+                ) STRICT, WITHOUT ROWID;
+                """)
     }
 }

@@ -167,7 +167,10 @@ extension StoreTransaction {
                     writer.memory.remove(unnamed: name)
                 }
             }
-            for id in victims { try execute("DELETE FROM journal WHERE id = ?", [id]) }
+            for id in victims {
+                try execute("DELETE FROM journal WHERE id = ?", [id])
+                try execute("DELETE FROM peer_call WHERE entry = ?", [id])
+            }
             if let last = victims.last, last == writer.memory.counters.nextJournalID - 1 {
                 // No row says any more which places were given away.
                 try execute(
