@@ -11,7 +11,7 @@ public import WorkerStore
 /// It is put together with an intake, which journals and hands over what arrives, and an outbox relay, which sends what
 /// the operations wrote; the three share the store and know each other by ``router``, ``work`` and ``castObserver``.
 public final class ComputeManager: Sendable {
-    private let services: ManagerServices
+    let services: ManagerServices
     private let dispatcher: Dispatcher
     private let heartbeats: Heartbeats
     private let reconciler: Reconciler
@@ -39,7 +39,8 @@ public final class ComputeManager: Sendable {
         services = ManagerServices(
             configuration: configuration, store: store, driver: gateway, images: images, peers: peers,
             encoder: encoder, decoder: decoder, sink: sink, dialects: dialect, events: events,
-            deleted: DeletedInstances(limit: configuration.doneWorkRows), clock: clock, identifiers: identifiers,
+            deleted: DeletedInstances(limit: configuration.doneWorkRows),
+            capacity: HostCapacity(rules: configuration.claims), clock: clock, identifiers: identifiers,
             logger: logger)
         heartbeats = Heartbeats(sink: sink, encoder: encoder, clock: clock)
         dispatcher = Dispatcher(services: services, heartbeats: heartbeats)
@@ -48,6 +49,9 @@ public final class ComputeManager: Sendable {
 
     /// Says what a message asks for; the intake asks it for every message.
     public var router: any RequestRouter { services.dialects }
+
+    /// Requests that the worker makes of itself.
+    var ownRequests: OwnRequests { OwnRequests(services: services, work: dispatcher) }
 
     /// Takes what the intake has journaled.
     public var work: any AcceptedWork { dispatcher }

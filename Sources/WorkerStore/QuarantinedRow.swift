@@ -16,6 +16,8 @@ public struct QuarantinedRow: Sendable, Hashable, Identifiable {
         case step
         /// An event, a reply or a cast that has not left.
         case outbox
+        /// What an instance has claimed of the host; the next start claims it anew.
+        case claim
     }
 
     public let id: Int64

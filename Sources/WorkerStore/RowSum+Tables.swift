@@ -82,4 +82,17 @@ extension RowSum {
         sum.add(body)
         return sum.column
     }
+
+    static func claim(
+        id: Int64, instance: UniqueBits, purpose: String, _ amounts: ClaimAmounts, madeAt: Int64
+    ) -> Int64 {
+        var sum = RowSum(id)
+        sum.add(instance)
+        sum.add(purpose)
+        sum.add(Int64(amounts.vcpus))
+        sum.add(Int64(amounts.memoryMiB))
+        sum.add(Int64(amounts.diskGiB))
+        sum.add(madeAt)
+        return sum.column
+    }
 }

@@ -17,9 +17,13 @@ public struct StoreLevels: Sendable, Hashable {
     /// Commits since the store was opened.
     public var commits: Int
 
+    /// What instances have claimed of the host, all together.
+    public var claimed: ClaimAmounts
+
     public init(
         unfinished: Int = 0, finished: Int = 0, outbox: Int = 0, lastOutboxID: OutboxID = OutboxID(0),
-        lastAddressedID: OutboxID = OutboxID(0), quarantined: Int = 0, commits: Int = 0
+        lastAddressedID: OutboxID = OutboxID(0), quarantined: Int = 0, commits: Int = 0,
+        claimed: ClaimAmounts = .none
     ) {
         self.unfinished = unfinished
         self.finished = finished
@@ -28,5 +32,6 @@ public struct StoreLevels: Sendable, Hashable {
         self.lastAddressedID = lastAddressedID
         self.quarantined = quarantined
         self.commits = commits
+        self.claimed = claimed
     }
 }

@@ -9,13 +9,18 @@ extension StoreTransaction {
     ///
     /// A message with an id of its own is known by it. One without is known by its content, and only if the broker
     /// delivered it before, and as often as it was journaled on earlier connections: two equal casts are two wishes.
-    public func accept(_ entry: NewJournalEntry) throws -> Acceptance {
+    ///
+    /// - Parameter isRenewed: whether a message that is there and finished is a new one all the same.
+    public func accept(_ entry: NewJournalEntry, isRenewed: Bool = false) throws -> Acceptance {
         let uniqueID = entry.summary.uniqueID
         let bits = uniqueID.flatMap { UniqueBits(lowerHex: $0) }
         let name: UniqueBits
         if let uniqueID {
             name = bits ?? writer.hash.hash(uniqueID)
-            if let row = writer.memory.row(identified: name) { return try duplicate(of: row) }
+            if let row = writer.memory.row(identified: name) {
+                let duplicate = try duplicate(of: row)
+                guard isRenewed, case .duplicate(_, finished: true) = duplicate else { return duplicate }
+            }
         } else {
             name = writer.hash.hash(entry.body)
             if entry.isRedelivered, let row = writer.memory.takeRepeat(unnamed: name, on: entry.connection) {
@@ -109,7 +114,7 @@ extension StoreTransaction {
             [id.value])
     }
 
-    /// Notes that an unfinished row is to be given up, whoever works on it next: its outcome, written ahead.
+    /// Notes that an unfinished row is to be given up, whoever works on it next; the note is its outcome, written ahead.
     ///
     /// - Returns: false where it is finished or unknown.
     @discardableResult
@@ -167,10 +172,7 @@ extension StoreTransaction {
                     writer.memory.remove(unnamed: name)
                 }
             }
-            for id in victims {
-                try execute("DELETE FROM journal WHERE id = ?", [id])
-                try execute("DELETE FROM peer_call WHERE entry = ?", [id])
-            }
+            for id in victims { try execute("DELETE FROM journal WHERE id = ?", [id]) }
             if let last = victims.last, last == writer.memory.counters.nextJournalID - 1 {
                 // No row says any more which places were given away.
                 try execute(

@@ -26,6 +26,8 @@ extension StoreTransaction {
         case .outbox:
             remains = try take("SELECT * FROM outbox WHERE id = ?", "DELETE FROM outbox WHERE id = ?", finding.row)
             if remains != nil { writer.memory.counters.outbox -= 1 }
+        case .claim:
+            remains = try take("SELECT * FROM claim WHERE id = ?", "DELETE FROM claim WHERE id = ?", finding.row)
         }
         // Nothing is left where the row was removed since it was looked at.
         guard let remains else { return }

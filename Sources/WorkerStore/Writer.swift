@@ -77,6 +77,7 @@ final class Writer: @unchecked Sendable {
         memory.counters.nextJournalID = max(memory.counters.nextJournalID, last + 1)
         memory.counters.finished = rows + waiting.count - memory.counters.unfinished
         try loadInstances(database)
+        try loadClaims(database)
         try loadQuarantine(database)
         // Rows that are to be worked on are looked at whole; what is behind the first thousands, when it is its turn.
         _ = try StoreSnapshot(database: database, damage: damage).unfinished(limit: 2000)
@@ -104,6 +105,19 @@ final class Writer: @unchecked Sendable {
         }
     }
 
+    private func loadClaims(_ database: Database) throws {
+        let cursor = try Row.fetchCursor(database, sql: "SELECT \(Row.claimColumns) FROM claim ORDER BY id")
+        while let row = try cursor.next() {
+            guard let claim = try row.claim() else {
+                report(.claim, row[0], try row.instanceID(1), "what an instance claimed does not agree with its sum")
+                continue
+            }
+            memory.claims.load(claim, row: row[0])
+        }
+        let last = try Int64.fetchOne(database, sql: "SELECT max(id) FROM claim") ?? 0
+        memory.counters.nextClaimID = last + 1
+    }
+
     private func loadQuarantine(_ database: Database) throws {
         memory.counters.quarantined = try Int.fetchOne(database, sql: "SELECT count(*) FROM quarantine") ?? 0
         damage.add(try QuarantinedRow.all(in: database, "ORDER BY id", []))
@@ -121,7 +135,7 @@ final class Writer: @unchecked Sendable {
             unfinished: memory.counters.unfinished, finished: memory.counters.finished,
             outbox: memory.counters.outbox, lastOutboxID: OutboxID(memory.counters.nextOutboxID - 1),
             lastAddressedID: OutboxID(memory.counters.lastAddressedID), quarantined: memory.counters.quarantined,
-            commits: commits)
+            commits: commits, claimed: memory.claims.total)
     }
 
     /// Runs all jobs and commits once; returns after the commit has reached the disk.

@@ -17,6 +17,7 @@ struct WriterMemory {
         var outbox = 0
         var lastAddressedID: Int64 = 0
         var quarantined = 0
+        var nextClaimID: Int64 = 1
     }
 
     /// A state to which memory can go back.
@@ -39,9 +40,12 @@ struct WriterMemory {
         case sequence(InstanceID, before: Sequence?)
         case identified(UniqueBits, before: Int64?)
         case unnamed(UniqueBits, before: ContentCopies?)
+        case claim(StoredClaim.Key, before: ClaimBook.Line?)
     }
 
     var counters = Counters()
+    /// What instances have claimed; changed by ``setClaim(_:of:)``.
+    var claims = ClaimBook()
     /// Instances whose rows this commit removes.
     private(set) var removedInstances: Set<InstanceID> = []
     /// What this commit sets aside, and the instances of which it forgets such rows.
@@ -58,8 +62,8 @@ struct WriterMemory {
     /// The row of the message of that id.
     func row(identified key: UniqueBits) -> Int64? { identified[key] }
 
-    /// Takes a redelivered message without an id for one that is journaled, by its content; the latest row of those,
-    /// nil where it is none.
+    /// Takes a redelivered message without an id for one that is journaled, by its content; the latest row of those, nil
+    /// where it is none.
     mutating func takeRepeat(unnamed key: UniqueBits, on connection: UInt64) -> Int64? {
         guard let before = unnamed[key] else { return nil }
         var copies = before
@@ -131,6 +135,10 @@ struct WriterMemory {
         sequences[id] = sequence
     }
 
+    mutating func setClaim(_ line: ClaimBook.Line?, of key: StoredClaim.Key) {
+        changes.append(.claim(key, before: claims.set(line, of: key)))
+    }
+
     mutating func noteQuarantined(_ row: QuarantinedRow) {
         counters.quarantined += 1
         quarantined.append(row)
@@ -147,7 +155,7 @@ struct WriterMemory {
     }
 
     mutating func undo(to mark: Mark) {
-        let ids = (counters.nextJournalID, counters.nextOutboxID)
+        let ids = (counters.nextJournalID, counters.nextOutboxID, counters.nextClaimID)
         counters = mark.counters
         // Which of them were removed before the mark is not known; an index that names too many does no harm.
         removedInstances = []
@@ -155,12 +163,13 @@ struct WriterMemory {
         released.removeSubrange(mark.released...)
         forgotten.removeSubrange(mark.forgotten...)
         // An id that was handed out once is not handed out again: a reader may stand behind it.
-        (counters.nextJournalID, counters.nextOutboxID) = ids
+        (counters.nextJournalID, counters.nextOutboxID, counters.nextClaimID) = ids
         while changes.count > mark.changes {
             switch changes.removeLast() {
             case .sequence(let id, let before): sequences[id] = before
             case .identified(let key, let before): identified[key] = before
             case .unnamed(let key, let before): unnamed[key] = before
+            case .claim(let key, let before): claims.set(before, of: key)
             }
         }
     }

@@ -49,6 +49,12 @@ public struct DialectTable: RequestRouter {
         }
     }
 
+    /// The first version that has a method.
+    func version(of method: String) throws(ComputeFault) -> String {
+        guard let binding = byMethod[method] else { throw Self.unknown(method) }
+        return binding.since.description
+    }
+
     func instanceBinding(_ request: RPCRequest) throws(ComputeFault) -> any InstanceBinding {
         let binding = try lookUp(request.method, request.version, request.namespace).get()
         guard let binding = binding as? any InstanceBinding else { throw Self.unknown(request.method) }

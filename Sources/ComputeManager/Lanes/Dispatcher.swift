@@ -209,6 +209,7 @@ final class Dispatcher: AcceptedWork {
     /// Fills the lanes with what an earlier run left, in journal order, before any work is begun.
     private func load() async throws {
         if services.configuration.lanesClosed { return }
+        try await ClaimRepair(services: services).run()
         let deletes = try await services.read { try $0.succeeded(TerminateInstance.name.rawValue) }
         // Only when they came is kept, by this host's clock; the askers' may be ahead of it.
         for (id, moment) in deletes { services.deleted.note(id, askedFor: moment.advanced(bySeconds: 300)) }

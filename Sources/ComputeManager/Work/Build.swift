@@ -30,10 +30,10 @@ final class Build: Sendable {
     let run: OperationRun<RunInstance>
     private let isSpawning = Atomic<Bool>(false)
 
-    init(arguments: RunInstance.Arguments, run: OperationRun<RunInstance>) {
+    init(arguments: RunInstance.Arguments, from step: RunInstance.Step?, run: OperationRun<RunInstance>) {
         self.arguments = arguments
         self.run = run
-        if run.entry.step != nil { isSpawning.store(true, ordering: .relaxed) }
+        if let step, step != .refused { isSpawning.store(true, ordering: .relaxed) }
     }
 
     /// Whether the instance was claimed, so that a failure has something to undo and may go back to the scheduler.

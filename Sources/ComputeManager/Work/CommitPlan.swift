@@ -24,6 +24,8 @@ struct CommitPlan: Sendable {
         if let change {
             let id = change.row.id
             if change.isClean { try transaction.strikeResources(of: id) }
+            if change.isClean || change.isRemoved { try transaction.releaseClaims(of: id) }
+            for claim in change.claims { try claim.apply(to: id, in: transaction) }
             if change.takesBackCasts, try transaction.strikeCasts(of: id) > 0 {
                 for message in endOfBuild { try transaction.enqueue(message) }
             }

@@ -11,6 +11,7 @@ struct InstanceChange: Sendable {
     private(set) var notifications: [Notification] = []
     private(set) var casts: [OutgoingCast] = []
     private(set) var resources: [StoredResource] = []
+    private(set) var claims: [ClaimChange] = []
     private(set) var isClean = false
     private(set) var isRemoved = false
     private(set) var takesBackCasts = false
@@ -82,7 +83,9 @@ struct InstanceChange: Sendable {
         resources += kinds.map { StoredResource(kind: $0, name: instance.id.description, instance: instance.id) }
     }
 
-    /// Strikes everything that was written down as made outside: it is gone.
+    mutating func changeClaims(_ change: ClaimChange) { claims.append(change) }
+
+    /// Strikes everything that was written down as made outside: it is gone. What was claimed for it is given back.
     mutating func clean() { isClean = true }
 
     /// Strikes the casts that hand the build back to the scheduler, where they have not left yet.

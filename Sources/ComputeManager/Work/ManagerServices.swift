@@ -12,13 +12,13 @@ struct ManagerServices: Sendable {
     let driver: DriverGateway
     let images: any ImageService
     let peers: Peers
-    let peerMetrics = PeerMetrics()
     let encoder: any MessageEncoder
     let decoder: any RequestDecoder
     let sink: any MessageSink
     let dialects: DialectTable
     let events: EventFactory
     let deleted: DeletedInstances
+    let capacity: HostCapacity
     let clock: any Clock<Duration>
     let identifiers: any IdentifierSource
     let logger: Logger

@@ -119,6 +119,10 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
                 }
             }
             if let tasks { try change.expect(tasks) }
+            // A guest that is taken over is here already, whatever the limits.
+            if row == nil, case .adopt = missing {
+                change.claim(.instance, ClaimAmounts(of: change.instance), limits: .none)
+            }
             try body(&change)
         }
     }

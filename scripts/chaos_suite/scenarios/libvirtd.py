@@ -61,21 +61,13 @@ def finish(scene, guests, harmed):
             scene.violation("read as stopped", f"{event.instance}: {event.name}, and nobody stopped it")
 
 
-def harm(scene, latest, faults):
-    """Each fault in turn, at some moment while something of each kind is in flight."""
-    scene.unknown = []
-    guests, harmed = open_with_guests(scene), []
-    for fault in faults:
-        harmed += keep_busy(scene, guests)
-        time.sleep(scene.duration(0, latest))
-        fault()
-        scene.ledger.await_ends(harmed, 60, scene.worker.must_live)
-    finish(scene, guests, harmed)
-
-
 def freeze(scene):
     """libvirtd stands still."""
-    def stand(seconds):
+    scene.unknown = []
+    guests, harmed = open_with_guests(scene), []
+    for seconds in (4, scene.options.silence):
+        harmed += keep_busy(scene, guests)
+        time.sleep(scene.duration(0, 1))
         scene.hypervisor.signal(signal.SIGSTOP)
         try:
             time.sleep(seconds / 2)
@@ -83,23 +75,31 @@ def freeze(scene):
             time.sleep(seconds / 2)
         finally:
             scene.hypervisor.signal(signal.SIGCONT)
-
-    harm(scene, 1, [lambda: stand(4), lambda: stand(scene.options.silence)])
+        scene.ledger.await_ends(harmed, 60, scene.worker.must_live)
+    finish(scene, guests, harmed)
 
 
 def restart(scene):
     """libvirtd is restarted in order, again and again."""
-    def once():
+    scene.unknown = []
+    guests, harmed = open_with_guests(scene), []
+    for _ in range(3):
+        harmed += keep_busy(scene, guests)
+        time.sleep(scene.duration(0, 1.5))
         scene.hypervisor.restart()
         control_plane(scene)
         scene.measure("restarts", 1, total=True)
-
-    harm(scene, 1.5, [once] * 3)
+        scene.ledger.await_ends(harmed, 60, scene.worker.must_live)
+    finish(scene, guests, harmed)
 
 
 def kill(scene):
     """libvirtd dies in the middle of what it does, and stays away for a while."""
-    def once():
+    scene.unknown = []
+    guests, harmed = open_with_guests(scene), []
+    for _ in range(2):
+        harmed += keep_busy(scene, guests)
+        time.sleep(scene.duration(0, 1))
         scene.hypervisor.crash()
         try:
             time.sleep(scene.duration(0.5, 5))
@@ -107,5 +107,5 @@ def kill(scene):
         finally:
             scene.hypervisor.resume()
         scene.measure("restarts", 1, total=True)
-
-    harm(scene, 1, [once] * 2)
+        scene.ledger.await_ends(harmed, 60, scene.worker.must_live)
+    finish(scene, guests, harmed)

@@ -24,6 +24,8 @@ enum RunInstance: InstanceOperation {
     enum Step: String, Codable, Sendable, Hashable {
         /// The instance is claimed, what will be made is written down, the driver is building.
         case spawning
+        /// The host has no room for it: nothing was made, and it is to go back.
+        case refused
     }
 
     static let name = OperationName(rawValue: "run_instance")
@@ -37,15 +39,20 @@ enum RunInstance: InstanceOperation {
     static func acceptance(of arguments: Arguments) -> AcceptanceRule { .ifIdle(.scheduling) }
     static func json(_ output: JSONValue) -> JSONValue { output }
 
-    /// A guest that runs was built; whatever else is there is removed and built anew.
-    static func recovery(at step: Step) -> RecoveryRule { .redoUnlessDone }
+    /// A guest that runs was built; whatever else is there is removed and built anew. What was refused goes on back.
+    static func recovery(at step: Step) -> RecoveryRule { step == .refused ? .goOn : .redoUnlessDone }
 
     static func perform(
         _ arguments: Arguments, from step: Step?, in run: OperationRun<RunInstance>
     ) async throws -> Finished<JSONValue> {
         let id = arguments.instance.id
-        let build = Build(arguments: arguments, run: run)
+        let build = Build(arguments: arguments, from: step, run: run)
         do {
+            if step == .refused {
+                throw ComputeFault(
+                    .computeResourcesUnavailable, "The host had no room for the instance before the worker restarted.",
+                    instance: id)
+            }
             if step == nil { try admit(arguments, run) }
             run.leaveNoRow(true)
             let guest = try await run.guest(id, resumed: step != nil)
@@ -101,8 +108,25 @@ enum RunInstance: InstanceOperation {
         _ arguments: Arguments, _ image: BuildImage, _ run: OperationRun<RunInstance>
     ) async throws {
         let host = run.services.configuration.host
+        let limits = run.services.capacity.limits(arguments.filterProperties)
+        do {
+            try await announce(arguments, image, .spawning, run) { change in
+                change.claim(.instance, ClaimAmounts(of: change.instance), limits: limits)
+                occupy(&change, host, image)
+            }
+        } catch let fault as ComputeFault where fault.kind == .computeResourcesUnavailable {
+            // Nova tells the beginning of a build before it claims.
+            try await announce(arguments, image, .refused, run) { _ in }
+            throw fault
+        }
+    }
+
+    private static func announce(
+        _ arguments: Arguments, _ image: BuildImage, _ step: Step, _ run: OperationRun<RunInstance>,
+        _ body: (inout InstanceChange) -> Void
+    ) async throws {
         try await run.begin(
-            arguments.instance, .spawning, accept: acceptance(of: arguments), missing: .renew,
+            arguments.instance, step, accept: acceptance(of: arguments), missing: .renew,
             expecting: [.scheduling, nil]
         ) { change throws(ComputeFault) in
             change.takeBackCasts(of: run.row)
@@ -112,16 +136,21 @@ enum RunInstance: InstanceOperation {
                 $0.taskState = nil
             }
             change.notify("create.start", elevated: true, extra: ["image_name": .string(image.name)])
-            change.update(elevated: true) {
-                $0.host = host
-                $0.launchedOn = host
-            }
-            for task in [TaskState.networking, .blockDeviceMapping, .spawning] {
-                change.update(elevated: true) { $0.taskState = task }
-            }
-            change.amend { $0.details[Build.imageNameKey] = .string(image.name) }
-            change.register(["domain", "directory"])
+            body(&change)
         }
+    }
+
+    /// The host is the instance's, and what will be made is written down.
+    private static func occupy(_ change: inout InstanceChange, _ host: String, _ image: BuildImage) {
+        change.update(elevated: true) {
+            $0.host = host
+            $0.launchedOn = host
+        }
+        for task in [TaskState.networking, .blockDeviceMapping, .spawning] {
+            change.update(elevated: true) { $0.taskState = task }
+        }
+        change.amend { $0.details[Build.imageNameKey] = .string(image.name) }
+        change.register(["domain", "directory"])
     }
 
     private static func complete(_ build: Build) async throws -> Finished<JSONValue> {
@@ -145,10 +174,11 @@ enum RunInstance: InstanceOperation {
     /// After a failure: undo, then the scheduler or ERROR.
     private static func giveUp(_ build: Build, _ fault: ComputeFault) async throws -> Finished<JSONValue> {
         let run = build.run
-        guard let row = run.row, build.wasClaimed else { throw fault }
+        let isRefused = fault.kind == .computeResourcesUnavailable && !build.wasClaimed
+        guard let row = run.row, build.wasClaimed || isRefused else { throw fault }
         let fault = run.token.reason?.fault(run.entry.method, instance: row.id) ?? fault
         do {
-            try await run.driver.destroy(row.instance)
+            if !isRefused { try await run.driver.destroy(row.instance) }
         } catch let undo as ComputeFault {
             run.services.logger.error(
                 "a failed build can't be undone; a terminate will try again",

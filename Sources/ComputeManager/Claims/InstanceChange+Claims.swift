@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+internal import WorkerStore
+
+/// What a commit changes of an instance's claims.
+enum ClaimChange: Sendable {
+    case take(ClaimPurpose, ClaimAmounts, ClaimLimits)
+    case release(ClaimPurpose)
+    /// What was claimed for a resize is the instance's now, in place of what it had.
+    case settle
+}
+
+extension InstanceChange {
+    /// Takes a part of the host in the same commit, in place of what the instance had for that purpose.
+    ///
+    /// Where that is not to be had the commit fails with `computeResourcesUnavailable`, and nothing of it is kept.
+    mutating func claim(_ purpose: ClaimPurpose, _ amounts: ClaimAmounts, limits: ClaimLimits) {
+        changeClaims(.take(purpose, amounts, limits))
+    }
+
+    /// Gives back what was claimed for a purpose; ``clean()`` and ``remove()`` give everything back.
+    mutating func releaseClaim(_ purpose: ClaimPurpose) { changeClaims(.release(purpose)) }
+
+    /// A resize has come to its end here: what it claimed is the instance's own now, in place of what that had.
+    mutating func settleClaim() { changeClaims(.settle) }
+}
+
+extension ClaimChange {
+    func apply(to id: InstanceID, in transaction: borrowing StoreTransaction) throws {
+        switch self {
+        case .take(let purpose, let amounts, let limits):
+            try transaction.claim(amounts, for: StoredClaim.Key(instance: id, purpose: purpose), limits: limits)
+        case .release(let purpose):
+            try transaction.releaseClaim(StoredClaim.Key(instance: id, purpose: purpose))
+        case .settle:
+            let resize = StoredClaim.Key(instance: id, purpose: .resize)
+            guard let amounts = transaction.claimed(resize) else { return }
+            try transaction.releaseClaim(resize)
+            try transaction.claim(amounts, for: StoredClaim.Key(instance: id, purpose: .instance), limits: .none)
+        }
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+internal import WorkerStore
+
+/// Requests that the worker makes of itself: journaled and given a turn like one that arrived, so that each has the
+/// lane, the events and the recovery rule of its operation.
+struct OwnRequests: Sendable {
+    let services: ManagerServices
+    let work: any AcceptedWork
+
+    enum Outcome: Sendable, Hashable {
+        case submitted(JournalID)
+        /// The one before it is not finished yet.
+        case underWay(JournalID)
+    }
+
+    /// Journals a request for an instance and hands it over; returns after the commit.
+    ///
+    /// A request of the same method for the same instance is made once at a time, also across a restart.
+    ///
+    /// - Parameters:
+    ///   - instance: as nova's API would send it, its task included where the operation expects one.
+    ///   - context: nil for an administrator's of its own.
+    /// - Throws: ``ComputeFault`` of kind `noSuchMethod` where the dialect has no such operation.
+    @discardableResult
+    func submit(
+        _ method: String, _ instance: Instance, arguments: JSONObject = JSONObject(), context: RequestContext? = nil
+    ) async throws -> Outcome {
+        let version = try services.dialects.version(of: method)
+        let context = context ?? .admin(requestID: "req-\(services.identifiers.next().dashed)")
+        let summary = MessageSummary(
+            form: .flat, method: method, version: version, uniqueID: "own:\(method):\(instance.id)",
+            instance: instance.id, requestID: context.requestID)
+        guard case .operation(let operation, isReadOnly: false) = services.dialects.route(summary) else {
+            throw ComputeFault(.noSuchMethod, "\(method) is no request for an instance.", instance: instance.id)
+        }
+        var all = arguments
+        all["instance"] = instance.json
+        var body: JSONObject = ["method": .string(method), "version": .string(version), "args": .object(all)]
+        for member in context.fields.members { body["_context_\(member.key)"] = member.value }
+        let entry = NewJournalEntry(
+            summary: summary, operation: operation.rawValue, body: JSONWriter.bytes(.object(body)),
+            isRedelivered: false, receivedAt: services.events.clock.now())
+        let acceptance = try await services.write { try $0.accept(entry, isRenewed: true) }
+        switch acceptance {
+        case .accepted(let id):
+            work.enqueue([entry.entry(id)])
+            return .submitted(id)
+        case .duplicate(let id, _): return .underWay(id)
+        }
+    }
+}
