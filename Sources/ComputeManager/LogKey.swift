@@ -7,6 +7,7 @@ enum LogKey {
     static let user = "user.id"
     static let project = "project.id"
     static let method = "rpc.method"
+    static let peer = "peer"
     static let operation = "driver.operation"
     static let entry = "journal.id"
     static let step = "operation.step"

@@ -29,6 +29,8 @@ public struct ManagerConfiguration: Sendable {
     /// How long the record of done work recognises a repeat, and how many rows of it are kept at most.
     public var doneWorkRetention: Duration
     public var doneWorkRows: Int
+    /// How long a call to another service waits for its answer.
+    public var peerTimeout = Duration.seconds(60)
     public var claims = ClaimRules()
     /// How often all guests are read, beside the events that tell of changes.
     public var powerSyncInterval = Duration.seconds(600)

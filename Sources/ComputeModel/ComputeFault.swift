@@ -25,6 +25,7 @@ public struct ComputeFault: Error, Sendable, Hashable {
         case devicePathInUse
         case invalidDevicePath
         case volumeNotFound
+        case networkNotFound
         case fixedIPNotFound
         case aggregateFailure
         /// The driver has no such operation; refused before any side effect.

@@ -27,8 +27,8 @@ extension FakeDriver {
         }
     }
 
-    /// Begins to start a guest anew, as a worker that died may have left it: paused until ``outsideChange(_:to:isTold:)``
-    /// says that it runs.
+    /// Begins to start a guest anew, as a worker that died may have left it: paused until
+    /// ``outsideChange(_:to:isTold:)`` says that it runs.
     public func outsideStart(_ id: InstanceID) {
         state.withLock { guests in
             guard var guest = guests.guests[id] else { return }

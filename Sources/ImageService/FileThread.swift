@@ -8,7 +8,7 @@ internal import Synchronization
 ///
 /// A disk may never answer (a network file system whose server is gone): who waits can stop waiting, and no more than a
 /// bounded number of calls is kept.
-final class FileThread: Sendable {
+package final class FileThread: Sendable {
     private struct State {
         var jobs: [@Sendable () -> Void] = []
         var isClosed = false
@@ -23,7 +23,7 @@ final class FileThread: Sendable {
     private let limit: Int
 
     /// - Parameter limit: calls that wait; one more is refused.
-    init(name: String, limit: Int = 256) {
+    package init(name: String, limit: Int = 256) {
         self.limit = limit
         let box = box
         let thread = Thread {
@@ -48,7 +48,7 @@ final class FileThread: Sendable {
     ///
     /// - Throws: what the call throws; `CancellationError` as soon as the task is cancelled, whatever the call still
     ///   does; ``ComputeFault`` of kind `unavailable` when too many wait.
-    func run<Output: Sendable>(_ body: @escaping @Sendable () throws -> Output) async throws -> Output {
+    package func run<Output: Sendable>(_ body: @escaping @Sendable () throws -> Output) async throws -> Output {
         let call = FileCall<Output>()
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
@@ -59,7 +59,7 @@ final class FileThread: Sendable {
                     return true
                 }
                 guard isTaken else {
-                    let fault = ComputeFault(.unavailable, "Too many look-ups of images wait for the disk.")
+                    let fault = ComputeFault(.unavailable, "Too many calls wait for the disk.")
                     return call.end(.failure(fault))
                 }
                 box.semaphore.signal()

@@ -60,6 +60,15 @@ public final class JournalView: Sendable {
         try reading { try StoreSnapshot(database: $0).resources(of: id) }
     }
 
+    /// The calls to other services that were made for a request, in order.
+    public func peerCalls(of id: JournalID) throws(StoreError) -> [PeerCallLine] {
+        try reading { database in
+            // A worker that has never run in this version has noted none.
+            guard try database.tableExists("peer_call") else { return [] }
+            return try StoreSnapshot(database: database).peerCalls(of: id)
+        }
+    }
+
     /// What the worker has found damaged and set aside, the latest first.
     public func quarantined(limit: Int = 100) throws(StoreError) -> [QuarantinedRow] {
         try reading { database in

@@ -36,8 +36,11 @@ struct Salvage {
     private func save() throws {
         try target.execute(sql: "DELETE FROM meta")
         var unread: [String] = []
-        for table in ["meta", "resource", "sequence"] where try !copy(table, byRow: false) { unread.append(table) }
-        for table in ["journal", "pending", "instance", "outbox", "claim", "quarantine"] where try !copy(table, byRow: true) {
+        for table in ["meta", "resource", "sequence", "peer_call"] where try !copy(table, byRow: false) {
+            unread.append(table)
+        }
+        let numbered = ["journal", "pending", "instance", "outbox", "claim", "quarantine"]
+        for table in numbered where try !copy(table, byRow: true) {
             unread.append(table)
         }
         // Without its old key it does not know the repeats of messages that have no id of their own.

@@ -156,10 +156,22 @@ enum Schema {
         try SchemaSums.fill(database)
     }
 
-    /// What instances have claimed of the host.
+    /// The calls to other services that were made for a request, kept as long as the request is, for who looks into what
+    /// became of it; and what instances have claimed of the host.
     private static func createThirdVersion(_ database: Database) throws {
         try database.execute(
             sql: """
+                CREATE TABLE peer_call (
+                    entry INTEGER NOT NULL,
+                    n INTEGER NOT NULL,
+                    peer TEXT NOT NULL,
+                    method TEXT NOT NULL,
+                    begun_at INTEGER NOT NULL,
+                    ended_at INTEGER,
+                    outcome TEXT,
+                    sum INTEGER NOT NULL,
+                    PRIMARY KEY (entry, n)
+                ) STRICT, WITHOUT ROWID;
                 CREATE TABLE claim (
                     id INTEGER PRIMARY KEY,
                     instance BLOB NOT NULL,

@@ -71,7 +71,7 @@ public struct StoreSnapshot: ~Copyable {
         }
     }
 
-    /// The instances of the finished rows of an operation that succeeded, with the arrival of the request, oldest first.
+    /// The instances of the finished rows of an operation that succeeded, with the request's arrival, oldest first.
     public func succeeded(_ operation: String) throws -> [(InstanceID, Timestamp)] {
         try storeErrors {
             let cursor = try Row.fetchCursor(

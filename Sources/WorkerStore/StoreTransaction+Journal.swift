@@ -114,7 +114,7 @@ extension StoreTransaction {
             [id.value])
     }
 
-    /// Notes that an unfinished row is to be given up, whoever works on it next; the note is its outcome, written ahead.
+    /// Notes that an unfinished row is to be given up, whoever works on it next: its outcome, written ahead.
     ///
     /// - Returns: false where it is finished or unknown.
     @discardableResult
@@ -172,7 +172,10 @@ extension StoreTransaction {
                     writer.memory.remove(unnamed: name)
                 }
             }
-            for id in victims { try execute("DELETE FROM journal WHERE id = ?", [id]) }
+            for id in victims {
+                try execute("DELETE FROM journal WHERE id = ?", [id])
+                try execute("DELETE FROM peer_call WHERE entry = ?", [id])
+            }
             if let last = victims.last, last == writer.memory.counters.nextJournalID - 1 {
                 // No row says any more which places were given away.
                 try execute(

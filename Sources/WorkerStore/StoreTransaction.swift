@@ -34,7 +34,10 @@ public struct StoreTransaction: ~Copyable {
     /// Changes a row that means nothing.
     func probe() throws {
         try execute(
-            "INSERT INTO meta (name, value) VALUES ('probe', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            """
+            INSERT INTO meta (name, value) VALUES ('probe', ?)
+                ON CONFLICT (name) DO UPDATE SET value = excluded.value
+            """,
             [now.microseconds])
     }
 }

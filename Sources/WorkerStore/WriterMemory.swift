@@ -62,8 +62,8 @@ struct WriterMemory {
     /// The row of the message of that id.
     func row(identified key: UniqueBits) -> Int64? { identified[key] }
 
-    /// Takes a redelivered message without an id for one that is journaled, by its content; the latest row of those, nil
-    /// where it is none.
+    /// Takes a redelivered message without an id for one that is journaled, by its content; the latest row of those,
+    /// nil where it is none.
     mutating func takeRepeat(unnamed key: UniqueBits, on connection: UInt64) -> Int64? {
         guard let before = unnamed[key] else { return nil }
         var copies = before

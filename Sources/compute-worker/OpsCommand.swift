@@ -60,19 +60,9 @@ struct OpsCommand: AsyncParsableCommand {
                   compute-worker ops show 17 --config-file /etc/nova/nova.conf
                 """)
 
-        @OptionGroup var options: ConfigurationOptions
-        @OptionGroup var operation: OperationArgument
+        @OptionGroup var options: OperationOptions
 
-        @Option(name: .long, help: "table for people, json for programs.")
-        var format: OutputFormat = .table
-
-        func run() async throws {
-            let configuration = try options.load()
-            let output = try await CommandFailure.catching {
-                try await Program.operation(operation.id, configuration)
-            }
-            print(format == .json ? output.json : output.text)
-        }
+        func run() async throws { try await options.tell { try await Program.operation($0, $1) } }
     }
 
     struct Cancel: AsyncParsableCommand {
@@ -87,28 +77,30 @@ struct OpsCommand: AsyncParsableCommand {
                   compute-worker ops cancel 17 --config-file /etc/nova/nova.conf
                 """)
 
-        @OptionGroup var options: ConfigurationOptions
-        @OptionGroup var operation: OperationArgument
+        @OptionGroup var options: OperationOptions
 
-        @Option(name: .long, help: "table for people, json for programs.")
-        var format: OutputFormat = .table
-
-        func run() async throws {
-            let configuration = try options.load()
-            let output = try await CommandFailure.catching {
-                try await Program.cancel(operation.id, configuration)
-            }
-            print(format == .json ? output.json : output.text)
-        }
+        func run() async throws { try await options.tell { try await Program.cancel($0, $1) } }
     }
 }
 
-/// Which operation is meant.
-struct OperationArgument: ParsableArguments {
+/// Which operation is meant, in whose journal, and how it is told of.
+struct OperationOptions: ParsableArguments {
+    @OptionGroup var configuration: ConfigurationOptions
+
     @Argument(help: "The operation's id, as ops list shows it.")
     var id: Int
 
+    @Option(name: .long, help: "table for people, json for programs.")
+    var format: OutputFormat = .table
+
     func validate() throws {
         guard id > 0 else { throw ValidationError("An operation's id is a whole number from 1; see ops list.") }
+    }
+
+    /// Prints what became of the operation.
+    func tell(_ body: (Int, LoadedConfiguration) async throws -> ToolOutput) async throws {
+        let configuration = try configuration.load()
+        let output = try await CommandFailure.catching { try await body(id, configuration) }
+        print(format == .json ? output.json : output.text)
     }
 }

@@ -11,19 +11,24 @@ import WorkerStore
 @Suite("An instance whose record is damaged", .timeLimit(.minutes(1)))
 struct DamagedRowTests {
     private let id = InstanceID(bits: Requests.instanceID)
+    private let otherID = InstanceID(bits: UniqueBits(high: 0x4000, low: 0x8000_0000_0000_0002))
+    private var other: String { otherID.description }
 
-    @Test("Nothing is done for it but its delete, and each refusal is told; others are served")
-    func refusal() async throws {
-        let other = "00000000-0000-4000-8000-000000000002"
-        let otherID = try #require(InstanceID(other))
+    /// A worker that starts on the rows of two instances, of which the first one's is damaged.
+    private func damaged() async throws -> ManagerFixture {
         // Without events: the words that are looked for below stand in the instances' rows alone.
         let first = try ManagerFixture(forms: 0)
-        try await first.run { manager in
+        try await first.run { [other] manager in
             try await first.perform(manager, Requests.run(), Requests.run(other) { $0["display_name"] = "other" })
         }
         await first.store.close()
         try flip("web-1", to: "web-2", in: first.directory + "/state/worker.sqlite")
-        let fixture = try ManagerFixture(directory: first.directory)
+        return try ManagerFixture(directory: first.directory)
+    }
+
+    @Test("Nothing is done for it but its delete, and each refusal is told; others are served")
+    func refusal() async throws {
+        let fixture = try await damaged()
         for guest in [id, otherID] {
             let fields = Requests.instance
             var all = fields
@@ -51,15 +56,7 @@ struct DamagedRowTests {
 
     @Test("Its guest's events end nothing and make it nobody's: the worker serves on, and looks after the others")
     func events() async throws {
-        let other = "00000000-0000-4000-8000-000000000002"
-        let otherID = try #require(InstanceID(other))
-        let first = try ManagerFixture(forms: 0)
-        try await first.run { manager in
-            try await first.perform(manager, Requests.run(), Requests.run(other) { $0["display_name"] = "other" })
-        }
-        await first.store.close()
-        try flip("web-1", to: "web-2", in: first.directory + "/state/worker.sqlite")
-        let fixture = try ManagerFixture(directory: first.directory)
+        let fixture = try await damaged()
         fixture.driver.outsideChange(otherID, to: .running)
         try await fixture.run { manager in
             fixture.driver.outsideChange(id, to: .running)

@@ -13,8 +13,9 @@ struct SettlingTests {
     private static let look = Duration.milliseconds(250)
 
     /// A manager that died while `operation` was under way, on a guest whose start has begun and goes on.
-    private func interrupted(_ fixture: ManagerFixture, at operation: DriverOperation, during body: [UInt8]) async throws
-    {
+    private func interrupted(
+        _ fixture: ManagerFixture, at operation: DriverOperation, during body: [UInt8]
+    ) async throws {
         let call = fixture.driver.faults.calls(of: operation) + 1
         fixture.driver.faults.plan(.delay(.seconds(3600)), for: operation, call: call)
         try await fixture.run { manager in

@@ -188,7 +188,7 @@ struct ConfigurationFaultTests {
             ),
             (
                 "[neutron]\nurl = http://n",
-                "[neutron] url (a.conf:2) is ignored: the worker does not speak to a network service"
+                "[neutron] url (a.conf:2) is ignored: network_api says who gives instances their network, and rpc needs no more"
             ),
             (
                 "[libvirt]\ncpu_mode = none",

@@ -32,6 +32,7 @@ struct RebuiltExceptionTests {
         case .devicePathInUse: ("DevicePathInUse", "DevicePathInUse")
         case .invalidDevicePath: ("InvalidDevicePath", "InvalidDevicePath")
         case .volumeNotFound: ("VolumeNotFound", "VolumeNotFound")
+        case .networkNotFound: ("NetworkNotFound", "NetworkNotFound")
         case .fixedIPNotFound: ("FixedIpNotFoundForInstance", "FixedIpNotFoundForInstance")
         case .aggregateFailure: ("AggregateError", "AggregateError")
         case .unsupportedOperation: ("RemoteError:NotImplementedError", "NotImplementedError")

@@ -32,7 +32,7 @@ struct MigrationTests {
             try await reopening(path) { store in
                 #expect(store.quarantined.isEmpty && store.levels.finished == 2)
                 let version = try await store.read { try Int.fetchOne($0.database, sql: "PRAGMA user_version") }
-                #expect(version == 3)
+                #expect(version == Schema.version)
             }
         }
     }

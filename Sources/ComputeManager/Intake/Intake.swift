@@ -202,7 +202,7 @@ public final class Intake: Sendable {
         guard isBusy else { return }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { for await _ in none {} }
-            group.addTask { try? await self.clock.sleep(for: Self.answerPatience) }
+            group.addTask { await self.clock.paused(for: Self.answerPatience) }
             await group.next()
             group.cancelAll()
         }

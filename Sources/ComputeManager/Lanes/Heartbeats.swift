@@ -43,7 +43,7 @@ final class Heartbeats: Sendable {
 
     private func tell(_ address: ReplyAddress) async {
         guard let interval = address.heartbeatInterval else { return }
-        while (try? await clock.sleep(for: interval)) != nil {
+        while await clock.paused(for: interval) {
             // Each beat is a message of its own: a caller may drop what repeats an id.
             guard running.withLock({ $0.contains(address) }), let beat = encoder.heartbeat(to: address) else { return }
             // A beat that does not arrive is worth nothing later; the reply itself is kept until it does.

@@ -29,7 +29,9 @@ struct ReadOnlyCalls: Sendable {
 
     /// Answers one call; returns when the answer was sent or given up.
     func serve(_ message: IncomingMessage) async {
-        let address = (try? message.scan.get())?.reply
+        // Without a summary there is no address to answer to; what is wrong with it shows where it is decoded.
+        let summary = try? message.scan.get()
+        let address = summary?.reply
         // Its caller waits from now on, whenever its turn comes.
         heartbeats.begin(address)
         defer { heartbeats.end(address) }
@@ -41,7 +43,7 @@ struct ReadOnlyCalls: Sendable {
         switch answer {
         case .result(let result): if let address { await send(services.encoder.reply(result, to: address)) }
         case .failure(let fault, let request):
-            await fail(fault, request, address, method: (try? message.scan.get())?.method ?? "")
+            await fail(fault, request, address, method: summary?.method ?? "")
         case .none: break
         }
     }
@@ -103,7 +105,7 @@ struct ReadOnlyCalls: Sendable {
                     }
                 }
             }
-            group.addTask { try? await services.clock.sleep(for: Self.patience) }
+            group.addTask { await services.clock.paused(for: Self.patience) }
             await group.next()
             group.cancelAll()
         }

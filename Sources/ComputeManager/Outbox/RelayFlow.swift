@@ -172,7 +172,7 @@ final class RelayFlow: Sendable {
         await withTaskGroup(of: OutboxRelay.Outcome?.self) { group in
             group.addTask { await self.relay.send(item) }
             group.addTask {
-                try? await self.relay.clock.sleep(for: Self.replyPatience)
+                await self.relay.clock.paused(for: Self.replyPatience)
                 return nil
             }
             var hasPlace = true

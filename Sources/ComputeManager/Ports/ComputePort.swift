@@ -13,7 +13,7 @@ public protocol ComputePort: Sendable {
 }
 
 /// No other computes.
-public struct NoComputes: ComputePort {
+public struct NoComputes: ComputePort, AnsweredHere {
     public init() {}
 
     public func call(

@@ -9,7 +9,7 @@ public protocol ConsoleTokenPort: Sendable {
 }
 
 /// No tokens.
-public struct NoConsoleTokens: ConsoleTokenPort {
+public struct NoConsoleTokens: ConsoleTokenPort, AnsweredHere {
     public init() {}
 
     public func deleteTokens(of instance: InstanceID, context: RequestContext) async throws {}

@@ -31,7 +31,7 @@ public protocol NetworkPort: Sendable {
 }
 
 /// No networks: instances have no interfaces, and asking for some is refused.
-public struct NoNetwork: NetworkPort {
+public struct NoNetwork: NetworkPort, AnsweredHere {
     public init() {}
 
     public func allocate(

@@ -26,7 +26,7 @@ public protocol VolumePort: Sendable {
 }
 
 /// No volumes: asking for one is refused.
-public struct NoVolumes: VolumePort {
+public struct NoVolumes: VolumePort, AnsweredHere {
     public init() {}
 
     public func initializeConnection(

@@ -43,7 +43,7 @@ struct Reconciler: Sendable {
         await withTaskGroup(of: Void.self) { group in
             if let events { group.addTask { await listen(events) } }
             group.addTask {
-                while (try? await services.clock.sleep(for: services.configuration.powerSyncInterval)) != nil {
+                while await services.clock.paused(for: services.configuration.powerSyncInterval) {
                     board.withLock { $0.needsInventory = true }
                     bell.yield()
                 }
@@ -69,7 +69,7 @@ struct Reconciler: Sendable {
     /// here may end the worker.
     private func work() async {
         var pause = Self.settling
-        while (try? await services.clock.sleep(for: pause)) != nil {
+        while await services.clock.paused(for: pause) {
             let (needsInventory, suspects) = board.withLock { $0.take() }
             if suspects.isEmpty, !needsInventory { return }
             do {

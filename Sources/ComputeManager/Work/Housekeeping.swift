@@ -15,7 +15,7 @@ struct Housekeeping: Sendable {
     /// Looks once a minute, until its task is cancelled.
     func run() async {
         var forgotten: Timestamp?
-        while (try? await services.clock.sleep(for: Self.interval)) != nil {
+        while await services.clock.paused(for: Self.interval) {
             let moment = moment(after: forgotten)
             forgotten = moment
             do {

@@ -12,6 +12,7 @@ struct ManagerServices: Sendable {
     let driver: DriverGateway
     let images: any ImageService
     let peers: Peers
+    let peerMetrics = PeerMetrics()
     let encoder: any MessageEncoder
     let decoder: any RequestDecoder
     let sink: any MessageSink

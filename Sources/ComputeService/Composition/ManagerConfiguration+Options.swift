@@ -15,6 +15,7 @@ extension ManagerConfiguration {
             buildSlots: options.buildSlots, operationSlots: options.laneSlots, readSlots: options.callSlots,
             ageLimits: options.ageLimits, doneWorkRetention: options.doneWorkRetention,
             doneWorkRows: options.doneWorkRows, lanesClosed: options.lanesClosed)
+        peerTimeout = configuration.messaging.responseTimeout
         // A soft reboot waits for the guest before it falls back; the deadline lies beyond that.
         deadlines.reboot = configuration.libvirt.softRebootWait + deadlines.change
     }

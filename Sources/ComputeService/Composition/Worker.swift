@@ -36,6 +36,7 @@ final class Worker: Service {
     private let relay: OutboxRelay
     private let control: ControlServer
     private let disks: DiskWatch
+    private let peers: PeerClient
     private let logger: Logger
 
     /// How long the stop waits for the acknowledgements of what was handed out.
@@ -68,10 +69,11 @@ final class Worker: Service {
             replies: ReplyEncoder(), controlExchange: messaging.controlExchange,
             deadLetterQueue: RPCTopology.deadLetterQueue(messaging.topic, server: configuration.host))
         let sink = BrokerSink(requests: broker.publisher, notifications: broker.notifier)
+        peers = try PeerClient(configuration, topology: broker.topology, logger: makeLogger("compute.peers"))
         manager = ComputeManager(
             configuration: ManagerConfiguration(configuration), store: store, driver: driver,
-            images: LocalImageDirectory(path: configuration.images.directory), encoder: encoder,
-            decoder: WireRequestDecoder(), sink: sink, logger: makeLogger("compute.manager"))
+            images: LocalImageDirectory(path: configuration.images.directory),
+            peers: Peers(configuration, peers), encoder: encoder, decoder: WireRequestDecoder(), sink: sink, logger: makeLogger("compute.manager"))
         intake = Intake(
             source: BrokerSource(server: broker.server), sink: sink, encoder: encoder, router: manager.router,
             work: manager.work, store: store,
@@ -150,6 +152,7 @@ final class Worker: Service {
             self.logger.notice("driver", metadata: ["driver": .string(summary)])
             try await self.driver.run()
         }
+        foundation("peers") { try await self.peers.run() }
         foundation("control socket") { await self.control.run() }
         foundation("watch over the disks") { await self.disks.run() }
         foundation("relay") {

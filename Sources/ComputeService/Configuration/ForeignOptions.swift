@@ -33,8 +33,8 @@ enum ForeignOptions {
     }
 
     private static let noDatabase = "the worker writes to no nova database"
-    private static let network = "the worker does not speak to a network service"
-    private static let volume = "the worker does not speak to a volume service"
+    private static let network = "network_api says who gives instances their network, and rpc needs no more"
+    private static let volume = "volume_api says who has the volumes, and rpc needs no more"
     private static let image = "images come from [compute_worker] image_directory"
     private static let api = "an option of nova's API service"
     private static let scheduler = "an option of nova's scheduler"

@@ -18,6 +18,7 @@ public struct WorkerConfiguration: Sendable, Equatable {
     public var fake: FakeOptions
     public var store: StoreOptions
     public var manager: ManagerOptions
+    public var peers: PeerOptions
     public var logging: LoggingOptions
 
     /// Gives the settings their types and checks them against each other.
@@ -55,6 +56,7 @@ public struct WorkerConfiguration: Sendable, Equatable {
             fake = try FakeOptions(config: reader.scoped(to: "fake"))
             store = try StoreOptions(config: reader)
             manager = try ManagerOptions(config: reader)
+            peers = try PeerOptions(config: reader)
             logging = try LoggingOptions(config: reader)
         } catch {
             throw ConfigurationFaults(

@@ -82,6 +82,7 @@ struct ExceptionClass {
         case .devicePathInUse: return nova("DevicePathInUse", fault, code: 409, ("path", ""))
         case .invalidDevicePath: return nova("InvalidDevicePath", fault, code: 400, ("path", ""))
         case .volumeNotFound: return nova("VolumeNotFound", fault, code: 404, ("volume_id", ""))
+        case .networkNotFound: return nova("NetworkNotFound", fault, code: 404, ("network_id", ""))
         case .fixedIPNotFound:
             return nova("FixedIpNotFoundForInstance", fault, code: 404, ("instance_uuid", instance))
         case .aggregateFailure:
@@ -157,7 +158,17 @@ struct ExceptionClass {
         "UnexpectedTaskStateError": .unexpectedTaskState, "InstanceInvalidState": .instanceInvalidState,
         "InstanceTerminationFailure": .instanceTerminationFailure, "InstancePowerOnFailure": .instancePowerFailure,
         "InstancePowerOffFailure": .instancePowerFailure, "InstanceRebootFailure": .instanceRebootFailure,
-        "ServiceUnavailable": .unavailable,
+        "ServiceUnavailable": .unavailable, "InstancePasswordSetFailed": .instancePasswordSetFailed,
+        "ConsoleNotFoundForInstance": .consoleNotAvailable, "ConsoleNotAvailable": .consoleNotAvailable,
+        "AggregateError": .aggregateFailure, "MigrationError": .migrationFailure, "ConsoleTypeInvalid": .consoleTypeInvalid,
+        "DevicePathInUse": .devicePathInUse, "InvalidDevicePath": .invalidDevicePath,
+        "VolumeNotFound": .volumeNotFound, "InvalidVolume": .invalid, "NetworkNotFound": .networkNotFound,
+        "NetworkNotFoundForProject": .networkNotFound, "NetworkNotFoundForUUID": .networkNotFound,
+        "NoNetworksFound": .networkNotFound, "FixedIpNotFoundForInstance": .fixedIPNotFound,
+        "FixedIpNotFoundForAddress": .fixedIPNotFound, "FixedIpNotFoundForNetwork": .fixedIPNotFound,
+        "FixedIpAlreadyInUse": .invalid, "FixedIpInvalid": .invalid,
+        // Another host's network may have some.
+        "NoMoreFixedIps": .computeResourcesUnavailable, "FixedIpLimitExceeded": .computeResourcesUnavailable,
     ]
 
     private static let builtinKinds: [String: ComputeFault.Kind] = [

@@ -57,6 +57,13 @@ public struct RemoteException: Error, Sendable, Hashable {
         ])
     }
 
+    /// Whether it is one of nova's own that stands for a kind of fault; what others say may quote a command or its
+    /// arguments.
+    public var isNovas: Bool {
+        let kind = ExceptionClass.kind(name: name, module: module, keywords: keywords)
+        return kind != nil && module != "exceptions" && module != "builtins"
+    }
+
     /// The fault that the exception stands for; of a class that we don't know, an internal error that names it.
     public var fault: ComputeFault {
         let kind = ExceptionClass.kind(name: name, module: module, keywords: keywords)

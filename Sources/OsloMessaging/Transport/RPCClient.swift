@@ -86,6 +86,9 @@ public final class RPCClient: Sendable {
 
     /// Sends a request and waits for its answer.
     ///
+    /// A request that was not taken up when the wait is over is no longer delivered: in Folsom's form too, whose own
+    /// clients leave it in the queue.
+    ///
     /// - Parameters:
     ///   - timeout: for the whole call.
     ///   - monitorTimeout: seconds without a heartbeat after which a call is given up before that; only for servers
@@ -101,7 +104,7 @@ public final class RPCClient: Sendable {
             messageID: id, queue: form == .enveloped ? replyQueue : nil, monitorTimeout: monitorTimeout)
         let message = message(
             request, to: target, isMandatory: isMandatory, replyTo: replyTo,
-            expiration: form == .enveloped ? timeout.wholeMilliseconds : nil)
+            expiration: timeout.wholeMilliseconds)
         if form == .enveloped { calls.withLock { $0[id.hex] = continuation } }
         defer { calls.withLock { _ = $0.removeValue(forKey: id.hex) } }
 

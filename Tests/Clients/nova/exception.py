@@ -100,6 +100,10 @@ class VolumeNotFound(NotFound):
     template = "Volume %(volume_id)s could not be found."
 
 
+class NetworkNotFound(NotFound):
+    template = "Network %(network_id)s could not be found."
+
+
 class FixedIpNotFoundForInstance(NotFound):
     template = "Instance %(instance_uuid)s has zero fixed ips."
 

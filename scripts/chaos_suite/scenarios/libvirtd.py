@@ -61,13 +61,21 @@ def finish(scene, guests, harmed):
             scene.violation("read as stopped", f"{event.instance}: {event.name}, and nobody stopped it")
 
 
-def freeze(scene):
-    """libvirtd stands still."""
+def harm(scene, latest, faults):
+    """Each fault in turn, at some moment while something of each kind is in flight."""
     scene.unknown = []
     guests, harmed = open_with_guests(scene), []
-    for seconds in (4, scene.options.silence):
+    for fault in faults:
         harmed += keep_busy(scene, guests)
-        time.sleep(scene.duration(0, 1))
+        time.sleep(scene.duration(0, latest))
+        fault()
+        scene.ledger.await_ends(harmed, 60, scene.worker.must_live)
+    finish(scene, guests, harmed)
+
+
+def freeze(scene):
+    """libvirtd stands still."""
+    def stand(seconds):
         scene.hypervisor.signal(signal.SIGSTOP)
         try:
             time.sleep(seconds / 2)
@@ -75,31 +83,23 @@ def freeze(scene):
             time.sleep(seconds / 2)
         finally:
             scene.hypervisor.signal(signal.SIGCONT)
-        scene.ledger.await_ends(harmed, 60, scene.worker.must_live)
-    finish(scene, guests, harmed)
+
+    harm(scene, 1, [lambda: stand(4), lambda: stand(scene.options.silence)])
 
 
 def restart(scene):
     """libvirtd is restarted in order, again and again."""
-    scene.unknown = []
-    guests, harmed = open_with_guests(scene), []
-    for _ in range(3):
-        harmed += keep_busy(scene, guests)
-        time.sleep(scene.duration(0, 1.5))
+    def once():
         scene.hypervisor.restart()
         control_plane(scene)
         scene.measure("restarts", 1, total=True)
-        scene.ledger.await_ends(harmed, 60, scene.worker.must_live)
-    finish(scene, guests, harmed)
+
+    harm(scene, 1.5, [once] * 3)
 
 
 def kill(scene):
     """libvirtd dies in the middle of what it does, and stays away for a while."""
-    scene.unknown = []
-    guests, harmed = open_with_guests(scene), []
-    for _ in range(2):
-        harmed += keep_busy(scene, guests)
-        time.sleep(scene.duration(0, 1))
+    def once():
         scene.hypervisor.crash()
         try:
             time.sleep(scene.duration(0.5, 5))
@@ -107,5 +107,5 @@ def kill(scene):
         finally:
             scene.hypervisor.resume()
         scene.measure("restarts", 1, total=True)
-        scene.ledger.await_ends(harmed, 60, scene.worker.must_live)
-    finish(scene, guests, harmed)
+
+    harm(scene, 1, [once] * 2)

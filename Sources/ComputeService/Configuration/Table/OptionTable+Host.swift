@@ -38,6 +38,13 @@ extension OptionTable {
             "DEFAULT", "rpc_response_timeout", .integer(1...86400), default: "60",
             "Seconds that a call waits for its answer."),
         ConfigurationOption(
+            "DEFAULT", "network_topic", .hostName, default: "network", "Topic at which nova-network is asked."),
+        ConfigurationOption(
+            "DEFAULT", "volume_topic", .hostName, default: "volume", "Topic at which nova-volume is asked."),
+        ConfigurationOption(
+            "DEFAULT", "consoleauth_topic", .hostName, default: "consoleauth",
+            "Topic at which nova-consoleauth is asked."),
+        ConfigurationOption(
             "DEFAULT", "graceful_shutdown_timeout", .integer(0...86400), default: "180",
             "Seconds that SIGTERM gives what runs to end; 0 waits for ever."),
         ConfigurationOption(

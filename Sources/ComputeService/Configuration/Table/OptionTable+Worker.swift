@@ -10,6 +10,26 @@ extension OptionTable {
             "image_directory", .path, default: "$state_path/images",
             "Directory of the images: <id> is the disk, <id>.json its metadata with Glance v2's keys."),
         worker(
+            "network_api", .choice(NetworkAPI.allCases.map(\.rawValue)), default: "none",
+            "Who gives instances their network: none (they have no interfaces), or rpc (nova-network, at network_topic)."
+        ),
+        worker(
+            "volume_api", .choice(VolumeAPI.allCases.map(\.rawValue)), default: "none",
+            "Who has the volumes: none, local (files of local_volumes_path), or rpc (nova-volume, at volume_topic)."),
+        worker(
+            "consoleauth", .choice(ConsoleAuth.allCases.map(\.rawValue)), default: "none",
+            "Who forgets the console tokens of a deleted instance: none, or rpc (nova-consoleauth, at consoleauth_topic)."
+        ),
+        worker(
+            "peer_message_format", .choice(PeerMessageFormat.allCases.map(\.rawValue)), default: "flat",
+            "Form in which these services, and other computes, are asked: flat (Folsom's) or enveloped (today's)."),
+        worker(
+            "volume_host", .hostName,
+            "Host whose nova-volume has the volumes, asked at volume.<host>; unset: any one that serves the topic."),
+        worker(
+            "local_volumes_path", .path, default: "$state_path/volumes",
+            "Directory of the volumes for volume_api = local: <uuid> is a volume, raw, which the operator makes."),
+        worker(
             "ignore_unsupported_arguments", .list(of: SpawnArgument.allCases.map(\.rawValue)), default: "",
             "Arguments of run_instance that are dropped with a warning, where the driver cannot honour them."),
         worker(
