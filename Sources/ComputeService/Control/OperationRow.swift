@@ -46,6 +46,10 @@ struct OperationRow: Sendable, Hashable {
 
 /// A span of time as an operator reads it.
 enum Age {
+    static func milliseconds(from start: Timestamp, to end: Timestamp) -> Int64 {
+        max(0, (end.microseconds - start.microseconds) / 1000)
+    }
+
     static func text(from start: Timestamp, to end: Timestamp) -> String {
         let seconds = max(0, (end.microseconds - start.microseconds) / 1_000_000)
         switch seconds {

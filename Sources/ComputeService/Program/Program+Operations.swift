@@ -53,13 +53,16 @@ extension Program {
     public static func operation(_ number: Int, _ configuration: LoadedConfiguration) async throws -> ToolOutput {
         let id = JournalID(Int64(number))
         let turn = try await turns(configuration, of: id).first
-        let (line, resources) = try looking(configuration) { journal throws(StoreError) in
+        let (line, calls, resources) = try looking(configuration) { journal throws(StoreError) in
             let line = try journal.line(id)
-            return (line, try line?.instance.map { id throws(StoreError) in try journal.resources(of: id) } ?? [])
+            return (
+                line, try journal.peerCalls(of: id),
+                try line?.instance.map { id throws(StoreError) in try journal.resources(of: id) } ?? []
+            )
         }
         guard let line else { throw unknown(id) }
         return ToolOutput(
-            OperationRow(line: line, turn: turn), resources: resources, now: SystemWallClock().now())
+            OperationRow(line: line, turn: turn), calls: calls, resources: resources, now: SystemWallClock().now())
     }
 
     private static func looking<Value>(

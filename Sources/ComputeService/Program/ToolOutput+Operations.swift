@@ -21,8 +21,9 @@ extension ToolOutput {
             json: JSONWriter.text(["operations": .array(rows.map(\.json))]))
     }
 
-    /// All of one operation, with what is registered for its instance.
-    init(_ row: OperationRow, resources: [StoredResource], now: Timestamp) {
+    /// All of one operation, with the calls to other services that were made for it and what is registered for its
+    /// instance.
+    init(_ row: OperationRow, calls: [PeerCallLine] = [], resources: [StoredResource], now: Timestamp) {
         let line = row.line
         var lines: [(String, String)] = [
             ("id", line.id.description), ("method", line.method + (line.expectsReply ? " (a call)" : "")),
@@ -35,10 +36,24 @@ extension ToolOutput {
         }
         if let finished = line.finishedAt { lines.append(("finished", finished.iso)) }
         lines += [("attempts", String(line.attempts)), ("last error", line.lastError ?? "-")]
+        lines += calls.map { call in
+            let end = call.endedAt.map { "after \(Age.milliseconds(from: call.begunAt, to: $0)) ms" }
+            let outcome = call.outcome ?? (row.line.finishedAt == nil ? "no answer yet" : "the answer was not awaited")
+            return ("asked", ["\(call.peer) \(call.method)", call.begunAt.iso, end, outcome].compactMap(\.self)
+                .joined(separator: ", "))
+        }
         lines += resources.map { ("resource", "\($0.kind) \($0.name)") }
         let width = lines.map(\.0.count).max() ?? 0
         var object = row.json.object ?? JSONObject()
         object["resources"] = .array(resources.map { ["kind": .string($0.kind), "name": .string($0.name)] })
+        object["peer_calls"] = .array(
+            calls.map { call in
+                [
+                    "n": JSONValue(call.number), "peer": .string(call.peer), "method": .string(call.method),
+                    "begun_at": .string(call.begunAt.iso), "ended_at": JSONValue(call.endedAt?.iso),
+                    "outcome": JSONValue(call.outcome),
+                ]
+            })
         self.init(
             text: lines.map { name, value in
                 name + String(repeating: " ", count: width - name.count + 2) + Self.oneLine(value)
