@@ -115,6 +115,14 @@ cgroup_controllers = []
 X
     fi
     echo 'stdio_handler = "logd"' >>"$D/etc/qemu.conf"
+    # Ports of its own: two daemons that look for a free one at the same moment find the same.
+    local block=$((RANDOM % 200))
+    cat >>"$D/etc/qemu.conf" <<X
+remote_display_port_min = $((10000 + block * 50))
+remote_display_port_max = $((10049 + block * 50))
+migration_port_min = $((20000 + block * 50))
+migration_port_max = $((20049 + block * 50))
+X
     # Without the package libvirt-daemon-system the user is missing that the qemu driver looks up before it reads its
     # configuration; the private namespace gets one.
     if [ -n "$privileged" ]; then

@@ -7,6 +7,15 @@ public struct NodeInfo: Sendable, Hashable {
     public let model: String
     public let memoryKiB: UInt64
     public let cpus: Int
+    public let megahertz: Int
+}
+
+/// What the host's processors did since its start, in nanoseconds (`virNodeGetCPUStats`).
+public struct NodeCPUTimes: Sendable, Hashable {
+    public let kernel: UInt64
+    public let user: UInt64
+    public let idle: UInt64
+    public let ioWait: UInt64
 }
 
 extension Connection {
@@ -45,12 +54,31 @@ extension Connection {
             var info = virNodeInfo()
             guard virNodeGetInfo(connection, &info) == 0 else { return nil }
             let model = withUnsafeBytes(of: info.model) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-            return NodeInfo(model: model, memoryKiB: UInt64(info.memory), cpus: Int(info.cpus))
+            return NodeInfo(model: model, memoryKiB: UInt64(info.memory), cpus: Int(info.cpus), megahertz: Int(info.mhz))
         }
     }
 
     /// What the host's hypervisor can do, as XML (`virConnectGetCapabilities`).
     public func capabilities() async throws(LibvirtError) -> String {
         try await call("virConnectGetCapabilities", on: .long) { takeString(virConnectGetCapabilities($0)) }
+    }
+
+    /// What the host's processors did since its start (`virNodeGetCPUStats`).
+    public func cpuTimes() async throws(LibvirtError) -> NodeCPUTimes {
+        try await call("virNodeGetCPUStats", isQuestion: true) { connection in
+            let all = Int32(VIR_NODE_CPU_STATS_ALL_CPUS.rawValue)
+            var count: Int32 = 0
+            guard virNodeGetCPUStats(connection, all, nil, &count, 0) == 0, count > 0 else { return nil }
+            var figures = [virNodeCPUStats](repeating: virNodeCPUStats(), count: Int(count))
+            guard virNodeGetCPUStats(connection, all, &figures, &count, 0) == 0 else { return nil }
+            var times: [String: UInt64] = [:]
+            for figure in figures.prefix(Int(count)) {
+                let name = withUnsafeBytes(of: figure.field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+                times[name] = figure.value
+            }
+            return NodeCPUTimes(
+                kernel: times["kernel"] ?? 0, user: times["user"] ?? 0, idle: times["idle"] ?? 0,
+                ioWait: times["iowait"] ?? 0)
+        }
     }
 }

@@ -10,7 +10,7 @@ internal import Synchronization
 /// meets neither.
 final class ConnectionPool: Sendable {
     /// As many as the lanes have threads without their spare ones.
-    private static let idleLimit = 12
+    private static let idleLimit = 16
 
     private let idle = Mutex<[ConnectionHandle]>([])
     private let configuration: ConnectionConfiguration

@@ -6,7 +6,7 @@ internal import CLibvirt
 ///
 /// Every method makes one call on a lane of the connection, which stays open as long as a domain of it is held.
 public final class Domain: Sendable {
-    private let connection: Connection
+    let connection: Connection
     /// In canonical lower-case form.
     public let uuid: String
     public let name: String
@@ -18,7 +18,7 @@ public final class Domain: Sendable {
     }
 
     /// Looks the domain up on the connection that the call is given, and makes it.
-    private func call<Value: Sendable>(
+    func call<Value: Sendable>(
         _ operation: String, on lane: CallLanes.Choice = .short, isQuestion: Bool = false,
         _ body: @escaping @Sendable (OpaquePointer) -> Value?
     ) async throws(LibvirtError) -> Value {
@@ -60,17 +60,29 @@ public final class Domain: Sendable {
         }
     }
 
-    /// The document that describes the domain (`virDomainGetXMLDesc`), without its secrets.
-    public func xml() async throws(LibvirtError) -> String {
-        try await call("virDomainGetXMLDesc", isQuestion: true) { takeString(virDomainGetXMLDesc($0, 0)) }
+    /// The document that describes the domain (`virDomainGetXMLDesc`).
+    ///
+    /// - Parameters:
+    ///   - inactive: As it will be started the next time, instead of as it runs.
+    ///   - withSecrets: With what must not be shown to anyone; to be defined anew from it.
+    public func xml(inactive: Bool = false, withSecrets: Bool = false) async throws(LibvirtError) -> String {
+        var flags: UInt32 = 0
+        if inactive { flags |= VIR_DOMAIN_XML_INACTIVE.rawValue }
+        if withSecrets { flags |= VIR_DOMAIN_XML_SECURE.rawValue }
+        let wanted = flags
+        return try await call("virDomainGetXMLDesc", isQuestion: true) { takeString(virDomainGetXMLDesc($0, wanted)) }
     }
 
     /// Starts the domain (`virDomainCreateWithFlags`).
     ///
-    /// - Parameter paused: Leaves the guest's processors halted until ``resume()``.
-    public func create(paused: Bool = false) async throws(LibvirtError) {
+    /// - Parameters:
+    ///   - paused: Leaves the guest's processors halted until ``resume()``.
+    ///   - isRestored: Whether its memory comes from the disk, which may take as long as that is large.
+    public func create(paused: Bool = false, isRestored: Bool = false) async throws(LibvirtError) {
         let flags = paused ? VIR_DOMAIN_START_PAUSED.rawValue : 0
-        try await call("virDomainCreateWithFlags", on: .long) { done(virDomainCreateWithFlags($0, flags)) }
+        try await call("virDomainCreateWithFlags", on: isRestored ? .transfer : .long) {
+            done(virDomainCreateWithFlags($0, flags))
+        }
     }
 
     /// Presses the power button by ACPI (`virDomainShutdownFlags`); returns at once, whatever the guest makes of it.
@@ -114,4 +126,4 @@ public final class Domain: Sendable {
 }
 
 /// Success or failure of a call that returns 0 or -1.
-private func done(_ result: Int32) -> Void? { result == 0 ? () : nil }
+func done(_ result: Int32) -> Void? { result == 0 ? () : nil }

@@ -27,7 +27,7 @@ extension LibvirtDriver: PoweringDriver {
                     guard error.code == .operationInvalid, try await domain.state() == .running else { throw error }
                 }
             }
-        case .shutoff, .crashed, .noState: try await bringUp(domain, instance.id)
+        case .shutoff, .crashed, .noState: try await bringUp(domain, instance.id, isRestored: true)
         case .shutdown, .pmSuspended:
             // On its way out, or asleep by its own doing: only a fresh start is certain to end in running.
             try await switchOff(domain, instance.id)
@@ -47,6 +47,10 @@ extension LibvirtDriver {
         let state = try await host.withConnection(for: id) { _ throws(LibvirtError) in try await domain.state() }
         // What is off is only started: a start that came first, as by a worker that has died, is not ended.
         if state != .shutoff { try await switchOff(domain, id) }
+        // A reboot is none that goes on from memory that was saved before.
+        try await host.withConnection(for: id) { _ throws(LibvirtError) in
+            if try await domain.hasManagedSave() { try await domain.removeManagedSave() }
+        }
         try await bringUp(domain, id)
     }
 
@@ -75,7 +79,7 @@ extension LibvirtDriver {
     }
 
     /// Waits for a guest that holds up an earlier call: another call would wait behind that one, and hold a thread.
-    private func requireAnswering(_ id: InstanceID) async throws {
+    func requireAnswering(_ id: InstanceID) async throws {
         guard await !host.supervisor.lanes.overdue.returned(id.description, within: configuration.callDeadline)
         else { return }
         try Task.checkCancellation()

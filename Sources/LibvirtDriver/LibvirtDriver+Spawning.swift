@@ -63,7 +63,9 @@ extension LibvirtDriver {
         let (choice, facts) = await virtualization()
         let description = try GuestDescription(
             instance, image: image, directory: directory,
-            on: .init(type: choice.type, hasHardware: facts.hasHardware, supportsDirectIO: supportsDirectIO), at: now())
+            on: .init(
+                type: choice.type, hasHardware: facts.hasHardware, supportsDirectIO: supportsDirectIO,
+                vncListenAddress: configuration.vnc?.listenAddress), at: now())
         let document: String
         do throws(XMLError) {
             document = try description.xml.rendered()
@@ -77,12 +79,14 @@ extension LibvirtDriver {
     }
 
     /// Starts a domain and waits until libvirt tells by itself that it runs.
-    func bringUp(_ domain: Domain, _ instance: InstanceID) async throws {
+    ///
+    /// - Parameter isRestored: Whether saved memory may have to be read first.
+    func bringUp(_ domain: Domain, _ instance: InstanceID, isRestored: Bool = false) async throws {
         let started = host.events.expect([.started], of: domain.uuid)
         let state: DomainState
         do {
             state = try await host.withConnection(for: instance) { _ throws(LibvirtError) in
-                do throws(LibvirtError) { try await domain.create() } catch {
+                do throws(LibvirtError) { try await domain.create(isRestored: isRestored) } catch {
                     // A start that was under way already, as by a worker that has died, came first.
                     guard error.code == .operationInvalid, try await domain.state() == .running else { throw error }
                     started.cancel()

@@ -13,7 +13,8 @@ internal import Synchronization
 public final class LibvirtDriver: Sendable {
     public static let name = DriverName(rawValue: "libvirt.LibvirtDriver")
     public static let caveats: [DriverOperation: String] = [
-        .spawn: "raw and qcow2 images of this host; no networks, volumes, config drive or further disks"
+        .spawn: "raw and qcow2 images of this host; no networks, volumes, config drive or further disks",
+        .suspend: "libvirt shows a guest whose memory is on the disk as one that is off",
     ]
     public static let acceptedSpawnArguments: Set<SpawnArgument> = []
     public static let needsImage = true

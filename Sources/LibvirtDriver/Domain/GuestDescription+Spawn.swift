@@ -9,6 +9,7 @@ extension GuestDescription {
         let type: VirtType
         let hasHardware: Bool
         let supportsDirectIO: Bool
+        var vncListenAddress: String?
     }
 
     /// The guest that a request asks for.
@@ -25,6 +26,7 @@ extension GuestDescription {
         disk = directory.disk
         usesDirectIO = host.supportsDirectIO
         consoleLog = directory.consoleLog
+        vncListenAddress = host.vncListenAddress
         let bus = try Self.diskBus(of: image, instance: instance.id)
         diskBus = bus
         directBoot = image.kernelPath.map { kernel in

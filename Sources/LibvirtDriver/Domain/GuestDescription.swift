@@ -41,6 +41,8 @@ struct GuestDescription: Sendable {
     let usesDirectIO: Bool
     let directBoot: DirectBoot?
     let consoleLog: String
+    /// The address that the screen listens on; nil for a guest without one.
+    let vncListenAddress: String?
     let metadata: NovaMetadata
 
     /// The document for `virDomainDefineXML`.
@@ -117,6 +119,12 @@ struct GuestDescription: Sendable {
             XMLElement("serial", ["type": "pty"]) {
                 XMLElement("log", ["file": consoleLog, "append": "off"])
                 XMLElement("target", ["port": "0"])
+            }
+            if let vncListenAddress {
+                XMLElement("graphics", ["type": "vnc", "port": "-1", "autoport": "yes"]) {
+                    XMLElement("listen", ["type": "address", "address": vncListenAddress])
+                }
+                XMLElement("video") { XMLElement("model", ["type": "vga"]) }
             }
             XMLElement("memballoon", ["model": "virtio"])
         }

@@ -49,6 +49,20 @@ struct InstanceDirectory: Sendable {
         close(log)
     }
 
+    /// What the disks of all instances may still grow by, in bytes.
+    static func promisedBytes(in instancesPath: String) -> Int64 {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: instancesPath)) ?? []
+        return names.reduce(0) { sum, name in
+            guard InstanceID(name) != nil else { return sum }
+            let directory = "\(instancesPath)/\(name)"
+            let files = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+            return files.filter { $0 == "disk" || $0.hasPrefix("disk.") }.reduce(sum) { sum, file in
+                let header = DiskHeader(path: "\(directory)/\(file)", format: .qcow2)
+                return sum + max(0, (header?.virtualSize ?? 0) - (header?.allocated ?? 0))
+            }
+        }
+    }
+
     /// Removes the directory with all that is in it; success if there is none.
     func remove() throws(ComputeFault) {
         do {

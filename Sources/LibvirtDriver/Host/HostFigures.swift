@@ -48,12 +48,27 @@ enum HostFigures {
 
     /// GiB of the file system that holds a path, in all and in use.
     static func disk(of path: String) -> (totalGiB: Int, usedGiB: Int)? {
-        var figures = statvfs()
-        guard statvfs(path, &figures) == 0 else { return nil }
+        guard let figures = fileSystem(of: path) else { return nil }
         let block = UInt64(figures.f_frsize)
         let total = UInt64(figures.f_blocks) * block
         let used = (UInt64(figures.f_blocks) - UInt64(figures.f_bfree)) * block
         return (Int(total >> 30), Int(used >> 30))
+    }
+
+    /// The bytes that may still be written to the file system that holds a path.
+    static func freeBytes(of path: String) -> Int64? {
+        fileSystem(of: path).map { Int64(clamping: UInt64($0.f_bavail) * UInt64($0.f_frsize)) }
+    }
+
+    /// The file system that holds a path, or will hold it once it is made.
+    private static func fileSystem(of path: String) -> statvfs? {
+        var figures = statvfs()
+        var place = path[...]
+        while statvfs(String(place), &figures) != 0 {
+            guard errno == ENOENT, let slash = place.lastIndex(of: "/"), slash > place.startIndex else { return nil }
+            place = place[..<slash]
+        }
+        return figures
     }
 
     /// The line that `uptime` prints, made of what the kernel tells, for a host without that program.

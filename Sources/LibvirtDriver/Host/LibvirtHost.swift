@@ -27,6 +27,7 @@ final class LibvirtHost: Sendable {
         var lanes = CallLanes()
         lanes.shortDeadline = configuration.callDeadline
         lanes.longDeadline = configuration.longCallDeadline
+        lanes.transferDeadline = configuration.transferDeadline
         let arrivals = Arrivals()
         self.arrivals = arrivals
         let (events, broadcast, outages) = (events, broadcast, outages)

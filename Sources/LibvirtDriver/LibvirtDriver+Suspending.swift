@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ComputeDriver
+public import ComputeModel
+internal import Libvirt
+
+extension LibvirtDriver: SuspendingDriver {
+    /// To libvirt, and so to ``info(_:)``, a guest whose memory is on the disk is one that is off.
+    public func suspend(_ instance: Instance) async throws {
+        let id = instance.id
+        try requireWriting(id)
+        let domain = try await domain(id)
+        let (state, isSaved) = try await host.withConnection(for: id) { _ throws(LibvirtError) in
+            (try await domain.state(), try await domain.hasManagedSave())
+        }
+        if isSaved, state == .shutoff { return }
+        guard [.running, .blocked, .paused, .pmSuspended].contains(state) else {
+            throw ComputeFault.wrongState(PowerState(state), for: "be suspended", instance: id)
+        }
+        try await requireAnswering(id)
+        try await host.transfer(domain, .silent, instance: id) { () throws(LibvirtError) in
+            try await domain.managedSave()
+        }
+    }
+
+    public func resume(_ instance: Instance) async throws {
+        let id = instance.id
+        try requireWriting(id)
+        let domain = try await domain(id)
+        let state = try await host.withConnection(for: id) { _ throws(LibvirtError) in try await domain.state() }
+        switch state {
+        case .running, .blocked: return
+        case .paused: try await unpause(instance)
+        default: try await bringUp(domain, id, isRestored: true)
+        }
+    }
+}
