@@ -5,7 +5,8 @@
 usage: make-bootsector-guest.py OUT
 
 Each second it writes «boot-sector-guest: alive» to COM1 and halts in between. It runs in real mode only, so it also
-runs under a KVM without hardware virtualisation; and it has no ACPI, so it ignores the power button.
+runs under a KVM without hardware virtualisation; and it has no ACPI, so it ignores the power button. To a non-maskable
+interrupt it answers with «!».
 """
 import os
 import sys
@@ -40,6 +41,9 @@ def boot_sector():
     a.emit(0x8E, 0xD8)  # mov ds, ax
     a.emit(0x8E, 0xD0)  # mov ss, ax
     a.emit(0xBC, ORIGIN & 0xFF, ORIGIN >> 8)  # mov sp, 7c00h
+    a.emit(0xC7, 0x06, 0x08, 0x00, 0, 0)  # mov word [0008h], interrupt: the vector of the NMI
+    vector_at = len(a.code) - 2
+    a.emit(0xC7, 0x06, 0x0A, 0x00, 0, 0)  # mov word [000Ah], 0: its segment
     a.emit(0xFC, 0xFB)  # cld; sti
     a.label("line")
     a.emit(0xBE, 0, 0)  # mov si, message
@@ -56,6 +60,12 @@ def boot_sector():
     a.emit(0xF4)  # hlt until the next interrupt
     a.jump_back(0xE2, "tick")  # loop
     a.jump_back(0xEB, "line")
+    a.label("interrupt")
+    a.emit(0x50, 0x52)  # push ax; push dx
+    a.emit(0xBA, COM1 & 0xFF, COM1 >> 8)  # mov dx, COM1
+    a.emit(0xB0, ord("!"), 0xEE)  # mov al, '!'; out dx, al
+    a.emit(0x5A, 0x58, 0xCF)  # pop dx; pop ax; iret
+    a.code[vector_at:vector_at + 2] = (ORIGIN + a.labels["interrupt"]).to_bytes(2, "little")
     a.code[address_at:address_at + 2] = (ORIGIN + len(a.code)).to_bytes(2, "little")
     sector = bytes(a.code) + MESSAGE
     return sector.ljust(510, b"\0") + b"\x55\xaa"

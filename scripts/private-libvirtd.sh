@@ -3,7 +3,7 @@
 #
 # A libvirtd (and its virtlogd) of our own, beside whatever the host runs.
 #
-#   private-libvirtd.sh start DIR [--owner PID] [--cache DIR] [--temporary]
+#   private-libvirtd.sh start DIR [--owner PID] [--cache DIR] [--temporary] [--hostname NAME]
 #                                             starts both, waits until they answer, prints the connection URI
 #   private-libvirtd.sh stop DIR                  removes its domains, ends its processes; DIR stays for its logs
 #   private-libvirtd.sh restart DIR               ends and starts libvirtd alone: its guests go on running
@@ -16,7 +16,8 @@
 # is libvirt's per-user daemon with all of its XDG directories inside DIR. A process is ended only if it lives in that
 # namespace or DIR's own pid files name it. With --owner PID everything is stopped when the process PID has gone,
 # however it went. What libvirt learns of the installed QEMU in some seconds is kept in DIR, or in the directory that
-# --cache names, which several may share. A --temporary DIR is removed when it is stopped.
+# --cache names, which several may share. A --temporary DIR is removed when it is stopped. With --hostname (as root) the
+# daemons see a host of that name: guests move between two daemons only if their hosts' names differ.
 set -euo pipefail
 
 fail() { echo "private-libvirtd: $*" >&2; exit 1; }
@@ -31,10 +32,12 @@ shift 2
 owner=
 temporary=
 cache=$D/cache
+hostname=
 while [ $# -gt 0 ]; do
     case $1 in
     --owner) owner=${2:?--owner wants a process id}; shift 2 ;;
     --temporary) temporary=1; shift ;;
+    --hostname) hostname=${2:?--hostname wants a name}; shift 2 ;;
     --cache) mkdir -p "${2:?--cache wants a directory}"; cache=$(cd "$2" && pwd -P); shift 2 ;;
     *) usage ;;
     esac
@@ -140,8 +143,8 @@ enter() {
     if [ -n "$privileged" ]; then
         mkdir -p "$D/lib" "$cache" "$D/run" "$D/sock"
         mkdir -p /etc/libvirt /var/lib/libvirt /var/cache/libvirt /var/log/libvirt # the places to mount on
-        daemon env D="$D" cache="$cache" unshare --mount --propagation private sh -c '
-            mount --bind "$D/etc" /etc/libvirt && mount --bind "$D/lib" /var/lib/libvirt &&
+        daemon env D="$D" cache="$cache" hostname="$hostname" unshare --mount --uts --propagation private sh -c '
+            { [ -z "$hostname" ] || echo "$hostname" >/proc/sys/kernel/hostname; } && mount --bind "$D/etc" /etc/libvirt && mount --bind "$D/lib" /var/lib/libvirt &&
             mount --bind "$cache" /var/cache/libvirt && mount --bind "$D/log" /var/log/libvirt &&
             mount --bind "$D/passwd" /etc/passwd && mount --bind "$D/group" /etc/group &&
             mount -t tmpfs -o mode=755 private-run /run && mkdir /run/libvirt && mount --bind "$D/run" /run/libvirt ||
@@ -176,7 +179,9 @@ start_libvirtd() {
     # The daemon joins the namespace that virtlogd keeps alive, so that both see the same /run.
     local enter_as=(env)
     if [ -n "$privileged" ]; then
-        enter_as=(nsenter --mount="/proc/$(running "$virtlogd_pid" virtlogd)/ns/mnt")
+        local spaces
+        spaces=/proc/$(running "$virtlogd_pid" virtlogd)/ns
+        enter_as=(nsenter --mount="$spaces/mnt" --uts="$spaces/uts")
     else
         enter_as=(env HOME="$D/home" XDG_RUNTIME_DIR="$D/xdg-run" XDG_CONFIG_HOME="$D/xdg-config"
             XDG_CACHE_HOME="$D/xdg-cache" XDG_DATA_HOME="$D/xdg-data")

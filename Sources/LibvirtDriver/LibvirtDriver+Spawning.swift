@@ -22,9 +22,15 @@ extension LibvirtDriver {
         }
         let format = try DiskOverlay.Format(of: image.metadata, instance: instance.id)
         _ = try GuestDescription.domainName(of: instance)
+        let root = try GuestDescription.diskBus(of: image, instance: instance.id).firstDevice
+        let volumes = try request.blockDevices.map { try LocalVolume($0, instance: instance.id) }
+        let names = [root] + volumes.map(\.target)
+        guard Set(names).count == names.count else {
+            throw ComputeFault.invalid("Two disks of the guest have the same device name", instance: instance.id)
+        }
         try await refuseExisting(instance)
         do {
-            try await build(instance, image: image, format: format)
+            try await build(instance, image: image, format: format, volumes: volumes)
         } catch {
             await uncancelled { [self] in await undo(instance, because: error) }
             throw error
@@ -44,13 +50,18 @@ extension LibvirtDriver {
         }
     }
 
-    private func build(_ instance: Instance, image: LocalImage, format: DiskOverlay.Format) async throws {
+    private func build(
+        _ instance: Instance, image: LocalImage, format: DiskOverlay.Format, volumes: [LocalVolume]
+    ) async throws {
         let directory = directory(instance.id)
         let overlay = DiskOverlay(
             path: directory.disk, basePath: image.path, baseFormat: format,
             size: DiskOverlay.size(rootGiB: instance.rootGiB, imageSize: image.virtualSize))
         let userID = try await host.hypervisorUserID()
         let configuration = configuration
+        let further = LocalDisk.wanted(by: instance)
+        var furtherDisks: [XMLElement] = []
+        for volume in volumes { furtherDisks.append(try await device(of: volume, instance: instance.id)) }
         let supportsDirectIO = try await host.files.run(
             "make the instance's files", within: configuration.imageToolDeadline + .seconds(30)
         ) { () throws(ComputeFault) in
@@ -58,14 +69,25 @@ extension LibvirtDriver {
             try overlay.make(
                 instance: instance.id, within: configuration.imageToolDeadline,
                 cpuSeconds: configuration.imageToolCPUSeconds, memory: configuration.imageToolMemory)
+            let limits = DiskImage.Limits(
+                deadline: configuration.imageToolDeadline, cpuSeconds: configuration.imageToolCPUSeconds,
+                memory: configuration.imageToolMemory)
+            for disk in further { try disk.make(in: directory, limits: limits) }
             return directory.supportsDirectIO()
+        }
+        let bus = try GuestDescription.diskBus(of: image, instance: instance.id)
+        var taken = Set([bus.firstDevice] + volumes.map(\.target))
+        let local = further.map { disk in
+            let name = Self.freeName(String(bus.firstDevice.prefix(2)), taken)
+            taken.insert(name)
+            return disk.xml(in: directory, target: name, bus: bus.rawValue, usesDirectIO: supportsDirectIO)
         }
         let (choice, facts) = await virtualization()
         let description = try GuestDescription(
             instance, image: image, directory: directory,
             on: .init(
                 type: choice.type, hasHardware: facts.hasHardware, supportsDirectIO: supportsDirectIO,
-                vncListenAddress: configuration.vnc?.listenAddress), at: now())
+                vncListenAddress: configuration.vnc?.listenAddress, furtherDisks: local + furtherDisks), at: now())
         let document: String
         do throws(XMLError) {
             document = try description.xml.rendered()

@@ -13,10 +13,14 @@ internal import Synchronization
 public final class LibvirtDriver: Sendable {
     public static let name = DriverName(rawValue: "libvirt.LibvirtDriver")
     public static let caveats: [DriverOperation: String] = [
-        .spawn: "raw and qcow2 images of this host; no networks, volumes, config drive or further disks",
+        .spawn: "raw and qcow2 images and local volumes of this host; no networks, config drive or injected files",
         .suspend: "libvirt shows a guest whose memory is on the disk as one that is off",
+        .rescue: "raw and qcow2 images of this host; volumes are unplugged meanwhile, the password is the image's own",
+        .attachVolume: "volumes of type local (a file or a block device of this host)",
+        .swapVolume: "volumes of type local; the guest goes on to see the old one's serial until its next start",
+        .triggerCrashDump: "a non-maskable interrupt; whether it makes a dump is the guest's doing",
     ]
-    public static let acceptedSpawnArguments: Set<SpawnArgument> = []
+    public static let acceptedSpawnArguments: Set<SpawnArgument> = [.volumes, .ephemeralDisk, .swapDisk]
     public static let needsImage = true
 
     let configuration: LibvirtDriverConfiguration

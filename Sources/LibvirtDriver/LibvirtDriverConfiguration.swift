@@ -37,6 +37,8 @@ public struct LibvirtDriverConfiguration: Sendable {
     public var softRebootWait: Duration
     /// How long a started guest may take until libvirt tells that it runs.
     public var startWait: Duration
+    /// How long a running guest may take to let go of a device.
+    public var detachWait: Duration
     /// How long the undoing of a failed build waits for a libvirt that is away.
     public var undoWait: Duration
     /// How long an attempt to connect may take.
@@ -56,6 +58,7 @@ public struct LibvirtDriverConfiguration: Sendable {
         password: Secret<String>? = nil, virtType: VirtType? = nil, instancesPath: String,
         hostName: String = "localhost", address: String = "127.0.0.1", vnc: VNC? = VNC(),
         softRebootWait: Duration = .seconds(120), startWait: Duration = .seconds(60),
+        detachWait: Duration = .seconds(160),
         undoWait: Duration = .seconds(30), openDeadline: Duration = .seconds(10),
         callDeadline: Duration = .seconds(60), longCallDeadline: Duration = .seconds(300),
         transferDeadline: Duration = .seconds(86_400),
@@ -73,6 +76,7 @@ public struct LibvirtDriverConfiguration: Sendable {
         self.vnc = vnc
         self.softRebootWait = softRebootWait
         self.startWait = startWait
+        self.detachWait = detachWait
         self.undoWait = undoWait
         self.openDeadline = openDeadline
         self.callDeadline = callDeadline

@@ -2,6 +2,7 @@
 
 internal import ComputeDriver
 internal import ComputeModel
+internal import XML
 
 extension GuestDescription {
     /// What the host adds to a request.
@@ -10,6 +11,7 @@ extension GuestDescription {
         let hasHardware: Bool
         let supportsDirectIO: Bool
         var vncListenAddress: String?
+        var furtherDisks: [XMLElement] = []
     }
 
     /// The guest that a request asks for.
@@ -26,6 +28,7 @@ extension GuestDescription {
         disk = directory.disk
         usesDirectIO = host.supportsDirectIO
         consoleLog = directory.consoleLog
+        furtherDisks = host.furtherDisks
         vncListenAddress = host.vncListenAddress
         let bus = try Self.diskBus(of: image, instance: instance.id)
         diskBus = bus
@@ -62,7 +65,7 @@ extension GuestDescription {
         return architecture
     }
 
-    private static func diskBus(of image: LocalImage, instance: InstanceID) throws(ComputeFault) -> DiskBus {
+    static func diskBus(of image: LocalImage, instance: InstanceID) throws(ComputeFault) -> DiskBus {
         guard let wanted = image.metadata.property("hw_disk_bus") else { return .virtio }
         guard let bus = DiskBus(rawValue: wanted) else {
             let reason = "its hw_disk_bus '\(wanted)' is none of virtio, ide, sata, scsi"

@@ -41,6 +41,8 @@ struct GuestDescription: Sendable {
     let usesDirectIO: Bool
     let directBoot: DirectBoot?
     let consoleLog: String
+    /// Disks beside the root disk.
+    let furtherDisks: [XMLElement]
     /// The address that the screen listens on; nil for a guest without one.
     let vncListenAddress: String?
     let metadata: NovaMetadata
@@ -115,6 +117,7 @@ struct GuestDescription: Sendable {
                 XMLElement("source", ["file": disk])
                 XMLElement("target", ["dev": diskBus.firstDevice, "bus": diskBus.rawValue])
             }
+            for disk in furtherDisks { disk }
             // libvirt begins the log anew with each start of the guest.
             XMLElement("serial", ["type": "pty"]) {
                 XMLElement("log", ["file": consoleLog, "append": "off"])

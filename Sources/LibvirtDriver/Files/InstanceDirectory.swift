@@ -57,7 +57,8 @@ struct InstanceDirectory: Sendable {
             let directory = "\(instancesPath)/\(name)"
             let files = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
             return files.filter { $0 == "disk" || $0.hasPrefix("disk.") }.reduce(sum) { sum, file in
-                let header = DiskHeader(path: "\(directory)/\(file)", format: .qcow2)
+                let path = "\(directory)/\(file)"
+                let header = DiskHeader(path: path, format: .qcow2) ?? DiskHeader(path: path, format: .raw)
                 return sum + max(0, (header?.virtualSize ?? 0) - (header?.allocated ?? 0))
             }
         }
@@ -86,12 +87,12 @@ struct InstanceDirectory: Sendable {
         let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
         guard descriptor >= 0 else {
             if errno == ENOENT { return [] }
-            throw failure("can't read the console log")
+            throw failure("can't read a file of the instance's")
         }
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw failure("the console log is no file")
+            throw failure("can't read what is no file")
         }
         var position = max(0, Int(status.st_size) - limit)
         var bytes: [UInt8] = []
@@ -100,7 +101,7 @@ struct InstanceDirectory: Sendable {
             let wanted = min(buffer.count, limit - bytes.count)
             let count = buffer.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, wanted, off_t(position)) }
             if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw failure("can't read the console log") }
+            guard count >= 0 else { throw failure("can't read a file of the instance's") }
             if count == 0 { break }
             bytes += buffer[..<count]
             position += count
@@ -111,10 +112,42 @@ struct InstanceDirectory: Sendable {
     /// Whether files here can be opened past the page cache, which some file systems refuse; asked with a file of its own.
     func supportsDirectIO() -> Bool {
         let probe = path + "/.directio"
-        let descriptor = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | directFlag, 0o600)
+        let descriptor = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | DirectIO.flag, 0o600)
         if descriptor >= 0 { close(descriptor) }
         unlink(probe)
         return descriptor >= 0
+    }
+
+    /// Writes a small file of the worker's own; it is there whole or not at all.
+    func write(_ text: String, to file: String) throws(ComputeFault) {
+        let partial = file + ".partial"
+        unlink(partial)
+        let descriptor = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw failure("can't write a file of the instance's") }
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { break }
+            rest = rest.dropFirst(count)
+        }
+        let isWhole = rest.isEmpty && fsync(descriptor) == 0
+        guard isWhole, close(descriptor) == 0, rename(partial, file) == 0 else {
+            let fault = failure("can't write a file of the instance's")
+            unlink(partial)
+            throw fault
+        }
+    }
+
+    /// Reads a small file of the worker's own; nil where there is none.
+    func read(_ file: String) throws(ComputeFault) -> String? {
+        let bytes = try tail(of: file, limit: 1 << 20)
+        return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Removes one file; success if there is none.
+    func remove(_ file: String) throws(ComputeFault) {
+        guard unlink(file) == 0 || errno == ENOENT else { throw failure("can't remove a file of the instance's") }
     }
 
     private func failure(_ what: String) -> ComputeFault {
@@ -136,10 +169,3 @@ extension ComputeFault {
             arguments: ["reason": .string(reason)])
     }
 }
-
-/// `O_DIRECT`, which is missing from the Glibc module because it hides behind _GNU_SOURCE.
-#if arch(x86_64) || arch(i386)
-    private let directFlag: Int32 = 0o40000
-#else
-    private let directFlag: Int32 = 0o200000
-#endif

@@ -47,7 +47,13 @@ struct Subprocess: Sendable {
     }
 
     /// Runs the program; blocks the thread for at most `deadline` and the moment that killing takes.
-    func run(within deadline: Duration) -> Outcome {
+    ///
+    /// - Parameters:
+    ///   - isEnded: Asked a few times a second; true has the program killed, as if its time were over.
+    ///   - hearing: Told what the program writes, as it comes.
+    func run(
+        within deadline: Duration, isEnded: (() -> Bool)? = nil, hearing: ((String) -> Void)? = nil
+    ) -> Outcome {
         var ends: [Int32] = [-1, -1]
         // A socket pair and not a pipe, because it is close-on-exec from its first moment: a program that another
         // thread starts meanwhile would hold the writing end open.
@@ -61,7 +67,7 @@ struct Subprocess: Sendable {
             if case .failure(let failure) = started { return Outcome(ending: .unstartable(failure.number), output: "") }
             return Outcome(ending: .unstartable(EINVAL), output: "")
         }
-        let (output, isOver) = collect(from: readEnd, within: deadline)
+        let (output, isOver) = collect(from: readEnd, within: deadline, isEnded: isEnded, hearing: hearing)
         if isOver { kill(process, SIGKILL) }
         var status: Int32 = 0
         while waitpid(process, &status, 0) < 0, errno == EINTR {}
@@ -101,19 +107,23 @@ struct Subprocess: Sendable {
         return result == 0 ? .success(process) : .failure(StartFailure(number: result))
     }
 
-    private func collect(from descriptor: Int32, within deadline: Duration) -> (output: [UInt8], isOver: Bool) {
+    private func collect(
+        from descriptor: Int32, within deadline: Duration, isEnded: (() -> Bool)?, hearing: ((String) -> Void)?
+    ) -> (output: [UInt8], isOver: Bool) {
         let end = ContinuousClock.now + deadline
         var output: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
         while true {
             let remaining = end - ContinuousClock.now
-            guard remaining > .zero else { return (output, true) }
+            guard remaining > .zero, isEnded?() != true else { return (output, true) }
             let milliseconds =
                 remaining.components.seconds * 1000 + remaining.components.attoseconds / 1_000_000_000_000_000
             var waited = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            guard poll(&waited, 1, Int32(clamping: milliseconds + 1)) > 0 else { continue }
+            let limit = isEnded == nil ? milliseconds + 1 : min(milliseconds + 1, 200)
+            guard poll(&waited, 1, Int32(clamping: limit)) > 0 else { continue }
             let count = buffer.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
             if count == 0 { return (output, false) }
+            if count > 0, let hearing { hearing(String(decoding: buffer[..<count], as: UTF8.self)) }
             if count > 0, output.count < Self.outputLimit { output += buffer[..<count] }
         }
     }

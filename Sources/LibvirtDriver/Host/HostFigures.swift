@@ -55,6 +55,13 @@ enum HostFigures {
         return (Int(total >> 30), Int(used >> 30))
     }
 
+    /// The host's iSCSI name; nil where it has none.
+    static func initiatorName() -> String? {
+        let line = (text(of: "/etc/iscsi/initiatorname.iscsi") ?? "").split(separator: "\n")
+            .first { $0.hasPrefix("InitiatorName=") }
+        return line.map { String($0.dropFirst("InitiatorName=".count)) }
+    }
+
     /// The bytes that may still be written to the file system that holds a path.
     static func freeBytes(of path: String) -> Int64? {
         fileSystem(of: path).map { Int64(clamping: UInt64($0.f_bavail) * UInt64($0.f_frsize)) }
