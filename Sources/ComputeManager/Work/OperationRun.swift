@@ -81,8 +81,17 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
     /// The guest as it is for this attempt: one that takes up what was begun sees it once no start or stop of it is
     /// under way, so that what has begun is not done twice.
     func guest(_ id: InstanceID, resumed: Bool = true) async throws -> InstanceInfo? {
-        try await resumed
-            ? driver.settledInfo(id) { self.token.isInterrupted } : driver.info(id)
+        guard resumed else { return try await driver.info(id) }
+        // A question that fails says nothing of a guest that may run.
+        for _ in 1..<max(2, services.configuration.maximumAttempts) {
+            do {
+                return try await driver.settledInfo(id) { self.token.isInterrupted }
+            } catch let fault as ComputeFault where fault.kind == .hypervisorFailure {
+                try checkInterruption()
+                try await services.clock.sleep(for: .seconds(1))
+            }
+        }
+        return try await driver.settledInfo(id) { self.token.isInterrupted }
     }
 
     /// Does again from its beginning what a hypervisor that went away cut off; not for ever, since it may be this work
