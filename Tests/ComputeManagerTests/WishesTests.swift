@@ -16,6 +16,9 @@ struct Wish: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { argument.rawValue }
 
+    /// Whether somebody must grant it.
+    var needsService: Bool { argument == .networks || argument == .volumes }
+
     var request: [UInt8] {
         Requests.run(Requests.id, arguments) { instance in
             for member in fields.members { instance[member.key] = member.value }
@@ -24,7 +27,7 @@ struct Wish: Sendable, CustomTestStringConvertible {
 
     static let all = [
         Wish(argument: .networks, arguments: ["requested_networks": [["6c6dd902-62ab-409a-b5f8-76b1c4182ed8", nil]]]),
-        Wish(argument: .volumes, arguments: ["request_spec": ["block_device_mapping": [["volume_id": "v"]]]]),
+        Wish(argument: .volumes, arguments: ["request_spec": ["block_device_mapping": [["volume_id": "v", "device_name": "vdb"]]]]),
         Wish(argument: .injectedFiles, arguments: ["injected_files": [["/etc/motd", "aGVsbG8="]]]),
         Wish(argument: .adminPassword, arguments: ["admin_password": "CANARY"]),
         Wish(argument: .configDrive, fields: ["config_drive": "True"]),
@@ -78,8 +81,21 @@ struct WishesTests {
     @Test("A driver that accepts a wish builds with it", arguments: Wish.all)
     func accepted(_ wish: Wish) async throws {
         let fixture = try ManagerFixture()
-        try await fixture.run { try await fixture.perform($0, wish.request) }
+        let driver = ConnectedDriver(plain: PlainDriver(fake: fixture.driver))
+        try await fixture.run(peers: FakePeers().peers, driver: driver) { try await fixture.perform($0, wish.request) }
         #expect(try await fixture.instance(id)?.vmState == .active)
+        await fixture.close()
+    }
+
+    @Test(
+        "A wish for which there is no service is refused by its name", arguments: Wish.all.filter { $0.needsService })
+    func withoutService(_ wish: Wish) async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.run { try await fixture.perform($0, wish.request) }
+        let event = try #require(try await fixture.events().last)
+        #expect(event["payload"]?["exception"]?["message"]?.string?.contains("'\(wish.argument)'") == true)
+        #expect(try await fixture.eventTypes() == ["run_instance"])
+        #expect(try await fixture.resources(id).isEmpty)
         await fixture.close()
     }
 

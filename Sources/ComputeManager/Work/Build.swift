@@ -28,22 +28,25 @@ final class Build: Sendable {
 
     let arguments: RunInstance.Arguments
     let run: OperationRun<RunInstance>
-    private let isSpawning = Atomic<Bool>(false)
+    private let isClaimed = Atomic<Bool>(false)
 
     init(arguments: RunInstance.Arguments, from step: RunInstance.Step?, run: OperationRun<RunInstance>) {
         self.arguments = arguments
         self.run = run
-        if let step, step != .refused { isSpawning.store(true, ordering: .relaxed) }
+        if let step, step != .refused { isClaimed.store(true, ordering: .relaxed) }
     }
 
     /// Whether the instance was claimed, so that a failure has something to undo and may go back to the scheduler.
-    var wasClaimed: Bool { isSpawning.load(ordering: .relaxed) }
+    var wasClaimed: Bool { isClaimed.load(ordering: .relaxed) }
+
+    /// Says that the instance is claimed now.
+    func noteClaimed() { isClaimed.store(true, ordering: .relaxed) }
 
     /// What the build asks for beyond the plain guest.
     var wishes: Set<SpawnArgument> {
         let instance = arguments.instance
         var wishes: Set<SpawnArgument> = []
-        if !arguments.requestedNetworks.isEmpty { wishes.insert(.networks) }
+        if !arguments.requestedNetworks.isEmpty || run.asksNetwork { wishes.insert(.networks) }
         if arguments.requestSpec?["block_device_mapping"]?.array?.isEmpty == false { wishes.insert(.volumes) }
         if !arguments.injectedFiles.reveal().isEmpty { wishes.insert(.injectedFiles) }
         if arguments.adminPassword.map({ !$0.reveal().isEmpty }) == true { wishes.insert(.adminPassword) }
@@ -54,15 +57,14 @@ final class Build: Sendable {
         return wishes
     }
 
-    /// Fails on the first wish that the driver can't honour, unless the operator lets it be dropped with a warning.
+    /// Fails on the first wish that the driver can't honour or nobody can grant, unless the operator lets it be dropped
+    /// with a warning.
     func refuseWishes() throws(ComputeFault) {
-        let accepted = run.driver.kind.acceptedSpawnArguments
-        for wish in SpawnArgument.allCases where wishes.contains(wish) && !accepted.contains(wish) {
-            guard run.services.configuration.ignorableSpawnArguments.contains(wish) else {
-                throw .invalid(
-                    "The \(run.driver.kind.name) driver can't honour '\(wish)'; ask for an instance without it, or "
-                        + "have the operator list it as ignorable.", instance: arguments.instance.id)
-            }
+        let wishes = wishes
+        if wishes.isEmpty { return }
+        for wish in SpawnArgument.allCases where wishes.contains(wish) {
+            guard let refusal = refusal(of: wish) else { continue }
+            guard run.services.configuration.ignorableSpawnArguments.contains(wish) else { throw refusal }
             run.services.logger.warning(
                 "a wish of the build is ignored, as configured",
                 metadata: [
@@ -70,6 +72,13 @@ final class Build: Sendable {
                     LogKey.argument: .string(wish.rawValue),
                 ])
         }
+    }
+
+    private func refusal(of wish: SpawnArgument) -> ComputeFault? {
+        if run.driver.kind.acceptedSpawnArguments.contains(wish) { return refusalWithoutService(of: wish) }
+        return .invalid(
+            "The \(run.driver.kind.name) driver can't honour '\(wish)'; ask for an instance without it, or "
+                + "have the operator list it as ignorable.", instance: arguments.instance.id)
     }
 
     /// The image, looked at and small enough.
@@ -134,13 +143,13 @@ final class Build: Sendable {
 
     /// Has the driver build the guest.
     func spawn(_ image: BuildImage) async throws {
-        isSpawning.store(true, ordering: .relaxed)
         let accepted = run.driver.kind.acceptedSpawnArguments
         let request = SpawnRequest(
             instance: run.row?.instance ?? arguments.instance, image: image.local,
             injectedFiles: accepted.contains(.injectedFiles) ? arguments.injectedFiles : Secret([]),
             adminPassword: accepted.contains(.adminPassword) ? arguments.adminPassword : nil,
-            networkInfo: run.row?.networkInfo ?? [])
+            networkInfo: accepted.contains(.networks) ? run.row?.networkInfo ?? [] : [],
+            blockDevices: run.row.map { BlockDevices($0).devices } ?? [])
         try await run.driver.spawn(request, interruptedBy: run.token)
         try run.checkInterruption()
     }

@@ -86,7 +86,11 @@ struct InstanceChange: Sendable {
     mutating func changeClaims(_ change: ClaimChange) { claims.append(change) }
 
     /// Strikes everything that was written down as made outside: it is gone. What was claimed for it is given back.
-    mutating func clean() { isClean = true }
+    mutating func clean() {
+        isClean = true
+        row.networkInfo = []
+        row.details[BlockDevices.key] = nil
+    }
 
     /// Strikes the casts that hand the build back to the scheduler, where they have not left yet.
     ///

@@ -48,22 +48,25 @@ final class ManagerFixture: Sendable {
 
     /// - Parameter plain: whether the driver is one without facets that honours no wishes.
     func makeManager(
-        plain: Bool = false, images: (any ImageService)? = nil, wallClock: any WallClock = SystemWallClock()
+        plain: Bool = false, images: (any ImageService)? = nil, wallClock: any WallClock = SystemWallClock(),
+        peers: Peers = .none, driver other: (any ComputeDriver)? = nil
     ) -> ComputeManager {
         ComputeManager(
             configuration: configuration, store: store,
-            driver: plain ? PlainDriver(fake: driver) : driver,
+            driver: other ?? (plain ? PlainDriver(fake: driver) : driver),
             images: images ?? LocalImageDirectory(path: directory + "/images"),
-            encoder: wire, decoder: wire, sink: sink,
+            peers: peers, encoder: wire, decoder: wire, sink: sink,
             clock: clock, wallClock: wallClock, logger: Logger(label: "test") { [logs] _ in logs.handler })
     }
 
     /// Runs a manager around `body` and stops it, whatever the outcome.
     func run<Output: Sendable>(
         plain: Bool = false, images: (any ImageService)? = nil, wallClock: any WallClock = SystemWallClock(),
+        peers: Peers = .none, driver: (any ComputeDriver)? = nil,
         _ body: @escaping @Sendable (ComputeManager) async throws -> Output
     ) async throws -> Output {
-        let manager = makeManager(plain: plain, images: images, wallClock: wallClock)
+        let manager = makeManager(
+            plain: plain, images: images, wallClock: wallClock, peers: peers, driver: driver)
         return try await withThrowingTaskGroup(of: Output?.self) { group in
             group.addTask {
                 try await manager.run()

@@ -22,8 +22,14 @@ enum RunInstance: InstanceOperation {
     }
 
     enum Step: String, Codable, Sendable, Hashable {
-        /// The instance is claimed, what will be made is written down, the driver is building.
+        /// The instance is claimed, what will be made is written down; the network service is asked for addresses.
+        case allocatingNetwork
+        /// The volumes' service is asked for each volume.
+        case connectingVolumes
+        /// The driver is building: the first step where nobody else is asked.
         case spawning
+        /// The build failed, and what others gave for it is taken back.
+        case undoing
         /// The host has no room for it: nothing was made, and it is to go back.
         case refused
     }
@@ -39,8 +45,15 @@ enum RunInstance: InstanceOperation {
     static func acceptance(of arguments: Arguments) -> AcceptanceRule { .ifIdle(.scheduling) }
     static func json(_ output: JSONValue) -> JSONValue { output }
 
-    /// A guest that runs was built; whatever else is there is removed and built anew. What was refused goes on back.
-    static func recovery(at step: Step) -> RecoveryRule { step == .refused ? .goOn : .redoUnlessDone }
+    /// A guest that runs was built; whatever else is there is removed and built anew. The network service is asked what
+    /// the instance has before it is asked for more; connecting a volume once more changes nothing. What was refused
+    /// goes on back, and what was being undone is undone.
+    static func recovery(at step: Step) -> RecoveryRule {
+        switch step {
+        case .allocatingNetwork, .spawning: .redoUnlessDone
+        case .connectingVolumes, .undoing, .refused: .goOn
+        }
+    }
 
     static func perform(
         _ arguments: Arguments, from step: Step?, in run: OperationRun<RunInstance>
@@ -53,6 +66,11 @@ enum RunInstance: InstanceOperation {
                     .computeResourcesUnavailable, "The host had no room for the instance before the worker restarted.",
                     instance: id)
             }
+            if step == .undoing {
+                throw ComputeFault(
+                    .internalError, "The build had failed before the worker restarted; its log says why.",
+                    instance: id, isRetriable: true)
+            }
             if step == nil { try admit(arguments, run) }
             run.leaveNoRow(true)
             let guest = try await run.guest(id, resumed: step != nil)
@@ -62,7 +80,12 @@ enum RunInstance: InstanceOperation {
                 try build.refuseWishes()
                 let image = try await build.image()
                 try run.checkInterruption()
-                try await claim(arguments, image, run)
+                let step = try await claim(build, image)
+                try await build.prepare(from: step, isResumed: false)
+                try await build.spawn(image)
+            } else if let step, step != .spawning {
+                let image = try await build.image()
+                try await build.prepare(from: step, isResumed: true)
                 try await build.spawn(image)
             } else if recovery(at: .spawning) == .redoUnlessDone, guest?.powerState == .running {
                 try run.checkInterruption()
@@ -103,17 +126,25 @@ enum RunInstance: InstanceOperation {
             instance: arguments.instance.id, arguments: ["name": .string(arguments.instance.name)])
     }
 
-    /// Everything that nova writes between the look at the image and the spawn; nothing else happens in between here.
-    private static func claim(
-        _ arguments: Arguments, _ image: BuildImage, _ run: OperationRun<RunInstance>
-    ) async throws {
+    /// Everything that nova writes between the look at the image and the next that is asked: where nobody else is, up
+    /// to the spawn.
+    private static func claim(_ build: Build, _ image: BuildImage) async throws -> Step {
+        let (arguments, run) = (build.arguments, build.run)
+        let (step, volumes) = (try build.firstStep(), try build.volumes())
         let host = run.services.configuration.host
         let limits = run.services.capacity.limits(arguments.filterProperties)
         do {
-            try await announce(arguments, image, .spawning, run) { change in
+            try await announce(arguments, image, step, run) { change in
                 change.claim(.instance, ClaimAmounts(of: change.instance), limits: limits)
-                occupy(&change, host, image)
+                if !volumes.isEmpty {
+                    change.amendBlockDevices { $0.elements = volumes }
+                    change.register(["volumes"])
+                }
+                if step == .allocatingNetwork { change.register(["network"]) }
+                occupy(&change, host, image, step)
             }
+            build.noteClaimed()
+            return step
         } catch let fault as ComputeFault where fault.kind == .computeResourcesUnavailable {
             // Nova tells the beginning of a build before it claims.
             try await announce(arguments, image, .refused, run) { _ in }
@@ -141,14 +172,12 @@ enum RunInstance: InstanceOperation {
     }
 
     /// The host is the instance's, and what will be made is written down.
-    private static func occupy(_ change: inout InstanceChange, _ host: String, _ image: BuildImage) {
+    private static func occupy(_ change: inout InstanceChange, _ host: String, _ image: BuildImage, _ step: Step) {
         change.update(elevated: true) {
             $0.host = host
             $0.launchedOn = host
         }
-        for task in [TaskState.networking, .blockDeviceMapping, .spawning] {
-            change.update(elevated: true) { $0.taskState = task }
-        }
+        Build.tell(&change, upTo: step)
         change.amend { $0.details[Build.imageNameKey] = .string(image.name) }
         change.register(["domain", "directory"])
     }
@@ -178,14 +207,13 @@ enum RunInstance: InstanceOperation {
         guard let row = run.row, build.wasClaimed || isRefused else { throw fault }
         let fault = run.token.reason?.fault(run.entry.method, instance: row.id) ?? fault
         do {
-            if !isRefused { try await run.driver.destroy(row.instance) }
+            if isRefused { run.markUndone() } else { try await build.undo() }
         } catch let undo as ComputeFault {
             run.services.logger.error(
                 "a failed build can't be undone; a terminate will try again",
                 metadata: [LogKey.instance: .string(row.id.description), LogKey.error: .string(undo.message)])
             throw fault
         }
-        run.markUndone()
         guard !run.token.isInterrupted, fault.kind != .instanceNotFound, let cast = build.castBack() else {
             throw fault
         }
@@ -202,10 +230,9 @@ enum RunInstance: InstanceOperation {
         }
     }
 
-    /// Nothing is known of how far the build came: what there is of a guest goes.
+    /// Nothing is known of how far the build came: what there is of it goes.
     static func undo(_ arguments: Arguments, in run: OperationRun<RunInstance>) async throws {
-        try await run.driver.destroy(run.row?.instance ?? arguments.instance)
-        run.markUndone()
+        try await Build(arguments: arguments, from: .undoing, run: run).undo()
     }
 
     static func rowOfFailure(

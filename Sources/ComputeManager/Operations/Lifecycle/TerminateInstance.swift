@@ -2,6 +2,7 @@
 
 internal import ComputeDriver
 internal import ComputeModel
+internal import Logging
 internal import WorkerStore
 
 /// Removes an instance with all that was made for it. Nova: `terminate_instance`.
@@ -13,8 +14,12 @@ enum TerminateInstance: InstanceOperation {
     typealias Output = JSONValue
 
     enum Step: String, Codable, Sendable, Hashable {
-        /// The guest is being removed.
+        /// The guest is being removed, and what others gave for it is given back.
         case destroying
+        /// All of it is gone; the volumes that go with the instance are being deleted.
+        case deletingVolumes
+        /// The instance is deleted; its console tokens are not yet known to be.
+        case forgettingTokens
     }
 
     static let name = OperationName(rawValue: "terminate_instance")
@@ -42,32 +47,90 @@ enum TerminateInstance: InstanceOperation {
                 change.notify("shutdown.start", elevated: true)
             }
         }
-        do {
-            try await run.driver.destroy(run.row?.instance ?? instance)
-        } catch let fault as ComputeFault where fault.kind == .instanceNotFound {
-            // Gone is what it was to be.
+        if step == nil || step == .destroying { try await remove(instance, run) }
+        let doomed = (run.row.map { BlockDevices($0).elements } ?? []).filter(\.isDeletedOnTermination)
+        if step != .forgettingTokens, !doomed.isEmpty {
+            if step != .deletingVolumes {
+                try await run.commit(.deletingVolumes) { change throws(ComputeFault) in
+                    change.notify("shutdown.end", elevated: true)
+                }
+            }
+            try await delete(doomed, run)
         }
         // By the asker's clock where it is told: the build that came before was asked for by the same.
         let asked = run.request.context.timestamp ?? run.entry.receivedAt
         run.services.deleted.note(instance.id, askedFor: asked)
-        return try await run.finish(.null) { change throws(ComputeFault) in
-            change.notify("shutdown.end", elevated: true)
-            let now = change.now
-            change.update {
-                $0.vmState = .deleted
-                $0.taskState = nil
-                $0.terminatedAt = now
+        guard run.services.peers.asked.contains(.consoleTokens) else {
+            return try await run.finish(.null) { change throws(ComputeFault) in
+                end(&change, tellsShutdown: doomed.isEmpty)
+                change.remove()
             }
-            change.clean()
-            // What is deleted is not to be built elsewhere.
-            change.takeBackCasts(of: change.row)
-            change.remove()
-            change.notify("delete.end")
+        }
+        if step != .forgettingTokens {
+            // The row stays until the tokens are gone: without it nobody would know after a crash that they are not.
+            try await run.commit(.forgettingTokens) { change throws(ComputeFault) in
+                end(&change, tellsShutdown: doomed.isEmpty)
+            }
+        }
+        try await run.peers.consoleTokens.deleteTokens(of: instance.id, context: run.request.context)
+        return try await run.finish(.null) { change throws(ComputeFault) in change.remove() }
+    }
+
+    /// The guest, its addresses and its volumes' connections, in nova's order.
+    private static func remove(_ instance: Instance, _ run: OperationRun<TerminateInstance>) async throws {
+        let known = run.row?.instance ?? instance
+        if run.asksNetwork {
+            do {
+                _ = try await run.peers.network.networkInfo(of: known, context: run.request.context.elevated())
+            } catch let fault as ComputeFault where fault.kind == .networkNotFound || fault.kind == .fixedIPNotFound {
+                // An instance without a network is removed like any other.
+            }
+            try await run.deallocateNetwork()
+        }
+        do {
+            try await run.driver.destroy(known)
+        } catch let fault as ComputeFault where fault.kind == .instanceNotFound {
+            // Gone is what it was to be.
+        }
+        try await run.releaseVolumes(at: .destroying)
+    }
+
+    /// Nova leaves a volume that can't be deleted to whoever looks after volumes.
+    private static func delete(
+        _ volumes: [BlockDevices.Element], _ run: OperationRun<TerminateInstance>
+    ) async throws {
+        for volume in volumes.compactMap(\.volumeID) {
+            do {
+                try await run.peers.volumes.delete(volume, context: run.request.context)
+            } catch let fault as ComputeFault {
+                run.services.logger.warning(
+                    "a volume that goes with its instance was not deleted",
+                    metadata: [
+                        LogKey.instance: .string(run.entry.instance?.description ?? "-"),
+                        LogKey.error: .string(fault.message),
+                    ])
+            }
         }
     }
 
-    /// The task stays `deleting`: nova reverts none here, and a second terminate is what helps.
+    private static func end(_ change: inout InstanceChange, tellsShutdown: Bool) {
+        if tellsShutdown { change.notify("shutdown.end", elevated: true) }
+        let now = change.now
+        change.update {
+            $0.vmState = .deleted
+            $0.taskState = nil
+            $0.terminatedAt = now
+        }
+        change.clean()
+        // What is deleted is not to be built elsewhere.
+        change.takeBackCasts(of: change.row)
+        change.notify("delete.end")
+    }
+
+    /// The task stays `deleting`: nova reverts none here, and a second terminate is what helps. What failed after the
+    /// end of a delete takes nothing of that back.
     static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
+        if change.instance.vmState == .deleted { return change.remove() }
         if fault.kind == .instanceTerminationFailure { change.update { $0.vmState = .error } }
     }
 }
