@@ -118,13 +118,13 @@ cgroup_controllers = []
 X
     fi
     echo 'stdio_handler = "logd"' >>"$D/etc/qemu.conf"
-    # Ports of its own: two daemons that look for a free one at the same moment find the same.
-    local block=$((RANDOM % 200))
+    # Ports of its own to begin with: two daemons that look for a free one at the same moment find the same.
+    local screens=$((10000 + RANDOM % 20000)) moves=$((31000 + RANDOM % 28000))
     cat >>"$D/etc/qemu.conf" <<X
-remote_display_port_min = $((10000 + block * 50))
-remote_display_port_max = $((10049 + block * 50))
-migration_port_min = $((20000 + block * 50))
-migration_port_max = $((20049 + block * 50))
+remote_display_port_min = $screens
+remote_display_port_max = $((screens + 2000))
+migration_port_min = $moves
+migration_port_max = $((moves + 2000))
 X
     # Without the package libvirt-daemon-system the user is missing that the qemu driver looks up before it reads its
     # configuration; the private namespace gets one.

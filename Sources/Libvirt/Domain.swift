@@ -60,6 +60,14 @@ public final class Domain: Sendable {
         }
     }
 
+    /// Whether the domain is there when it is off (`virDomainIsPersistent`).
+    public func isPersistent() async throws(LibvirtError) -> Bool {
+        try await call("virDomainIsPersistent", isQuestion: true) { domain in
+            let answer = virDomainIsPersistent(domain)
+            return answer < 0 ? nil : answer == 1
+        }
+    }
+
     /// The document that describes the domain (`virDomainGetXMLDesc`).
     ///
     /// - Parameters:

@@ -119,11 +119,17 @@ extension LibvirtDriver {
 
     public func destroy(_ instance: Instance) async throws {
         try requireWriting(instance.id)
-        try await remove(instance.id)
+        // What the source of a resize keeps is what a revert goes back to.
+        let isMoving: Set<TaskState> = [
+            .resizePrep, .resizeMigrating, .resizeMigrated, .resizeFinish, .resizeReverting,
+        ]
+        try await remove(instance.id, keptToo: instance.taskState.map { !isMoving.contains($0) } ?? true)
     }
 
     /// Ends and forgets the domain, makes sure that it is gone, then removes the files; success if there is nothing.
-    func remove(_ id: InstanceID) async throws {
+    ///
+    /// - Parameter keptToo: Whether what a resize has put aside goes as well.
+    func remove(_ id: InstanceID, keptToo: Bool = true) async throws {
         try await removeDomain(id)
         // A call that was given up may still take effect, and bring back what was not there when we looked. One that
         // waited for the guest itself returns now that the guest is gone.
@@ -137,12 +143,16 @@ extension LibvirtDriver {
             }
             try await removeDomain(id)
         }
-        let directory = directory(id)
-        try await host.files.run("remove the instance's files") { () throws(ComputeFault) in try directory.remove() }
+        let (directory, name) = (directory(id), configuration.hostName)
+        try await host.files.run("remove the instance's files") { () throws(ComputeFault) in
+            if keptToo { try directory.kept.remove() }
+            // Hosts may see the same files; another's are not ours to remove.
+            if directory.exists, try directory.belongs(to: name) { try directory.remove() }
+        }
     }
 
     /// Ends and forgets the domain, and makes sure that libvirt knows it no more.
-    private func removeDomain(_ id: InstanceID) async throws {
+    func removeDomain(_ id: InstanceID) async throws {
         let lookUp = { [host] () async throws -> Domain? in
             try await host.withConnection(for: id) { connection throws(LibvirtError) in
                 try await connection.domain(uuid: id.description)

@@ -18,6 +18,9 @@ public final class LibvirtDriver: Sendable {
         .rescue: "raw and qcow2 images of this host; volumes are unplugged meanwhile, the password is the image's own",
         .attachVolume: "volumes of type local (a file or a block device of this host)",
         .swapVolume: "volumes of type local; the guest goes on to see the old one's serial until its next start",
+        .migrateDiskAndPowerOff: "on the same host, or to one that sees the same directory of instances",
+        .liveMigrate: "peer to peer, with block migration or shared storage; not with volumes, but on one machine",
+        .forceLiveMigration: "the guest pauses until it has moved",
         .triggerCrashDump: "a non-maskable interrupt; whether it makes a dump is the guest's doing",
     ]
     public static let acceptedSpawnArguments: Set<SpawnArgument> = [.volumes, .ephemeralDisk, .swapDisk]

@@ -31,6 +31,12 @@ public struct LibvirtDriverConfiguration: Sendable {
     /// This host's name, as the other hosts and the instances spell it, and the address that they reach it by.
     public var hostName: String
     public var address: String
+    /// The hosts that see the same directory of instances as this one.
+    public var hostsOfSameInstancesPath: Set<String>
+    /// How this host's libvirt reaches another host's, `%s` standing for that one's name.
+    public var liveMigrationURI: String
+    /// The address at which guests come in that move as they run; nil for the host's.
+    public var liveMigrationAddress: String?
     /// The guests' screens; nil for guests without one.
     public var vnc: VNC?
     /// How long a guest may take to shut down before a soft reboot becomes a hard one.
@@ -56,7 +62,8 @@ public struct LibvirtDriverConfiguration: Sendable {
     public init(
         uri: String = "qemu:///system", isReadOnly: Bool = false, userName: String? = nil,
         password: Secret<String>? = nil, virtType: VirtType? = nil, instancesPath: String,
-        hostName: String = "localhost", address: String = "127.0.0.1", vnc: VNC? = VNC(),
+        hostName: String = "localhost", address: String = "127.0.0.1", hostsOfSameInstancesPath: Set<String> = [],
+        liveMigrationURI: String = "qemu+tcp://%s/system", liveMigrationAddress: String? = nil, vnc: VNC? = VNC(),
         softRebootWait: Duration = .seconds(120), startWait: Duration = .seconds(60),
         detachWait: Duration = .seconds(160),
         undoWait: Duration = .seconds(30), openDeadline: Duration = .seconds(10),
@@ -73,6 +80,9 @@ public struct LibvirtDriverConfiguration: Sendable {
         self.instancesPath = instancesPath
         self.hostName = hostName
         self.address = address
+        self.hostsOfSameInstancesPath = hostsOfSameInstancesPath
+        self.liveMigrationURI = liveMigrationURI
+        self.liveMigrationAddress = liveMigrationAddress
         self.vnc = vnc
         self.softRebootWait = softRebootWait
         self.startWait = startWait

@@ -19,10 +19,14 @@ public final class LibvirtServer: Sendable {
     }
 
     /// Starts a server, runs `body` with it, and ends it with all its guests, whatever happens.
+    ///
+    /// - Parameter hostname: What the server's host is called; nil for the machine's own name. Guests move between two
+    ///   servers only if their names differ.
     public static func withServer<Result>(
-        isolation: isolated (any Actor)? = #isolation, _ body: (LibvirtServer) async throws -> Result
+        hostname: String? = nil, isolation: isolated (any Actor)? = #isolation,
+        _ body: (LibvirtServer) async throws -> Result
     ) async throws -> Result {
-        let server = try await start()
+        let server = try await start(hostname: hostname)
         do {
             let result = try await body(server)
             try await server.stop()
@@ -34,12 +38,13 @@ public final class LibvirtServer: Sendable {
     }
 
     /// Starts a server; the caller ends it.
-    public static func start() async throws -> LibvirtServer {
+    public static func start(hostname: String? = nil) async throws -> LibvirtServer {
         let directory = try shortDirectory()
-        let output = try await run([
-            "start", directory.path, "--owner", "\(ProcessInfo.processInfo.processIdentifier)", "--cache", cache.path,
-            "--temporary",
-        ])
+        let output = try await run(
+            [
+                "start", directory.path, "--owner", "\(ProcessInfo.processInfo.processIdentifier)", "--cache",
+                cache.path, "--temporary",
+            ] + (hostname.map { ["--hostname", $0] } ?? []))
         guard let uri = output.split(separator: "\n").last.map(String.init), uri.contains("socket=") else {
             throw ServerFailure(description: "private-libvirtd.sh printed no URI: \(output)")
         }

@@ -38,6 +38,9 @@ extension LibvirtDriverConfiguration {
         self.init(
             uri: options.connectionURI ?? "qemu:///system", isReadOnly: options.isReadOnly, userName: options.userName,
             password: options.password, virtType: options.virtType,
-            instancesPath: configuration.store.instancesPath, softRebootWait: options.softRebootWait)
+            instancesPath: configuration.store.instancesPath, hostName: configuration.host,
+            address: configuration.address, hostsOfSameInstancesPath: options.hostsOfSameInstancesPath,
+            liveMigrationURI: options.liveMigrationURI, liveMigrationAddress: options.liveMigrationAddress,
+            vnc: options.vnc, softRebootWait: options.softRebootWait)
     }
 }

@@ -52,7 +52,7 @@ public struct WorkerConfiguration: Sendable, Equatable {
             messaging = try MessagingOptions(config: reader)
             notifications = try NotificationOptions(config: reader)
             images = try ImageOptions(config: reader)
-            libvirt = try LibvirtOptions(config: reader.scoped(to: "libvirt"))
+            libvirt = try LibvirtOptions(config: reader.scoped(to: "libvirt"), vnc: reader.scoped(to: "vnc"))
             fake = try FakeOptions(config: reader.scoped(to: "fake"))
             store = try StoreOptions(config: reader)
             manager = try ManagerOptions(config: reader)

@@ -46,7 +46,8 @@ struct DiskImage: Sendable {
         try run(["mkswap", path], to: "be made")
     }
 
-    private func makeHole(size: Int64) throws(ComputeFault) {
+    /// Makes an empty raw disk.
+    func makeHole(size: Int64) throws(ComputeFault) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw ComputeFault(.hypervisorFailure, "A disk's file can't be made.", instance: instance)

@@ -20,8 +20,20 @@ struct InstanceDirectory: Sendable {
     let path: String
 
     init(_ instance: InstanceID, in instancesPath: String) {
+        self.init(
+            instance,
+            at: (instancesPath.hasSuffix("/") ? String(instancesPath.dropLast()) : instancesPath) + "/\(instance)")
+    }
+
+    init(_ instance: InstanceID, at path: String) {
         self.instance = instance
-        path = (instancesPath.hasSuffix("/") ? String(instancesPath.dropLast()) : instancesPath) + "/\(instance)"
+        self.path = path
+    }
+
+    /// Whether others than the worker may pass through.
+    var isEntered: Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & 0o001 != 0
     }
 
     var disk: String { path + "/disk" }
@@ -40,7 +52,7 @@ struct InstanceDirectory: Sendable {
     ///   the disk. It can list nothing: the files in it are 0600.
     func make(isEntered: Bool) throws(ComputeFault) {
         if exists { try remove() }
-        let parent = String(path.dropLast(37))
+        let parent = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "/"
         if mkdir(parent, 0o755) != 0, errno != EEXIST { throw failure("can't make the directory of the instances") }
         guard mkdir(path, 0o700) == 0 else { throw failure("can't make the instance's directory") }
         guard chmod(path, isEntered ? 0o711 : 0o700) == 0 else { throw failure("can't set the directory's mode") }
@@ -150,7 +162,7 @@ struct InstanceDirectory: Sendable {
         guard unlink(file) == 0 || errno == ENOENT else { throw failure("can't remove a file of the instance's") }
     }
 
-    private func failure(_ what: String) -> ComputeFault {
+    func failure(_ what: String) -> ComputeFault {
         let number = errno
         if number == ENOSPC || number == EDQUOT { return .instancesDirectoryFull(instance) }
         let why = String(cString: strerror(number))

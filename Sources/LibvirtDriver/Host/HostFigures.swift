@@ -55,6 +55,11 @@ enum HostFigures {
         return (Int(total >> 30), Int(used >> 30))
     }
 
+    /// What no other machine has, nor this one after its next start.
+    static func bootIdentity() -> String? {
+        text(of: "/proc/sys/kernel/random/boot_id").map { String($0.prefix { $0 != "\n" }) }
+    }
+
     /// The host's iSCSI name; nil where it has none.
     static func initiatorName() -> String? {
         let line = (text(of: "/etc/iscsi/initiatorname.iscsi") ?? "").split(separator: "\n")

@@ -22,6 +22,32 @@ extension OptionTable {
             "libvirt", "wait_soft_reboot_seconds", .integer(0...86400), default: "120",
             aliases: [OptionName("DEFAULT", "libvirt_wait_soft_reboot_seconds")],
             "Seconds that a guest gets to shut down before a soft reboot becomes a hard one."),
+        ConfigurationOption(
+            "libvirt", "live_migration_uri", .text, default: "qemu+tcp://%s/system",
+            aliases: [OptionName("DEFAULT", "live_migration_uri")],
+            "libvirt of another host as this host's libvirt reaches it; %s stands for that host's name."),
+        ConfigurationOption(
+            "libvirt", "live_migration_inbound_addr", .word, default: "$my_ip",
+            "Address at which guests come in that move as they run."),
+        ConfigurationOption(
+            "libvirt", "instances_path_shared_hosts", .list(),
+            "Names of the hosts that see the same instances_path; disks of a resize move to no others."),
+    ]
+
+    static let vncOptions: [ConfigurationOption] = [
+        ConfigurationOption(
+            "vnc", "enabled", .boolean, default: "true", aliases: [OptionName("DEFAULT", "vnc_enabled")],
+            "Whether guests get a VNC screen."),
+        ConfigurationOption(
+            "vnc", "server_listen", .word, default: "127.0.0.1",
+            aliases: [OptionName("DEFAULT", "vncserver_listen"), OptionName("vnc", "vncserver_listen")],
+            "Address that guests' VNC screens listen on."),
+        ConfigurationOption(
+            "vnc", "server_proxyclient_address", .word, default: "127.0.0.1",
+            aliases: [
+                OptionName("DEFAULT", "vncserver_proxyclient_address"),
+                OptionName("vnc", "vncserver_proxyclient_address"),
+            ], "Address by which a console proxy reaches guests' VNC screens."),
     ]
 
     private static let refusedVirtTypes: [String: String] = Dictionary(

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+internal import FoundationEssentials
+internal import XML
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// A guest's files while the guest moves from one host, or one size, to another; every method belongs on the file lane.
+extension InstanceDirectory {
+    /// How libvirt is to know the guest on the other side.
+    var domainDocument: String { path + "/libvirt.xml" }
+    /// The name of the host whose the directory is, where two may see it; absent where nobody else does.
+    private var ownerFile: String { path + "/host" }
+    /// What the source keeps until a resize is confirmed.
+    private var keptPath: String { path + "_resize" }
+    var kept: InstanceDirectory { InstanceDirectory(instance, at: keptPath) }
+
+    /// How far a resize is, by its files on the source.
+    enum MoveStage: Sendable, Hashable {
+        case none
+        /// Files were put aside, and not all is where the destination looks.
+        case cutOff
+        /// All is where the destination looks.
+        case moved
+        /// The guest was built from it, on this host.
+        case finished
+    }
+
+    func moveStage() throws(ComputeFault) -> MoveStage {
+        guard kept.exists else { return .none }
+        if try read(domainDocument) != nil { return .moved }
+        return try owner() == nil ? .cutOff : .finished
+    }
+
+    /// The files of the guest's disks, the root disk first.
+    func diskFiles() -> [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+        return names.filter { $0 == "disk" || $0.hasPrefix("disk.") }.sorted()
+    }
+
+    func owner() throws(ComputeFault) -> String? { try read(ownerFile) }
+
+    func setOwner(_ host: String) throws(ComputeFault) { try write(host, to: ownerFile) }
+
+    func forgetOwner() throws(ComputeFault) { try remove(ownerFile) }
+
+    /// Whether a host may remove the directory: it is its own, or nobody said whose it is.
+    func belongs(to host: String) throws(ComputeFault) -> Bool { try owner().map { $0 == host } ?? true }
+
+    /// Puts the directory aside as what the source keeps.
+    func putAside() throws(ComputeFault) {
+        guard rename(path, keptPath) == 0 else { throw failure("can't put the instance's files aside") }
+    }
+
+    /// Brings back what ``putAside()`` put away; what stands in its place is removed.
+    func bringBack() throws(ComputeFault) {
+        guard kept.exists else { return }
+        if exists { try remove() }
+        guard rename(keptPath, path) == 0 else { throw failure("can't bring the instance's files back") }
+    }
+}
+
+extension DomainDocument {
+    /// The same guest with its files in another directory.
+    func rebased(from old: String, to new: String) -> DomainDocument {
+        guard old != new else { return self }
+        return DomainDocument(Self.rebased(root, from: old + "/", to: new + "/"))
+    }
+
+    private static func rebased(_ element: XMLElement, from old: String, to new: String) -> XMLElement {
+        var element = element
+        for (index, attribute) in element.attributes.enumerated() where attribute.value.hasPrefix(old) {
+            element.attributes[index].value = new + attribute.value.dropFirst(old.count)
+        }
+        for (index, child) in element.children.enumerated() {
+            if case .element(let inner) = child {
+                element.children[index] = .element(rebased(inner, from: old, to: new))
+            }
+        }
+        return element
+    }
+
+    /// The same guest in another size; a document that says more of memory and processors than this driver writes loses
+    /// that.
+    func resized(to instance: Instance) -> DomainDocument {
+        var changed = self
+        let memory = String(instance.memoryMiB * 1024)
+        changed.root.set("memory", XMLElement("memory", ["unit": "KiB"], text: memory))
+        changed.root.set("currentMemory", XMLElement("currentMemory", ["unit": "KiB"], text: memory))
+        changed.root.set("vcpu", XMLElement("vcpu", text: String(instance.vcpus)))
+        if var cpu = root.first("cpu"), cpu.first("topology") != nil {
+            cpu.set(
+                "topology",
+                XMLElement("topology", ["sockets": String(instance.vcpus), "cores": "1", "threads": "1"]))
+            changed.root.set("cpu", cpu)
+        }
+        if var metadata = root.first("metadata"), var nova = metadata.first("instance"),
+            var flavor = nova.first("flavor")
+        {
+            let namespace = NovaMetadata.namespace
+            for (name, value) in [
+                ("memory", instance.memoryMiB), ("disk", instance.rootGiB), ("vcpus", instance.vcpus),
+            ] { flavor.set(name, XMLElement(XMLName(name, in: namespace), text: String(value))) }
+            if let name = instance.flavorName {
+                flavor.attributes = [XMLAttribute("name", XMLElement.expressible(name))]
+            }
+            nova.set("flavor", flavor)
+            metadata.set("instance", nova)
+            changed.root.set("metadata", metadata)
+        }
+        return changed
+    }
+}
