@@ -78,12 +78,13 @@ public struct InstanceSummary: Sendable, Hashable {
 /// The state of one guest.
 public struct InstanceInfo: Sendable, Hashable {
     public let powerState: PowerState
-    /// Memory in KiB: the most that the guest may have, and what it has.
-    public let maximumMemoryKiB: Int64
-    public let memoryKiB: Int64
+    /// The most memory that the guest may have.
+    public let maximumMemory: ByteCount
+    /// The memory that the guest has.
+    public let memory: ByteCount
     public let vcpus: Int
-    /// Time on the host's processors in nanoseconds.
-    public let cpuTimeNanoseconds: UInt64
+    /// Time on the host's processors.
+    public let cpuTime: Duration
     /// What changes with each start of the guest (libvirt's domain id); tells a guest that was restarted from one that
     /// was not. Nil for a guest that does not run.
     public let bootIdentity: String?
@@ -91,14 +92,14 @@ public struct InstanceInfo: Sendable, Hashable {
     public let isChanging: Bool
 
     public init(
-        powerState: PowerState, maximumMemoryKiB: Int64, memoryKiB: Int64, vcpus: Int, cpuTimeNanoseconds: UInt64,
+        powerState: PowerState, maximumMemory: ByteCount, memory: ByteCount, vcpus: Int, cpuTime: Duration,
         bootIdentity: String?, isChanging: Bool = false
     ) {
         self.powerState = powerState
-        self.maximumMemoryKiB = maximumMemoryKiB
-        self.memoryKiB = memoryKiB
+        self.maximumMemory = maximumMemory
+        self.memory = memory
         self.vcpus = vcpus
-        self.cpuTimeNanoseconds = cpuTimeNanoseconds
+        self.cpuTime = cpuTime
         self.bootIdentity = bootIdentity
         self.isChanging = isChanging
     }
@@ -108,25 +109,25 @@ public struct InstanceInfo: Sendable, Hashable {
 public struct HostResources: Sendable, Hashable {
     public let vcpus: Int
     public let vcpusUsed: Int
-    public let memoryMiB: Int
-    public let memoryUsedMiB: Int
-    public let diskGiB: Int
-    public let diskUsedGiB: Int
+    public let memory: ByteCount
+    public let memoryUsed: ByteCount
+    public let disk: ByteCount
+    public let diskUsed: ByteCount
     public let hypervisorType: String
     /// libvirt's number form: major × 1 000 000 + minor × 1000 + release.
     public let hypervisorVersion: Int
     public let hypervisorHostname: String
 
     public init(
-        vcpus: Int, vcpusUsed: Int, memoryMiB: Int, memoryUsedMiB: Int, diskGiB: Int, diskUsedGiB: Int,
+        vcpus: Int, vcpusUsed: Int, memory: ByteCount, memoryUsed: ByteCount, disk: ByteCount, diskUsed: ByteCount,
         hypervisorType: String, hypervisorVersion: Int, hypervisorHostname: String
     ) {
         self.vcpus = vcpus
         self.vcpusUsed = vcpusUsed
-        self.memoryMiB = memoryMiB
-        self.memoryUsedMiB = memoryUsedMiB
-        self.diskGiB = diskGiB
-        self.diskUsedGiB = diskUsedGiB
+        self.memory = memory
+        self.memoryUsed = memoryUsed
+        self.disk = disk
+        self.diskUsed = diskUsed
         self.hypervisorType = hypervisorType
         self.hypervisorVersion = hypervisorVersion
         self.hypervisorHostname = hypervisorHostname

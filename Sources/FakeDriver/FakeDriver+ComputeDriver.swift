@@ -22,63 +22,85 @@ extension FakeDriver: ComputeDriver {
     public func instances() async throws -> [InstanceSummary] {
         try await perform(.listInstances) { state in
             state.guests.values.sorted { $0.id < $1.id }
-                .map { InstanceSummary(id: $0.id, name: $0.name, powerState: $0.powerState) }
+                .map { guest in
+                    InstanceSummary(
+                        id: guest.id, name: guest.name,
+                        powerState: state.silent.contains(guest.id) ? .noState : guest.powerState)
+                }
         }
     }
 
     public func info(_ instance: InstanceID) async throws -> InstanceInfo {
         try await perform(.info, on: instance) { state throws(ComputeFault) in
             let guest = try state.guest(instance)
-            let memory = Int64(guest.memoryMiB) * 1024
             return InstanceInfo(
-                powerState: guest.powerState, maximumMemoryKiB: memory, memoryKiB: memory, vcpus: guest.vcpus,
-                cpuTimeNanoseconds: 0, bootIdentity: guest.boot.map { String($0) },
-                isChanging: guest.isChanging)
+                powerState: guest.powerState, maximumMemory: guest.memory, memory: guest.memory, vcpus: guest.vcpus,
+                cpuTime: .zero, bootIdentity: guest.boot.map { String($0) }, isChanging: guest.isChanging)
         }
     }
 
     public func spawn(_ request: SpawnRequest) async throws {
-        let instance = request.instance
-        try await perform(.spawn, on: instance.id) { state throws(ComputeFault) in
-            guard state.guests[instance.id] == nil else {
-                throw ComputeFault(
-                    .instanceExists, "Instance \(instance.id) already exists.", instance: instance.id,
-                    arguments: ["name": .string(instance.name)])
-            }
-            state.boot(
-                FakeGuest(
-                    id: instance.id, name: instance.name, memoryMiB: instance.memoryMiB, vcpus: instance.vcpus,
-                    rootGiB: instance.rootGiB, powerState: .noState))
+        let guest = FakeGuest(request)
+        let refuseExisting = { (state: inout State) throws(ComputeFault) in
+            guard state.guests[guest.id] == nil else { throw Self.exists(guest) }
         }
+        try await transfer(
+            .spawn, on: guest.id, amount: guest.memory, progress: request.progress, begin: refuseExisting
+        ) { state throws(ComputeFault) in
+            try refuseExisting(&state)
+            if let image = guest.imageID {
+                state.host.images[image] = .init(bytes: request.image?.virtualSize ?? 0)
+            }
+            if !guest.interfaces.isEmpty {
+                state.host.filtered.insert(guest.id)
+                state.host.plugged[guest.id] = guest.macAddresses
+            }
+            state.boot(guest)
+        }
+    }
+
+    static func exists(_ guest: FakeGuest) -> ComputeFault {
+        ComputeFault(
+            .instanceExists, "Instance \(guest.id) already exists.", instance: guest.id,
+            arguments: ["name": .string(guest.name)])
     }
 
     public func destroy(_ instance: Instance) async throws {
         // What hangs with this guest comes to an end with the guest, as a hypervisor's calls do.
-        for point in faults.hangPoints where point.hangingInstance == instance.id {
-            point.release(
-                throwing: ComputeFault(
-                    .hypervisorFailure, "The guest was destroyed during the call.", instance: instance.id))
-        }
+        release(
+            instance.id,
+            throwing: ComputeFault(
+                .hypervisorFailure, "The guest was destroyed during the call.", instance: instance.id))
         try await perform(.destroy, on: instance.id) { state in
+            state.silent.remove(instance.id)
+            state.forgetNetwork(of: instance.id)
             guard let guest = state.guests.removeValue(forKey: instance.id) else { return }
-            if guest.boot != nil { state.tell(.changed(instance.id, .shutdown)) }
+            if guest.isOn { state.tell(.changed(instance.id, .shutdown)) }
         }
+    }
+
+    /// Lets the calls go on that hang with a guest.
+    func release(_ instance: InstanceID, throwing fault: ComputeFault?) {
+        for point in faults.hangPoints where point.hangingInstance == instance { point.release(throwing: fault) }
     }
 
     public func reboot(_ request: RebootRequest) async throws {
         try await perform(.reboot, on: request.instance.id) { state throws(ComputeFault) in
+            state.silent.remove(request.instance.id)
             state.boot(try state.guest(request.instance.id))
         }
     }
 
     public func hostResources() async throws -> HostResources {
-        try await perform(.hostResources) { state in
-            let guests = state.guests.values
-            return HostResources(
-                vcpus: 1000, vcpusUsed: guests.reduce(0) { $0 + $1.vcpus }, memoryMiB: 800_000,
-                memoryUsedMiB: guests.reduce(0) { $0 + $1.memoryMiB }, diskGiB: 600_000,
-                diskUsedGiB: guests.reduce(0) { $0 + $1.rootGiB }, hypervisorType: "fake",
-                hypervisorVersion: 1_000_000, hypervisorHostname: hostname)
-        }
+        try await perform(.hostResources) { state in resources(state) }
+    }
+
+    func resources(_ state: State) -> HostResources {
+        let guests = state.guests.values
+        return HostResources(
+            vcpus: 1000, vcpusUsed: guests.reduce(0) { $0 + $1.vcpus }, memory: .mib(800_000),
+            memoryUsed: guests.reduce(.zero) { $0 + $1.memory }, disk: .gib(600_000),
+            diskUsed: guests.reduce(.zero) { $0 + $1.disk }, hypervisorType: "fake", hypervisorVersion: 1_000_000,
+            hypervisorHostname: hostname)
     }
 }

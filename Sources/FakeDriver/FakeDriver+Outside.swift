@@ -11,9 +11,7 @@ extension FakeDriver {
     /// - Parameter isTold: whether the hypervisor tells of it by an event.
     public func outsideChange(_ id: InstanceID, to state: PowerState, isTold: Bool = true) {
         self.state.withLock { guests in
-            var guest =
-                guests.guests[id]
-                ?? FakeGuest(id: id, name: "outside", memoryMiB: 16, vcpus: 1, rootGiB: 0, powerState: state)
+            var guest = guests.guests[id] ?? FakeGuest(foreign: id)
             guest.powerState = state
             guest.isChanging = false
             if state == .shutdown || state == .crashed {
@@ -45,6 +43,21 @@ extension FakeDriver {
         state.withLock { guests in
             guard let guest = guests.guests.removeValue(forKey: id) else { return }
             if isTold, guest.boot != nil { guests.tell(.changed(id, .shutdown)) }
+        }
+    }
+
+    /// Keeps a guest from answering its hypervisor until it is rebooted hard or destroyed, or here said to answer.
+    public func outsideSilence(of id: InstanceID, _ isSilent: Bool = true) {
+        state.withLock { state in
+            if isSilent { state.silent.insert(id) } else { state.silent.remove(id) }
+        }
+    }
+
+    /// Takes the hypervisor away, or with nil brings it back.
+    public func outsideOutage(_ reason: String?) {
+        state.withLock { state in
+            state.outage = reason
+            for listener in state.outageListeners.values { listener.yield(reason) }
         }
     }
 

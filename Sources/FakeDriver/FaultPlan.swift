@@ -14,12 +14,19 @@ public final class FaultPlan: Sendable {
         case fail(ComputeFault)
         /// Has its effect and fails all the same, like a hypervisor whose answer got lost.
         case failAfterwards(ComputeFault)
+        /// Fails when half of a long operation is done; a short one takes no notice.
+        case failMidway(ComputeFault)
         /// Throws that it was cancelled, as a library does whose call another thread ended.
         case cancelled
         /// Works after a time of the driver's clock.
         case delay(Duration)
         /// Waits until it is released; see ``HangPoint``.
         case hang(HangPoint)
+        /// Waits so when half of a long operation is done; a short one takes no notice.
+        case hangMidway(HangPoint)
+        /// A long operation takes so many steps, with a wait after each in which it can be cancelled; four without a
+        /// wait are usual.
+        case steps(Int, pause: Duration)
     }
 
     private struct Rule {
@@ -50,9 +57,11 @@ public final class FaultPlan: Sendable {
     }
 
     /// Plans that the `nth` call of an operation hangs, and returns the point at which it does.
-    public func hang(_ operation: DriverOperation, call nth: Int = 1) -> HangPoint {
+    ///
+    /// - Parameter isMidway: whether it hangs when half of a long operation is done, and not before it.
+    public func hang(_ operation: DriverOperation, call nth: Int = 1, isMidway: Bool = false) -> HangPoint {
         let point = HangPoint()
-        plan(.hang(point), for: operation, call: nth)
+        plan(isMidway ? .hangMidway(point) : .hang(point), for: operation, call: nth)
         return point
     }
 
@@ -60,6 +69,9 @@ public final class FaultPlan: Sendable {
     public func clear() {
         state.withLock { $0.rules.removeAll() }
     }
+
+    /// How often any operation was called.
+    public var calls: Int { state.withLock { $0.counts.values.reduce(0, +) } }
 
     /// How often an operation was called.
     public func calls(of operation: DriverOperation) -> Int {
@@ -78,7 +90,12 @@ public final class FaultPlan: Sendable {
     /// The points at which calls are planned to hang.
     var hangPoints: [HangPoint] {
         state.withLock { state in
-            state.rules.compactMap { if case .hang(let point) = $0.misbehaviour { point } else { nil } }
+            state.rules.compactMap { rule in
+                switch rule.misbehaviour {
+                case .hang(let point), .hangMidway(let point): point
+                default: nil
+                }
+            }
         }
     }
 }

@@ -63,9 +63,9 @@ extension LibvirtDriver: ComputeDriver {
         }
         guard let info else { throw ComputeFault.instanceNotFound(instance) }
         return InstanceInfo(
-            powerState: PowerState(info.state), maximumMemoryKiB: Int64(clamping: info.maximumMemoryKiB),
-            memoryKiB: Int64(clamping: info.memoryKiB), vcpus: info.vcpus, cpuTimeNanoseconds: info.cpuTime,
-            bootIdentity: info.id.map { String($0) }, isChanging: info.isChanging)
+            powerState: PowerState(info.state), maximumMemory: .kib(Int64(clamping: info.maximumMemoryKiB)),
+            memory: .kib(Int64(clamping: info.memoryKiB)), vcpus: info.vcpus,
+            cpuTime: .nanoseconds(Int64(clamping: info.cpuTime)), bootIdentity: info.id.map { String($0) }, isChanging: info.isChanging)
     }
 
     public func hostResources() async throws -> HostResources {
@@ -84,8 +84,8 @@ extension LibvirtDriver: ComputeDriver {
         let running = domains.filter { PowerState($0.state) != .shutdown && PowerState($0.state) != .crashed }
         return HostResources(
             vcpus: node.cpus, vcpusUsed: running.reduce(0) { $0 + ($1.vcpus ?? 0) },
-            memoryMiB: Int(clamping: node.memoryKiB / 1024), memoryUsedMiB: memory?.usedMiB ?? 0,
-            diskGiB: disk?.totalGiB ?? 0, diskUsedGiB: disk?.usedGiB ?? 0, hypervisorType: type,
+            memory: .kib(Int64(clamping: node.memoryKiB)), memoryUsed: memory?.used ?? .zero,
+            disk: disk?.total ?? .zero, diskUsed: disk?.used ?? .zero, hypervisorType: type,
             hypervisorVersion: Int(clamping: version), hypervisorHostname: hostname)
     }
 

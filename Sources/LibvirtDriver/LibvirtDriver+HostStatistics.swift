@@ -20,7 +20,7 @@ extension LibvirtDriver: HostStatisticsDriver {
             (HostFigures.freeBytes(of: path) ?? 0, InstanceDirectory.promisedBytes(in: path))
         }
         return HostStatistics(
-            resources: resources, memoryFree: .mib(max(0, resources.memoryMiB - resources.memoryUsedMiB)),
+            resources: resources, memoryFree: max(.zero, resources.memory - resources.memoryUsed),
             diskAvailable: ByteCount(bytes: max(0, free - promised)),
             cpuInfo: Self.cpuInfo(capabilities), supportedInstances: Self.supportedInstances(capabilities))
     }

@@ -42,7 +42,7 @@ final class SimulatedHypervisor: @unchecked Sendable {
 
     init(world: World) {
         self.world = world
-        fake = FakeDriver(hostname: "simulated", clock: world.clock)
+        fake = FakeDriver(hostname: "simulated", clock: world.clock, files: .none)
     }
 
     // MARK: The driver's side

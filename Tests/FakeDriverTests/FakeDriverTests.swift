@@ -33,7 +33,7 @@ struct FakeDriverTests {
         try await spawn()
         let info = try await driver.info(instance.id)
         #expect(info.powerState == .running)
-        #expect(info.memoryKiB == 512 * 1024)
+        #expect(info.memory == .mib(512))
         #expect(info.vcpus == 2)
         #expect(info.bootIdentity != nil)
         #expect(
@@ -41,9 +41,9 @@ struct FakeDriverTests {
                 InstanceSummary(id: instance.id, name: "instance-00000001", powerState: .running)
             ])
         let resources = try await driver.hostResources()
-        #expect(resources.memoryUsedMiB == 512)
+        #expect(resources.memoryUsed == .mib(512))
         #expect(resources.vcpusUsed == 2)
-        #expect(resources.diskUsedGiB == 3)
+        #expect(resources.diskUsed == .gib(3))
     }
 
     @Test("A second spawn of the same guest fails and leaves the first alone")

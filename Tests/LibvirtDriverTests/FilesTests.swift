@@ -215,9 +215,9 @@ struct HostFiguresTests {
     @Test("memory and disk are within their bounds")
     func figures() throws {
         let memory = try #require(HostFigures.memory())
-        #expect(memory.totalMiB > 0 && memory.usedMiB >= 0 && memory.usedMiB <= memory.totalMiB)
+        #expect(memory.total > .zero && memory.used >= .zero && memory.used <= memory.total)
         let disk = try #require(HostFigures.disk(of: "/"))
-        #expect(disk.totalGiB > 0 && disk.usedGiB >= 0 && disk.usedGiB <= disk.totalGiB)
+        #expect(disk.total > .zero && disk.used >= .zero && disk.used <= disk.total)
         #expect(HostFigures.disk(of: "/nonexistent") == nil)
     }
 

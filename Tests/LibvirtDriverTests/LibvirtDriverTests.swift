@@ -28,7 +28,7 @@ struct LibvirtDriverTests {
             #expect(try await server.virsh("domstate", instance.id.description) == "running")
             #expect(try await server.virsh("domname", instance.id.description) == instance.name)
             #expect(try await driver.info(instance.id).powerState == .running)
-            #expect(try await driver.info(instance.id).memoryKiB == 16 * 1024)
+            #expect(try await driver.info(instance.id).memory == .mib(16))
             #expect(
                 try await driver.instances() == [
                     InstanceSummary(id: instance.id, name: instance.name, powerState: .running)
@@ -189,7 +189,7 @@ struct LibvirtDriverTests {
             #expect(resources.vcpusUsed == 6)
             #expect(resources.hypervisorType == "QEMU")
             #expect(resources.hypervisorVersion >= 7_000_000)
-            #expect(resources.diskGiB > 0 && resources.memoryMiB > 0 && resources.vcpus > 0)
+            #expect(resources.disk > .zero && resources.memory > .zero && resources.vcpus > 0)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for instance in instances { group.addTask { try await driver.destroy(instance) } }
                 try await group.waitForAll()

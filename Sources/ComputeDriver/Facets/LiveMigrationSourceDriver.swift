@@ -5,7 +5,7 @@ public import ComputeModel
 /// Drivers from whose host a running guest can move.
 public protocol LiveMigrationSourceDriver: ComputeDriver {
     /// Whether the guest can leave for the host whose check is given; what it adds to that is for the move.
-    /// Throws `migrationPreCheckFailure`. Nova: `check_can_live_migrate_source`.
+    /// Throws `migrationFailure` where it can't. Nova: `check_can_live_migrate_source`.
     func checkLiveMigrationSource(_ instance: Instance, destination: JSONObject) async throws -> JSONObject
 
     /// The guest's local disks, for a move that takes them along. Nova: `get_instance_disk_info`.

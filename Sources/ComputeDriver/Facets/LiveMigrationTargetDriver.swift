@@ -5,7 +5,7 @@ public import ComputeModel
 /// Drivers to whose host a running guest can move.
 public protocol LiveMigrationTargetDriver: ComputeDriver {
     /// What this host says of taking the guest; made undone by ``cleanUpLiveMigrationCheck(_:)``.
-    /// Throws `migrationPreCheckFailure`. Nova: `check_can_live_migrate_destination`.
+    /// Throws `migrationFailure` where it can't. Nova: `check_can_live_migrate_destination`.
     func checkLiveMigrationDestination(_ request: LiveMigrationCheck) async throws -> JSONObject
 
     /// Removes the traces of the check; idempotent. Nova: `check_can_live_migrate_destination_cleanup`.

@@ -34,25 +34,25 @@ enum HostFigures {
             namesProcessorFlags: namesFlags)
     }
 
-    /// MiB of memory in all and in use, as nova counts: what is free, buffered or cached is not in use.
-    static func memory() -> (totalMiB: Int, usedMiB: Int)? {
-        var kibibytes: [Substring: Int] = [:]
+    /// Memory in all and in use, as nova counts: what is free, buffered or cached is not in use.
+    static func memory() -> (total: ByteCount, used: ByteCount)? {
+        var kibibytes: [Substring: Int64] = [:]
         for line in (text(of: "/proc/meminfo") ?? "").split(separator: "\n") {
             let words = line.split(whereSeparator: { $0 == " " || $0 == ":" })
-            if words.count >= 2, let value = Int(words[1]) { kibibytes[words[0]] = value }
+            if words.count >= 2, let value = Int64(words[1]) { kibibytes[words[0]] = value }
         }
         guard let total = kibibytes["MemTotal"], let free = kibibytes["MemFree"] else { return nil }
         let available = free + (kibibytes["Buffers"] ?? 0) + (kibibytes["Cached"] ?? 0)
-        return (total / 1024, max(0, total - available) / 1024)
+        return (.kib(total), .kib(max(0, total - available)))
     }
 
-    /// GiB of the file system that holds a path, in all and in use.
-    static func disk(of path: String) -> (totalGiB: Int, usedGiB: Int)? {
+    /// The file system that holds a path, in all and in use.
+    static func disk(of path: String) -> (total: ByteCount, used: ByteCount)? {
         guard let figures = fileSystem(of: path) else { return nil }
         let block = UInt64(figures.f_frsize)
         let total = UInt64(figures.f_blocks) * block
         let used = (UInt64(figures.f_blocks) - UInt64(figures.f_bfree)) * block
-        return (Int(total >> 30), Int(used >> 30))
+        return (ByteCount(bytes: Int64(clamping: total)), ByteCount(bytes: Int64(clamping: used)))
     }
 
     /// What no other machine has, nor this one after its next start.

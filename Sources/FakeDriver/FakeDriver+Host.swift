@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ComputeDriver
+internal import ComputeModel
+
+extension FakeDriver: HostPowerDriver {
+    /// Takes note of it; the guests stay as they are.
+    public func hostPowerAction(_ action: HostPowerAction) async throws -> String {
+        try await perform(.hostPowerAction) { state in
+            state.host.powerActions.append(action)
+            return action.rawValue
+        }
+    }
+}
+
+extension FakeDriver: HostMaintenanceDriver {
+    /// The guests go to the next host of the cluster; those of one that is alone stay.
+    public func setMaintenance(_ isOn: Bool) async throws -> String {
+        let neighbour = cluster.neighbour(of: hostname)
+        _ = try await transfer(
+            .setMaintenance, amount: .gib(1),
+            finish: { state in
+                state.host.isInMaintenance = isOn
+                guard isOn, neighbour != nil else { return [FakeGuest]() }
+                let leaving = state.guests.values.filter(\.isOn).sorted { $0.id < $1.id }
+                for guest in leaving {
+                    state.guests[guest.id] = nil
+                    state.tell(.changed(guest.id, .shutdown))
+                }
+                return leaving
+            },
+            elsewhere: { guests in neighbour?.withLock { state in guests.forEach { state.boot($0) } } })
+        return isOn ? "on_maintenance" : "off_maintenance"
+    }
+}
+
+extension FakeDriver: HostEnablingDriver {
+    public func setHostEnabled(_ isEnabled: Bool) async throws -> String {
+        try await perform(.setHostEnabled) { state in
+            state.host.isEnabled = isEnabled
+            return isEnabled ? "enabled" : "disabled"
+        }
+    }
+}
+
+extension FakeDriver: HostUptimeDriver {
+    public func hostUptime() async throws -> String {
+        try await perform(.hostUptime) { _ in
+            " 12:00:00 up 1 day,  0:00,  0 users,  load average: 0.00, 0.00, 0.00"
+        }
+    }
+}
+
+extension FakeDriver: HostAddressDriver {
+    public func hostAddress() async throws -> String {
+        try await perform(.hostAddress) { _ in address }
+    }
+}
+
+extension FakeDriver: HostStatisticsDriver {
+    public func hostStatistics() async throws -> HostStatistics {
+        try await perform(.hostStatistics) { state in
+            let resources = resources(state)
+            return HostStatistics(
+                resources: resources, memoryFree: resources.memory - resources.memoryUsed,
+                diskAvailable: resources.disk - resources.diskUsed,
+                cpuInfo: [
+                    "arch": "x86_64", "model": "fake", "vendor": "fake", "features": [],
+                    "topology": ["sockets": 1, "cores": 1000, "threads": 1],
+                ],
+                supportedInstances: [SupportedInstance(architecture: "x86_64", hypervisor: "fake", mode: "hvm")])
+        }
+    }
+
+    public func hostCPUTimes() async throws -> HostCPUTimes {
+        try await perform(.hostCPUTimes) { _ in
+            HostCPUTimes(
+                kernel: .seconds(100), user: .seconds(1000), idle: .seconds(10_000), ioWait: .seconds(10),
+                megahertz: 800)
+        }
+    }
+}
+
+extension FakeDriver: AggregateDriver {
+    public func addToAggregate(_ change: AggregateChange) async throws {
+        try await perform(.addToAggregate) { $0.join(change, true) }
+    }
+
+    public func removeFromAggregate(_ change: AggregateChange) async throws {
+        try await perform(.removeFromAggregate) { $0.join(change, false) }
+    }
+
+    /// Takes back what was done last to the host's membership; nothing if nothing was.
+    public func undoAggregateChange(_ change: AggregateChange) async throws {
+        try await perform(.undoAggregateChange) { state in
+            let last = state.host.aggregateHistory.lastIndex {
+                $0.aggregate == change.aggregateID && $0.host == change.host
+            }
+            guard let last else { return }
+            let undone = state.host.aggregateHistory.remove(at: last)
+            state.setMember(change, !undone.isJoined)
+        }
+    }
+}
+
+extension FakeHostState.State {
+    fileprivate mutating func join(_ change: AggregateChange, _ isJoined: Bool) {
+        guard setMember(change, isJoined) else { return }
+        host.aggregateHistory.append((change.aggregateID, change.host, isJoined))
+    }
+
+    /// Whether that changed anything.
+    @discardableResult
+    fileprivate mutating func setMember(_ change: AggregateChange, _ isMember: Bool) -> Bool {
+        var members = host.aggregates[change.aggregateID] ?? []
+        defer { host.aggregates[change.aggregateID] = members.isEmpty ? nil : members }
+        return isMember ? members.insert(change.host).inserted : members.remove(change.host) != nil
+    }
+}
