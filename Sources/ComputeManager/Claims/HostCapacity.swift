@@ -25,6 +25,6 @@ final class HostCapacity: Sendable {
 
 extension ClaimAmounts {
     init(of resources: HostResources) {
-        self.init(vcpus: resources.vcpus, memoryMiB: resources.memoryMiB, diskGiB: resources.diskGiB)
+        self.init(vcpus: resources.vcpus, memoryMiB: resources.memory.mib, diskGiB: resources.disk.gib)
     }
 }
