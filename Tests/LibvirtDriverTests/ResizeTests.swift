@@ -78,7 +78,7 @@ struct ResizeTests {
                     FinishMigrationRequest(
                         instance: larger, migration: migration(), transfer: transfer, isResized: true))
                 let info = try await driver.info(instance.id)
-                #expect(info.powerState == .running && info.memoryKiB == 32 * 1024 && info.vcpus == 2)
+                #expect(info.powerState == .running && info.memory == .mib(32) && info.vcpus == 2)
             }
             await #expect {
                 try await driver.migrateDiskAndPowerOff(MigrateDiskRequest(instance: larger, migration: migration()))
@@ -118,7 +118,7 @@ struct ResizeTests {
             for _ in 0..<2 {
                 try await driver.finishRevertMigration(MigrationRequest(instance: instance, migration: migration()))
                 #expect(try await driver.info(instance.id).powerState == .running)
-                #expect(try await driver.info(instance.id).memoryKiB == 16 * 1024)
+                #expect(try await driver.info(instance.id).memory == .mib(16))
                 #expect(try await server.virsh("dumpxml", id, "--inactive") == before)
                 #expect(try directories(instances) == ["\(instance.id)"])
                 #expect(try directories("\(instances)/\(instance.id)") == ["disk", "console.log"])
@@ -193,7 +193,7 @@ struct ResizeTests {
                 var larger = try resized(instance)
                 try await hosts.second.finishMigration(
                     FinishMigrationRequest(instance: larger, migration: there, transfer: transfer, isResized: true))
-                #expect(try await hosts.second.info(instance.id).memoryKiB == 32 * 1024)
+                #expect(try await hosts.second.info(instance.id).memory == .mib(32))
                 if isConfirmed {
                     try await hosts.first.confirmMigration(MigrationRequest(instance: larger, migration: there))
                     #expect(try await hosts.first.instances().isEmpty)
