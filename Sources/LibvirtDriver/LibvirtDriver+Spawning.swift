@@ -28,9 +28,10 @@ extension LibvirtDriver {
         guard Set(names).count == names.count else {
             throw ComputeFault.invalid("Two disks of the guest have the same device name", instance: instance.id)
         }
+        let interfaces = try await interfaces(request.networkInfo, instance.id)
         try await refuseExisting(instance)
         do {
-            try await build(instance, image: image, format: format, volumes: volumes)
+            try await build(instance, image: image, format: format, volumes: volumes, interfaces: interfaces)
         } catch {
             await uncancelled { [self] in await undo(instance, because: error) }
             throw error
@@ -51,7 +52,8 @@ extension LibvirtDriver {
     }
 
     private func build(
-        _ instance: Instance, image: LocalImage, format: DiskOverlay.Format, volumes: [LocalVolume]
+        _ instance: Instance, image: LocalImage, format: DiskOverlay.Format, volumes: [LocalVolume],
+        interfaces: [GuestInterface]
     ) async throws {
         let directory = directory(instance.id)
         let overlay = DiskOverlay(
@@ -87,7 +89,8 @@ extension LibvirtDriver {
             instance, image: image, directory: directory,
             on: .init(
                 type: choice.type, hasHardware: facts.hasHardware, supportsDirectIO: supportsDirectIO,
-                vncListenAddress: configuration.vnc?.listenAddress, furtherDisks: local + furtherDisks), at: now())
+                vncListenAddress: configuration.vnc?.listenAddress, furtherDisks: local + furtherDisks,
+                interfaces: interfaces), at: now())
         let document: String
         do throws(XMLError) {
             document = try description.xml.rendered()

@@ -54,8 +54,9 @@ extension LibvirtDriver: VolumeAttachingDriver {
         }
         for (scope, document) in try await places(of: domain, id) {
             guard let disk = document.disk(of: device.volumeID, path: path, target: name) else { continue }
+            let target = disk.first("target")?["dev"] ?? name
             try await requireAnswering(id)
-            try await detach(disk, from: domain, scope, id)
+            try await detach(disk, target, from: domain, scope, id) { $0.disks.contains { $0.target == target } }
         }
     }
 
@@ -71,12 +72,11 @@ extension LibvirtDriver: VolumeAttachingDriver {
     }
 
     /// Takes a device out, and waits until it is out.
-    private func detach(
-        _ element: XMLElement, from domain: Domain, _ scope: DeviceScope, _ id: InstanceID,
-        clock: any Clock<Duration> = ContinuousClock()
+    func detach(
+        _ element: XMLElement, _ name: String, from domain: Domain, _ scope: DeviceScope, _ id: InstanceID,
+        clock: any Clock<Duration> = ContinuousClock(), isThere: (DomainDocument) -> Bool
     ) async throws {
         let text = try render(element, id)
-        let target = element.first("target")?["dev"] ?? ""
         let end = ContinuousClock.now + configuration.detachWait
         while true {
             try await host.withConnection(for: id) { _ throws(LibvirtError) in
@@ -88,12 +88,11 @@ extension LibvirtDriver: VolumeAttachingDriver {
                     }
                 }
             }
-            let now = try await document(domain, id, inactive: scope == .configuration)
-            guard now.disks.contains(where: { $0.target == target }) else { return }
+            guard isThere(try await document(domain, id, inactive: scope == .configuration)) else { return }
             guard ContinuousClock.now < end else {
                 throw ComputeFault(
                     .hypervisorFailure,
-                    "The guest did not let go of \(target) within \(configuration.detachWait); it may be in use there.",
+                    "The guest did not let go of \(name) within \(configuration.detachWait); it may be in use there.",
                     instance: id, isRetriable: true)
             }
             try await clock.sleep(for: .milliseconds(500), tolerance: nil)

@@ -13,17 +13,18 @@ internal import Synchronization
 public final class LibvirtDriver: Sendable {
     public static let name = DriverName(rawValue: "libvirt.LibvirtDriver")
     public static let caveats: [DriverOperation: String] = [
-        .spawn: "raw and qcow2 images and local volumes of this host; no networks, config drive or injected files",
+        .spawn: "raw and qcow2 images, local volumes and bridges of this host; no config drive, no injected files",
         .suspend: "libvirt shows a guest whose memory is on the disk as one that is off",
         .rescue: "raw and qcow2 images of this host; volumes are unplugged meanwhile, the password is the image's own",
         .attachVolume: "volumes of type local (a file or a block device of this host)",
         .swapVolume: "volumes of type local; the guest goes on to see the old one's serial until its next start",
+        .attachInterface: "interfaces on a bridge that is there",
         .migrateDiskAndPowerOff: "on the same host, or to one that sees the same directory of instances",
         .liveMigrate: "peer to peer, with block migration or shared storage; not with volumes, but on one machine",
         .forceLiveMigration: "the guest pauses until it has moved",
         .triggerCrashDump: "a non-maskable interrupt; whether it makes a dump is the guest's doing",
     ]
-    public static let acceptedSpawnArguments: Set<SpawnArgument> = [.volumes, .ephemeralDisk, .swapDisk]
+    public static let acceptedSpawnArguments: Set<SpawnArgument> = [.networks, .volumes, .ephemeralDisk, .swapDisk]
     public static let needsImage = true
 
     let configuration: LibvirtDriverConfiguration

@@ -12,6 +12,7 @@ extension GuestDescription {
         let supportsDirectIO: Bool
         var vncListenAddress: String?
         var furtherDisks: [XMLElement] = []
+        var interfaces: [GuestInterface] = []
     }
 
     /// The guest that a request asks for.
@@ -29,6 +30,7 @@ extension GuestDescription {
         usesDirectIO = host.supportsDirectIO
         consoleLog = directory.consoleLog
         furtherDisks = host.furtherDisks
+        interfaces = host.interfaces
         vncListenAddress = host.vncListenAddress
         let bus = try Self.diskBus(of: image, instance: instance.id)
         diskBus = bus

@@ -43,6 +43,7 @@ struct GuestDescription: Sendable {
     let consoleLog: String
     /// Disks beside the root disk.
     let furtherDisks: [XMLElement]
+    let interfaces: [GuestInterface]
     /// The address that the screen listens on; nil for a guest without one.
     let vncListenAddress: String?
     let metadata: NovaMetadata
@@ -118,6 +119,7 @@ struct GuestDescription: Sendable {
                 XMLElement("target", ["dev": diskBus.firstDevice, "bus": diskBus.rawValue])
             }
             for disk in furtherDisks { disk }
+            for interface in interfaces { interface.xml }
             // libvirt begins the log anew with each start of the guest.
             XMLElement("serial", ["type": "pty"]) {
                 XMLElement("log", ["file": consoleLog, "append": "off"])
