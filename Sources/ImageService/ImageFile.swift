@@ -8,12 +8,15 @@
 
 /// What a look at a file of the image directory finds.
 struct ImageFile: Sendable {
-    /// Why a file could not be looked at.
+    /// Why a file could not be looked at or written.
     enum Failure: Error, Sendable {
         case missing
         case notRegular
         case unreadable(Int32)
         case tooLarge
+        /// The name is another's.
+        case taken
+        case noSpace
     }
 
     let size: Int64

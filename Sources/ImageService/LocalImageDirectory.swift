@@ -11,8 +11,10 @@ public import ComputeModel
 public struct LocalImageDirectory: ImageService {
     private static let metadataLimit = 1 << 20
 
-    private let directory: String
+    let directory: String
     private let thread = FileThread(name: "images")
+    /// Bringing a whole image to the disk takes its time, for which no build waits.
+    let uploads = FileThread(name: "image-uploads")
 
     /// - Parameter path: the absolute path of the directory.
     public init(path: String) {
@@ -42,14 +44,14 @@ public struct LocalImageDirectory: ImageService {
         return LocalImage(metadata: metadata, path: path, virtualSize: size, kernelPath: kernel, ramdiskPath: ramdisk)
     }
 
-    private static func validated(_ text: String) throws(ComputeFault) -> ImageID {
+    static func validated(_ text: String) throws(ComputeFault) -> ImageID {
         guard let id = ImageID(text) else {
             throw unacceptable(text, "its id is not one that can name a file of the image directory")
         }
         return id
     }
 
-    private static func metadata(of id: ImageID, in directory: String) throws(ComputeFault) -> ImageMetadata {
+    static func metadata(of id: ImageID, in directory: String) throws(ComputeFault) -> ImageMetadata {
         let bytes: [UInt8]
         do {
             bytes = try ImageFile.contents(of: "\(directory)/\(id).json", limit: metadataLimit)
@@ -64,7 +66,7 @@ public struct LocalImageDirectory: ImageService {
         return try ImageMetadata(id: id.description, glance: fields)
     }
 
-    private static func virtualSize(
+    static func virtualSize(
         of path: String, id: ImageID, format: String
     ) throws(ComputeFault) -> Int64 {
         let file = try look(at: path, id: id, bytes: QCOW2Header.wantedBytes)
@@ -97,7 +99,7 @@ public struct LocalImageDirectory: ImageService {
         return path
     }
 
-    private static func look(at path: String, id: ImageID, bytes: Int) throws(ComputeFault) -> ImageFile {
+    static func look(at path: String, id: ImageID, bytes: Int) throws(ComputeFault) -> ImageFile {
         do {
             return try ImageFile.look(at: path, bytes: bytes)
         } catch .missing {
@@ -107,12 +109,14 @@ public struct LocalImageDirectory: ImageService {
         }
     }
 
-    private static func words(for failure: ImageFile.Failure) -> String {
+    static func words(for failure: ImageFile.Failure) -> String {
         switch failure {
         case .missing: "it is missing"
         case .notRegular: "it is not a regular file"
         case .unreadable(let code): "error \(code)"
         case .tooLarge: "it is too large"
+        case .taken: "its name is another's"
+        case .noSpace: "there is no space left"
         }
     }
 
@@ -122,7 +126,7 @@ public struct LocalImageDirectory: ImageService {
             arguments: ["image_id": .string(id.description), "code": 404])
     }
 
-    private static func unacceptable(_ id: String, _ reason: String) -> ComputeFault {
+    static func unacceptable(_ id: String, _ reason: String) -> ComputeFault {
         ComputeFault(
             .imageUnacceptable, "Image \(id) is unacceptable: \(reason)",
             arguments: ["image_id": .string(id), "reason": .string(reason)])
