@@ -22,7 +22,7 @@ public final class ComputeManager: Sendable {
     ///   - clock: what deadlines, grace and heartbeats are measured by.
     ///   - wallClock: what times in rows and events are taken from.
     public init(
-        configuration: ManagerConfiguration, store: WorkerStore, driver: any ComputeDriver, images: any ImageService,
+        configuration: ManagerConfiguration, store: WorkerStore, driver: any ComputeDriver, images: any ImageLibrary,
         peers: Peers = .none, encoder: any MessageEncoder, decoder: any RequestDecoder, sink: any MessageSink,
         dialect: DialectTable = FolsomDialect.table, clock: any Clock<Duration> = ContinuousClock(),
         wallClock: any WallClock = SystemWallClock(), identifiers: any IdentifierSource = RandomIdentifiers(),

@@ -32,6 +32,8 @@ public struct ManagerConfiguration: Sendable {
     /// How long a call to another service waits for its answer.
     public var peerTimeout = Duration.seconds(60)
     public var claims = ClaimRules()
+    /// What a rescue boots from.
+    public var rescueImages = RescueImages()
     /// How often all guests are read, beside the events that tell of changes.
     public var powerSyncInterval = Duration.seconds(600)
     /// Bytes of message bodies that wait in memory; beyond, a body is read from the journal again when its turn comes.

@@ -27,6 +27,29 @@ struct ReplayTests {
         await fixture.close()
     }
 
+    @Test("Pause, unpause, suspend, resume and snapshot give the recorded events in the recorded order")
+    func replayGuests() async throws {
+        let fixture = try ManagerFixture()
+        let create = try GoldenSequence("f11-sequence-create")
+        let sequences = [
+            try GoldenSequence("f17-sequence-pause-unpause-suspend-resume"), try GoldenSequence("f19-sequence-snapshot"),
+        ]
+        let before = try await fixture.run { manager in
+            try await fixture.perform(manager, create.body())
+            let before = try await fixture.events().count
+            for body in sequences.flatMap(\.bodies) { try await fixture.perform(manager, body) }
+            return before
+        }
+        let recorded = sequences.flatMap(\.events)
+        let ours = try await fixture.events().dropFirst(before)
+        #expect(ours.map { $0["event_type"] } == recorded.map { $0["event_type"] })
+        #expect(recorded.count == 10)
+        for (index, (event, expected)) in zip(ours, recorded).enumerated() {
+            #expect(ReplayComparator.differences(event, expected) == [], "event \(index)")
+        }
+        await fixture.close()
+    }
+
     @Test("Every event tells the state of its moment, is published by this host, and holds no token")
     func fresh() async throws {
         let fixture = try ManagerFixture()

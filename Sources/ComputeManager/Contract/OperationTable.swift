@@ -12,7 +12,11 @@ public enum OperationTable {
     ]
 
     /// What a guest does and holds.
-    private static let guests: [any ComputeOperation.Type] = []
+    private static let guests: [any ComputeOperation.Type] = [
+        PauseInstance.self, UnpauseInstance.self, SuspendInstance.self, ResumeInstance.self, RescueInstance.self,
+        UnrescueInstance.self, SnapshotInstance.self, RebuildInstance.self, SetAdminPassword.self, InjectFile.self,
+        ChangeInstanceMetadata.self,
+    ]
 
     /// To another size or another host.
     private static let moves: [any ComputeOperation.Type] = []

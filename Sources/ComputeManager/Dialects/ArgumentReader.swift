@@ -62,6 +62,12 @@ struct ArgumentReader: Sendable {
         return text
     }
 
+    /// A string that must be there and not empty.
+    mutating func required(_ key: String) throws(ComputeFault) -> String {
+        guard let text = try string(key), !text.isEmpty else { throw fault("missing required argument '\(key)'") }
+        return text
+    }
+
     mutating func bool(_ key: String, default fallback: Bool) throws(ComputeFault) -> Bool {
         guard let value = value(key) else { return fallback }
         guard let bool = value.bool else { throw wrong(key, "a boolean", value) }

@@ -35,7 +35,7 @@ extension FolsomDialect {
     }
 
     /// Pairs of a path and base64 text.
-    private static func injectedFiles(_ reader: inout ArgumentReader) throws(ComputeFault) -> Secret<[InjectedFile]> {
+    static func injectedFiles(_ reader: inout ArgumentReader) throws(ComputeFault) -> Secret<[InjectedFile]> {
         var files: [InjectedFile] = []
         for element in try reader.array("injected_files") ?? [] {
             guard let pair = element.array, pair.count == 2, let path = pair[0].string, let text = pair[1].string else {

@@ -67,6 +67,14 @@ struct InstancePayload: Sendable {
         return payload
     }
 
+    /// What `compute.instance.exists` adds to the base, for the period that is not over yet.
+    func existence(at now: Timestamp) -> JSONObject {
+        [
+            "audit_period_beginning": .string(auditPeriod.beginning(of: now).iso),
+            "audit_period_ending": .string(now.iso), "bandwidth": .object([:]),
+        ]
+    }
+
     /// The addresses that the network service gave the instance, in nova's form.
     static func fixedIPs(_ networkInfo: [JSONValue]) -> JSONValue {
         var addresses: [JSONValue] = []

@@ -7,8 +7,8 @@ enum SecretMask {
     /// Keys whose values are secret wherever they stand, in lower case.
     private static let keys: Set<String> = [
         "admin_password", "admin_pass", "adminpass", "password", "new_pass", "rescue_password", "auth_token", "token",
-        "injected_files", "personality", "user_data", "key_data", "connection_info", "service_catalog", "auth_password",
-        "secret", "private_key",
+        "injected_files", "file_contents", "personality", "user_data", "key_data", "connection_info",
+        "service_catalog", "auth_password", "secret", "private_key",
     ]
     private static let mask: JSONValue = "***"
 

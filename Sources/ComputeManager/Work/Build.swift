@@ -18,9 +18,6 @@ struct BuildImage: Sendable {
 
 /// The parts of a build that are no state changes: its wishes, its image, the driver's call, the way back.
 final class Build: Sendable {
-    /// How long a build waits for its image.
-    static let imagePatience = Duration.seconds(120)
-
     /// Where the row keeps the image's name for `create.end`.
     static let imageNameKey = "image_name"
     /// Where the row keeps the requester's context, without its token, while the scheduler has the build.
@@ -44,16 +41,11 @@ final class Build: Sendable {
 
     /// What the build asks for beyond the plain guest.
     var wishes: Set<SpawnArgument> {
-        let instance = arguments.instance
-        var wishes: Set<SpawnArgument> = []
+        var wishes = arguments.instance.wishes
         if !arguments.requestedNetworks.isEmpty || run.asksNetwork { wishes.insert(.networks) }
         if arguments.requestSpec?["block_device_mapping"]?.array?.isEmpty == false { wishes.insert(.volumes) }
         if !arguments.injectedFiles.reveal().isEmpty { wishes.insert(.injectedFiles) }
         if arguments.adminPassword.map({ !$0.reveal().isEmpty }) == true { wishes.insert(.adminPassword) }
-        if instance.wantsConfigDrive { wishes.insert(.configDrive) }
-        if instance.userData != nil { wishes.insert(.userData) }
-        if instance.ephemeralGiB > 0 { wishes.insert(.ephemeralDisk) }
-        if instance.flavor?["swap"]?.int ?? 0 > 0 { wishes.insert(.swapDisk) }
         return wishes
     }
 
@@ -62,83 +54,21 @@ final class Build: Sendable {
     func refuseWishes() throws(ComputeFault) {
         let wishes = wishes
         if wishes.isEmpty { return }
-        for wish in SpawnArgument.allCases where wishes.contains(wish) {
-            guard let refusal = refusal(of: wish) else { continue }
-            guard run.services.configuration.ignorableSpawnArguments.contains(wish) else { throw refusal }
-            run.services.logger.warning(
-                "a wish of the build is ignored, as configured",
-                metadata: [
-                    LogKey.instance: .string(arguments.instance.id.description),
-                    LogKey.argument: .string(wish.rawValue),
-                ])
-        }
-    }
-
-    private func refusal(of wish: SpawnArgument) -> ComputeFault? {
-        if run.driver.kind.acceptedSpawnArguments.contains(wish) { return refusalWithoutService(of: wish) }
-        return .invalid(
-            "The \(run.driver.kind.name) driver can't honour '\(wish)'; ask for an instance without it, or "
-                + "have the operator list it as ignorable.", instance: arguments.instance.id)
+        try run.refuse(wishes, of: arguments.instance.id, ungranted: refusalWithoutService)
     }
 
     /// The image, looked at and small enough.
     func image() async throws -> BuildImage {
         let instance = arguments.instance
         let asked = arguments.requestSpec?["image"]?.object
-        let local = try await localImage()
-        let limit = Int64(instance.rootGiB) << 30
+        let local = try await run.image(
+            instance.imageRef, kernelID: instance.kernelID, ramdiskID: instance.ramdiskID, of: instance.id)
         let size = local?.virtualSize ?? asked?["size"]?.int.map { Int64($0) } ?? 0
-        if limit > 0, size > limit {
-            throw ComputeFault(
-                .imageTooLarge, "The image needs \(size) bytes, the root disk has \(instance.rootGiB) GiB.",
-                instance: instance.id,
-                arguments: ["flavor_size": .number(JSONNumber(limit)), "image_size": .number(JSONNumber(size))])
-        }
+        try instance.checkRoom(for: size)
         let properties = asked?["properties"]?.object ?? local?.metadata.fields["properties"]?.object ?? JSONObject()
         return BuildImage(
             local: local, name: asked?["name"]?.string ?? local?.metadata.name ?? "",
             properties: InstancePayload.imageMetadata(properties: properties, imageRef: instance.imageRef))
-    }
-
-    private func localImage() async throws -> LocalImage? {
-        let instance = arguments.instance
-        let isNeeded = run.driver.kind.needsImage
-        guard let reference = instance.imageRef else {
-            if isNeeded { throw ComputeFault.invalid("the instance has no image to boot from", instance: instance.id) }
-            return nil
-        }
-        do {
-            return try await bounded(instance.id) { [run] in
-                try await run.services.images.image(
-                    reference, kernelID: instance.kernelID, ramdiskID: instance.ramdiskID)
-            }
-        } catch let fault as ComputeFault where fault.kind == .imageNotFound && !isNeeded {
-            return nil
-        }
-    }
-
-    /// Waits for an image until its deadline, or until the build is to make way for a delete.
-    private func bounded(
-        _ id: InstanceID, _ look: @escaping @Sendable () async throws -> LocalImage
-    ) async throws -> LocalImage {
-        let run = run
-        return try await withThrowingTaskGroup(of: LocalImage.self) { group in
-            group.addTask(operation: look)
-            group.addTask {
-                try await run.services.clock.sleep(for: Self.imagePatience)
-                throw ComputeFault(
-                    .timeout, "The image was not there within \(Self.imagePatience.components.seconds) s.",
-                    instance: id)
-            }
-            group.addTask {
-                await run.token.wait()
-                try run.checkInterruption()
-                throw CancellationError()
-            }
-            defer { group.cancelAll() }
-            guard let image = try await group.next() else { throw CancellationError() }
-            return image
-        }
     }
 
     /// Has the driver build the guest.

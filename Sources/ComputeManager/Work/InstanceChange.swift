@@ -33,6 +33,9 @@ struct InstanceChange: Sendable {
 
     var host: String { events.host }
 
+    /// What `compute.instance.exists` adds to the base: the audit period up to now.
+    var existence: JSONObject { events.payload.existence(at: now) }
+
     /// Writes states, host or times, and tells of it where updates are told.
     mutating func update(elevated: Bool = false, _ body: (inout Instance) -> Void) {
         guard events.isTelling else { return body(&row.instance) }

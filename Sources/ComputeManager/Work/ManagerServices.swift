@@ -10,7 +10,7 @@ struct ManagerServices: Sendable {
     let configuration: ManagerConfiguration
     let store: WorkerStore
     let driver: DriverGateway
-    let images: any ImageService
+    let images: any ImageLibrary
     let peers: Peers
     let peerMetrics = PeerMetrics()
     let encoder: any MessageEncoder

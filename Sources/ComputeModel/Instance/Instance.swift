@@ -73,7 +73,11 @@ public struct Instance: Sendable, Hashable {
     public var userID: String? { text("user_id") }
     public var displayName: String? { text("display_name") }
     public var hostname: String? { text("hostname") }
-    public var imageRef: String? { text("image_ref").flatMap { $0.isEmpty ? nil : $0 } }
+    /// The image that the root disk was made from.
+    public var imageRef: String? {
+        get { text("image_ref").flatMap { $0.isEmpty ? nil : $0 } }
+        set { fields["image_ref"] = JSONValue(newValue) }
+    }
     public var kernelID: String? { text("kernel_id").flatMap { $0.isEmpty ? nil : $0 } }
     public var ramdiskID: String? { text("ramdisk_id").flatMap { $0.isEmpty ? nil : $0 } }
     public var architecture: String? { text("architecture") }
@@ -146,6 +150,27 @@ public struct Instance: Sendable, Hashable {
     public var deletedAt: Timestamp? {
         get { text("deleted_at").flatMap { Timestamp($0) } }
         set { fields["deleted_at"] = JSONValue(newValue?.iso) }
+    }
+
+    /// Sets a key of the metadata, or with nil removes it, in the form in which they came: nova's list of rows, or a map.
+    public mutating func setMetadata(_ value: String?, for key: String) {
+        if var map = fields["metadata"]?.object {
+            map[key] = value.map { .string($0) }
+            fields["metadata"] = .object(map)
+            return
+        }
+        var rows = fields["metadata"]?.array ?? []
+        let index = rows.firstIndex { $0["key"]?.string == key }
+        switch (index, value) {
+        case (let index?, let value?):
+            var row = rows[index].object ?? ["key": .string(key)]
+            row["value"] = .string(value)
+            rows[index] = .object(row)
+        case (let index?, nil): rows.remove(at: index)
+        case (nil, let value?): rows.append(["key": .string(key), "value": .string(value)])
+        case (nil, nil): break
+        }
+        fields["metadata"] = .array(rows)
     }
 
     /// The same instance with everything but the states, the host and the times that `known` holds taken from here:

@@ -16,6 +16,7 @@ extension ManagerConfiguration {
             ageLimits: options.ageLimits, doneWorkRetention: options.doneWorkRetention,
             doneWorkRows: options.doneWorkRows, lanesClosed: options.lanesClosed)
         peerTimeout = configuration.messaging.responseTimeout
+        rescueImages = configuration.images.rescue
         // A soft reboot waits for the guest before it falls back; the deadline lies beyond that.
         deadlines.reboot = configuration.libvirt.softRebootWait + deadlines.change
     }

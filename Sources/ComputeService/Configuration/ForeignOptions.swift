@@ -85,7 +85,7 @@ enum ForeignOptions {
         "start_guests_on_host_boot": "guests are not started with the host",
         "allow_resize_to_same_host": migration, "block_migration_flag": migration,
         "max_concurrent_live_migrations": migration, "live_migration_retry_count": migration,
-        "max_concurrent_snapshots": "the worker takes no snapshots", "base_dir_name": image,
+        "max_concurrent_snapshots": "snapshots take the slots of other operations", "base_dir_name": image,
         "config_drive_format": "the worker makes no config drives",
         "force_config_drive": "the worker makes no config drives",
         "mkisofs_cmd": "the worker makes no config drives", "root_helper": "the worker runs no commands as root",

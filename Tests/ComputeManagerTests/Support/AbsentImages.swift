@@ -4,7 +4,7 @@ import ComputeModel
 import ImageService
 
 /// A place for images whose disk does not answer.
-final class AbsentImages: ImageService {
+final class AbsentImages: ImageLibrary {
     private let questions: AsyncStream<Void>
     private let question: AsyncStream<Void>.Continuation
 
@@ -22,4 +22,13 @@ final class AbsentImages: ImageService {
         continuation.finish()
         throw CancellationError()
     }
+
+    func begin(_ id: String) async throws -> String { throw Self.away }
+    func publish(_ id: String, _ fields: JSONObject, at time: Timestamp) async throws { throw Self.away }
+    func discard(_ id: String) async throws { throw Self.away }
+    func metadata(of id: String) async throws -> ImageMetadata? { throw Self.away }
+    func images(having values: JSONObject) async throws -> [ImageMetadata] { throw Self.away }
+    func delete(_ id: String) async throws { throw Self.away }
+
+    private static let away = ComputeFault(.unavailable, "There is no place for images.")
 }

@@ -48,7 +48,7 @@ final class ManagerFixture: Sendable {
 
     /// - Parameter plain: whether the driver is one without facets that honours no wishes.
     func makeManager(
-        plain: Bool = false, images: (any ImageService)? = nil, wallClock: any WallClock = SystemWallClock(),
+        plain: Bool = false, images: (any ImageLibrary)? = nil, wallClock: any WallClock = SystemWallClock(),
         peers: Peers = .none, driver other: (any ComputeDriver)? = nil
     ) -> ComputeManager {
         ComputeManager(
@@ -61,7 +61,7 @@ final class ManagerFixture: Sendable {
 
     /// Runs a manager around `body` and stops it, whatever the outcome.
     func run<Output: Sendable>(
-        plain: Bool = false, images: (any ImageService)? = nil, wallClock: any WallClock = SystemWallClock(),
+        plain: Bool = false, images: (any ImageLibrary)? = nil, wallClock: any WallClock = SystemWallClock(),
         peers: Peers = .none, driver: (any ComputeDriver)? = nil,
         _ body: @escaping @Sendable (ComputeManager) async throws -> Output
     ) async throws -> Output {

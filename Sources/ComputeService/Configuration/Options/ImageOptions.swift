@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import ComputeManager
 internal import Configuration
 
 /// Where images are, and what events call them.
@@ -8,6 +9,8 @@ public struct ImageOptions: Sendable, Equatable {
     public var directory: String
     /// What the `image_ref_url` of an event begins with: `http://host:9292`.
     public var glanceURL: String
+    /// `rescue_image_id`, `rescue_kernel_id` and `rescue_ramdisk_id`.
+    public var rescue: RescueImages
 
     init(config: ConfigReader) throws {
         directory = try config.requiredString(forKey: ["compute_worker", "image_directory"])
@@ -18,5 +21,12 @@ public struct ImageOptions: Sendable, Equatable {
         if !server.hasPrefix("http://"), !server.hasPrefix("https://") { server = "http://" + server }
         while server.hasSuffix("/") { server.removeLast() }
         glanceURL = server
+        rescue = RescueImages(
+            imageID: Self.id(config, "rescue_image_id"), kernelID: Self.id(config, "rescue_kernel_id"),
+            ramdiskID: Self.id(config, "rescue_ramdisk_id"))
+    }
+
+    private static func id(_ config: ConfigReader, _ key: String) -> String? {
+        config.string(forKey: ["libvirt", key]).flatMap { $0.isEmpty ? nil : $0 }
     }
 }

@@ -70,5 +70,14 @@ extension OptionTable {
             "glance", "api_servers", .list(), aliases: [OptionName("DEFAULT", "glance_api_servers")],
             "Image services; image_ref_url begins with the first, in place of glance_host and glance_port."
         ),
+        ConfigurationOption(
+            "libvirt", "rescue_image_id", .text, aliases: [OptionName("DEFAULT", "rescue_image_id")],
+            "Image that a rescue boots from, whatever the driver; the instance's own where it is not set."),
+        ConfigurationOption(
+            "libvirt", "rescue_kernel_id", .text, aliases: [OptionName("DEFAULT", "rescue_kernel_id")],
+            "Kernel of a rescue; the one that its image names where it is not set."),
+        ConfigurationOption(
+            "libvirt", "rescue_ramdisk_id", .text, aliases: [OptionName("DEFAULT", "rescue_ramdisk_id")],
+            "RAM disk of a rescue; the one that its image names where it is not set."),
     ]
 }
