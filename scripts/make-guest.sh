@@ -10,6 +10,7 @@
 #   compute-worker-guest: boot N            counted in a file on its disk, so the disk persists
 #   compute-worker-guest: power button      it obeys the ACPI power button and turns itself off
 #   compute-worker-guest: ready             the last line of every boot
+#   compute-worker-guest: agent ...         what was asked of its agent: passwords (as a checksum), freezing, thawing
 # A kernel argument guest.deaf makes it ignore the power button; guest.words=W makes it say W before it is ready.
 set -euo pipefail
 export PATH="$PATH:/usr/sbin:/sbin" LC_ALL=C
@@ -51,12 +52,12 @@ module_base=$work/kernel
 # The whole root file system lives in the initramfs.
 mkdir -p root/bin root/proc root/sys root/dev root/run root/tmp root/mnt root/modules root/etc/acpi/PWRF
 cp /bin/busybox root/bin/busybox
-for applet in sh mount umount insmod sleep cat echo uname acpid poweroff reboot sync grep getty setsid sed hostname; do
+for applet in sh mount umount insmod sleep cat echo printf base64 md5sum uname acpid poweroff reboot sync grep getty setsid sed hostname; do
     ln -s busybox "root/bin/$applet"
 done
 ln -s bin root/sbin
 : >root/modules/order
-for module in virtio_pci virtio_blk virtio_scsi sd_mod ata_piix ahci vfat nls_cp437 nls_ascii nls_iso8859-1 button evdev; do
+for module in virtio_pci virtio_blk virtio_scsi virtio_console sd_mod ata_piix ahci vfat nls_cp437 nls_ascii nls_iso8859-1 button evdev; do
     { modprobe -d "$module_base" -S "$release" --show-depends "$module" 2>/dev/null || true; } |
         awk '$1 == "insmod" { print $2 }' # what this kernel lacks or has built in is left out
 done | awk '!seen[$0]++' | while IFS= read -r file; do
@@ -73,6 +74,32 @@ grep -q guest.deaf /proc/cmdline && exit 0
 sync
 poweroff -f
 GUEST
+# Where the host offers the port of QEMU's guest agent, something answers there as that does, as far as libvirt asks.
+cat >root/agent <<'GUEST'
+#!/bin/sh
+say() { echo "compute-worker-guest: agent $*" >/dev/console; }
+member() { echo "$request" | sed -n "s/.*\"$1\": *\"*\([^\",}]*\).*/\1/p"; }
+while :; do
+    exec 3<>"$1"
+    while read -r request <&3; do
+        start=
+        case $request in
+        *guest-sync-delimited*) start='\377' answer=$(member id) ;;
+        *guest-sync*) answer=$(member id) ;;
+        *guest-set-user-password*)
+            say "password of $(member username) $(member password | base64 -d | md5sum)"
+            answer='{}' ;;
+        *guest-fsfreeze-freeze*) say "froze"; answer=1 ;;
+        *guest-fsfreeze-thaw*) say "thawed"; answer=1 ;;
+        *) say "was asked $request"; answer='{}' ;;
+        esac
+        printf "$start%s\n" "{\"return\": $answer}" >&3
+    done
+    exec 3>&-
+    sleep 0.2
+done
+GUEST
+chmod +x root/agent
 cat >root/init <<'GUEST'
 #!/bin/sh
 export PATH=/bin
@@ -102,6 +129,10 @@ tries=0 # acpid writes its pid when it listens
 while [ ! -s /run/acpid.pid ] && [ $tries -lt 100 ]; do
     tries=$((tries + 1))
     sleep 0.05
+done
+for port in /sys/class/virtio-ports/*; do
+    [ "$(cat "$port/name" 2>/dev/null)" = org.qemu.guest_agent.0 ] || continue
+    setsid /agent "/dev/${port##*/}" </dev/null >/dev/null 2>&1 &
 done
 words=$(sed -n 's/.*guest\.words=\([^ ]*\).*/\1/p' /proc/cmdline)
 [ -n "$words" ] && say "$words"

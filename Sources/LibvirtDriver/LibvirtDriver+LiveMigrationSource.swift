@@ -38,11 +38,8 @@ extension LibvirtDriver: LiveMigrationSourceDriver {
         if isShared, !isSameMachine, document.usesPageCache {
             throw refusal("its disks are written through this host's page cache, which the other would not see", id)
         }
-        let name = configuration.hostName
-        try await host.files.run("note whose the instance's files are") { () throws(ComputeFault) in
-            try directory.setOwner(name)
-        }
         var answer = destination
+        answer["source_host"] = .string(configuration.hostName)
         answer["is_shared_instance_path"] = .bool(isShared)
         answer["is_same_machine"] = .bool(isSameMachine)
         answer["disks"] = .array(document.localDisks(in: directory, disks))

@@ -44,8 +44,12 @@ extension LibvirtDriver: LiveMigrationTargetDriver {
         if known != nil { throw refusal("the destination has a guest of this uuid already", id) }
         let (directory, name) = (directory(id), configuration.hostName)
         guard let disks = request.disks else {
+            let source = request.migrateData["source_host"]?.string ?? request.instance.host
             let isSeen = try await host.files.run("look for the instance's files") { () throws(ComputeFault) in
-                directory.exists
+                guard directory.exists else { return false }
+                // A rollback here must know that they are not this host's.
+                if let source, try directory.owner() == nil { try directory.setOwner(source) }
+                return true
             }
             guard isSeen else { throw refusal("the destination does not see the instance's files", id) }
             return

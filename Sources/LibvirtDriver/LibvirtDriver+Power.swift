@@ -119,17 +119,14 @@ extension LibvirtDriver {
 
     public func destroy(_ instance: Instance) async throws {
         try requireWriting(instance.id)
-        // What the source of a resize keeps is what a revert goes back to.
-        let isMoving: Set<TaskState> = [
-            .resizePrep, .resizeMigrating, .resizeMigrated, .resizeFinish, .resizeReverting,
-        ]
-        try await remove(instance.id, keptToo: instance.taskState.map { !isMoving.contains($0) } ?? true)
+        // What the source of a resize keeps is what a revert goes back to; a delete has no use for it.
+        try await remove(instance.id, keptToo: instance.taskState == .deleting)
     }
 
     /// Ends and forgets the domain, makes sure that it is gone, then removes the files; success if there is nothing.
     ///
     /// - Parameter keptToo: Whether what a resize has put aside goes as well.
-    func remove(_ id: InstanceID, keptToo: Bool = true) async throws {
+    func remove(_ id: InstanceID, keptToo: Bool = false) async throws {
         try await removeDomain(id)
         // A call that was given up may still take effect, and bring back what was not there when we looked. One that
         // waited for the guest itself returns now that the guest is gone.

@@ -18,6 +18,8 @@ public final class LibvirtDriver: Sendable {
         .rescue: "raw and qcow2 images of this host; volumes are unplugged meanwhile, the password is the image's own",
         .attachVolume: "volumes of type local (a file or a block device of this host)",
         .swapVolume: "volumes of type local; the guest goes on to see the old one's serial until its next start",
+        .setAdminPassword: "guests whose image has hw_qemu_guest_agent and an agent in it",
+        .quiesce: "guests whose image has hw_qemu_guest_agent and an agent in it",
         .attachInterface: "interfaces on a bridge that is there",
         .migrateDiskAndPowerOff: "on the same host, or to one that sees the same directory of instances",
         .liveMigrate: "peer to peer, with block migration or shared storage; not with volumes, but on one machine",

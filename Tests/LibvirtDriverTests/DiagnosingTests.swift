@@ -7,7 +7,7 @@ import LibvirtDriver
 import TestSupport
 import Testing
 
-@Suite("What the libvirt driver tells of guests and of its host", .timeLimit(.minutes(3)))
+@Suite("What the libvirt driver tells of guests and of its host", .serialized, .timeLimit(.minutes(3)))
 struct DiagnosingTests {
     @Test("counters of a running guest under nova's keys and with types; of one that is off only its memory")
     func diagnostics() async throws {

@@ -12,16 +12,28 @@ struct GuestDescriptionTests {
 
     static func describe(
         _ fields: JSONObject = [:], type: VirtType = .qemu, hasHardware: Bool = false, directIO: Bool = true,
-        kernel: Bool = false, image: JSONObject = [:]
+        kernel: Bool = false, image: JSONObject = [:], isFull: Bool = false
     ) throws -> GuestDescription {
         let instance = try Guests.instance(fields)
+        let directory = InstanceDirectory(instance.id, in: "/instances")
+        var surroundings = GuestDescription.Surroundings(
+            type: type, hasHardware: hasHardware, supportsDirectIO: directIO)
+        if isFull {
+            let volume = try LocalVolume(Volumes.device("/volumes/one", at: "/dev/vdz"), instance: instance.id)
+            let interface: JSONValue = ["address": "fa:16:3e:01:02:03", "network": ["bridge": "br100"]]
+            surroundings.vncListenAddress = "127.0.0.1"
+            surroundings.furtherDisks = [
+                LocalDisk(purpose: .swap, size: 1 << 20)
+                    .xml(in: directory, target: "vdy", bus: "virtio", usesDirectIO: directIO),
+                volume.xml(isBlock: kernel, usesDirectIO: directIO),
+            ]
+            surroundings.interfaces = [try GuestInterface(interface, instance: instance.id)]
+        }
         let local = LocalImage(
             metadata: ImageMetadata(id: "70a599e0", name: "cirros", diskFormat: "qcow2", fields: image),
             path: "/images/70a599e0", virtualSize: 1 << 20, kernelPath: kernel ? "/images/kernel & co" : nil,
             ramdiskPath: kernel ? "/images/ramdisk" : nil)
-        return try GuestDescription(
-            instance, image: local, directory: InstanceDirectory(instance.id, in: "/instances"),
-            on: .init(type: type, hasHardware: hasHardware, supportsDirectIO: directIO), at: created)
+        return try GuestDescription(instance, image: local, directory: directory, on: surroundings, at: created)
     }
 
     @Test("keeps to libvirt's schema in every form", arguments: [VirtType.qemu, .kvm], [false, true])
@@ -33,6 +45,10 @@ struct GuestDescriptionTests {
                     ["architecture": JSONValue(architecture), "vcpus": 4], type: type, hasHardware: type == .kvm,
                     directIO: kernel, kernel: kernel, image: ["hw_disk_bus": .string(bus)])
                 try schema.validate(description.xml)
+                let full = try Self.describe(
+                    ["architecture": JSONValue(architecture)], type: type, directIO: kernel, kernel: kernel,
+                    image: ["hw_disk_bus": .string(bus), "hw_qemu_guest_agent": "yes"], isFull: true)
+                try schema.validate(full.xml)
             }
         }
     }

@@ -7,7 +7,7 @@ import LibvirtDriver
 import TestSupport
 import Testing
 
-@Suite("Interfaces of real guests", .timeLimit(.minutes(2)))
+@Suite("Interfaces of real guests", .serialized, .timeLimit(.minutes(2)))
 struct InterfaceTests {
     /// Runs `body` with a bridge of its own on this machine.
     private func withBridge(_ body: (String) async throws -> Void) async throws {

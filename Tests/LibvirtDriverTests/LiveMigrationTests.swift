@@ -8,7 +8,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("Live migration of real guests between two libvirtds", .timeLimit(.minutes(3)))
+@Suite("Live migration of real guests between two libvirtds", .serialized, .timeLimit(.minutes(3)))
 struct LiveMigrationTests {
     /// What the manager does for a move: the checks of both hosts, and the preparation.
     private func prepare(

@@ -7,7 +7,7 @@ import LibvirtDriver
 import TestSupport
 import Testing
 
-@Suite("Pausing and suspending real guests", .timeLimit(.minutes(3)))
+@Suite("Pausing and suspending real guests", .serialized, .timeLimit(.minutes(3)))
 struct PausingTests {
     private func lines(_ driver: LibvirtDriver, _ instance: Instance) async throws -> Int {
         String(decoding: try await driver.consoleOutput(instance), as: UTF8.self)

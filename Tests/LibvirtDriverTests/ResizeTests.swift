@@ -7,7 +7,7 @@ import LibvirtDriver
 import TestSupport
 import Testing
 
-@Suite("Resizing real guests", .timeLimit(.minutes(3)))
+@Suite("Resizing real guests", .serialized, .timeLimit(.minutes(3)))
 struct ResizeTests {
     private static let small: JSONObject = ["id": 1, "name": "small", "memory_mb": 16, "vcpus": 1, "root_gb": 0]
     private static let large: JSONObject = ["id": 2, "name": "large", "memory_mb": 32, "vcpus": 2, "root_gb": 1]
@@ -112,7 +112,6 @@ struct ResizeTests {
             var larger = try resized(instance)
             try await driver.finishMigration(
                 FinishMigrationRequest(instance: larger, migration: migration(), transfer: transfer, isResized: true))
-            larger.taskState = .resizeReverting
             try await driver.destroy(larger)
             #expect(try directories(instances) == ["\(instance.id)_resize"])
             for _ in 0..<2 {
@@ -125,7 +124,8 @@ struct ResizeTests {
             }
             // A delete in the middle leaves nothing of either.
             _ = try await driver.migrateDiskAndPowerOff(MigrateDiskRequest(instance: instance, migration: migration()))
-            try await driver.destroy(instance)
+            larger.taskState = .deleting
+            try await driver.destroy(larger)
             #expect(try directories(instances).isEmpty)
         }
     }
@@ -190,7 +190,7 @@ struct ResizeTests {
             for isConfirmed in [false, true] {
                 let transfer = try await hosts.first.migrateDiskAndPowerOff(
                     MigrateDiskRequest(instance: instance, migration: there))
-                var larger = try resized(instance)
+                let larger = try resized(instance)
                 try await hosts.second.finishMigration(
                     FinishMigrationRequest(instance: larger, migration: there, transfer: transfer, isResized: true))
                 #expect(try await hosts.second.info(instance.id).memory == .mib(32))
@@ -202,7 +202,6 @@ struct ResizeTests {
                     try await hosts.second.powerOff(larger)
                     try await hosts.second.powerOn(larger)
                 } else {
-                    larger.taskState = .resizeReverting
                     try await hosts.second.destroy(larger)
                     try await hosts.first.finishRevertMigration(MigrationRequest(instance: instance, migration: there))
                     // A host that hears of the end once more removes nothing.

@@ -8,7 +8,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("Snapshots and rescues of real guests", .timeLimit(.minutes(3)))
+@Suite("Snapshots and rescues of real guests", .serialized, .timeLimit(.minutes(3)))
 struct SnapshotTests {
     /// A directory of its own on another file system where there is one, and the file to be made in it.
     private func target(_ server: LibvirtServer) throws -> String {

@@ -7,7 +7,7 @@ import LibvirtDriver
 import TestSupport
 import Testing
 
-@Suite("Volumes of real guests", .timeLimit(.minutes(3)))
+@Suite("Volumes of real guests", .serialized, .timeLimit(.minutes(3)))
 struct VolumeTests {
     private func disks(_ server: LibvirtServer, _ instance: Instance, _ options: String...) async throws -> [String] {
         let text =

@@ -31,6 +31,7 @@ extension GuestDescription {
         consoleLog = directory.consoleLog
         furtherDisks = host.furtherDisks
         interfaces = host.interfaces
+        hasAgent = ["yes", "true", "1", "on"].contains(image.metadata.property("hw_qemu_guest_agent")?.lowercased())
         vncListenAddress = host.vncListenAddress
         let bus = try Self.diskBus(of: image, instance: instance.id)
         diskBus = bus

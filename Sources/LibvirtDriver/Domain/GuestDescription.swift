@@ -44,6 +44,8 @@ struct GuestDescription: Sendable {
     /// Disks beside the root disk.
     let furtherDisks: [XMLElement]
     let interfaces: [GuestInterface]
+    /// Whether the guest's agent has a line to the host.
+    let hasAgent: Bool
     /// The address that the screen listens on; nil for a guest without one.
     let vncListenAddress: String?
     let metadata: NovaMetadata
@@ -124,6 +126,11 @@ struct GuestDescription: Sendable {
             XMLElement("serial", ["type": "pty"]) {
                 XMLElement("log", ["file": consoleLog, "append": "off"])
                 XMLElement("target", ["port": "0"])
+            }
+            if hasAgent {
+                XMLElement("channel", ["type": "unix"]) {
+                    XMLElement("target", ["type": "virtio", "name": "org.qemu.guest_agent.0"])
+                }
             }
             if let vncListenAddress {
                 XMLElement("graphics", ["type": "vnc", "port": "-1", "autoport": "yes"]) {

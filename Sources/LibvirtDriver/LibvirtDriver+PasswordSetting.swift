@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ComputeDriver
+public import ComputeModel
+internal import Libvirt
+
+extension LibvirtDriver: PasswordSettingDriver {
+    public func setAdminPassword(_ password: Secret<String>, of instance: Instance) async throws {
+        let id = instance.id
+        try requireWriting(id)
+        let domain = try await domain(id)
+        try await requireAnswering(id)
+        let user = instance.osType?.lowercased() == "windows" ? "Administrator" : "root"
+        do {
+            try await host.withConnection(for: id) { _ throws(LibvirtError) in
+                try await domain.setPassword(password.reveal(), of: user)
+            }
+        } catch let fault as ComputeFault where fault.kind == .hypervisorFailure {
+            let reason = "the guest's agent did not do it; is it there (hw_qemu_guest_agent) and running?"
+            throw ComputeFault(
+                .instancePasswordSetFailed, "Failed to set the admin password of instance \(id): \(reason)",
+                instance: id, arguments: ["instance": .string(id.description), "reason": .string(reason)],
+                isRetriable: true)
+        }
+    }
+}
