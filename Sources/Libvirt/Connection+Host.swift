@@ -54,7 +54,8 @@ extension Connection {
             var info = virNodeInfo()
             guard virNodeGetInfo(connection, &info) == 0 else { return nil }
             let model = withUnsafeBytes(of: info.model) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-            return NodeInfo(model: model, memoryKiB: UInt64(info.memory), cpus: Int(info.cpus), megahertz: Int(info.mhz))
+            return NodeInfo(
+                model: model, memoryKiB: UInt64(info.memory), cpus: Int(info.cpus), megahertz: Int(info.mhz))
         }
     }
 

@@ -47,7 +47,8 @@ public final class Domain: Sendable {
                 DomainState(number: state) == .paused && reason == VIR_DOMAIN_PAUSED_STARTING_UP.rawValue
             return DomainInfo(
                 state: DomainState(number: Int32(info.state)), isStarting: isStarting,
-                maximumMemoryKiB: UInt64(info.maxMem), memoryKiB: UInt64(info.memory), vcpus: Int(info.nrVirtCpu), cpuTime: info.cpuTime,
+                maximumMemoryKiB: UInt64(info.maxMem), memoryKiB: UInt64(info.memory), vcpus: Int(info.nrVirtCpu),
+                cpuTime: info.cpuTime,
                 id: id == UInt32.max ? nil : Int32(bitPattern: id))
         }
     }

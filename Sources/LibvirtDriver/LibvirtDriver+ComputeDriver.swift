@@ -65,7 +65,8 @@ extension LibvirtDriver: ComputeDriver {
         return InstanceInfo(
             powerState: PowerState(info.state), maximumMemory: .kib(Int64(clamping: info.maximumMemoryKiB)),
             memory: .kib(Int64(clamping: info.memoryKiB)), vcpus: info.vcpus,
-            cpuTime: .nanoseconds(Int64(clamping: info.cpuTime)), bootIdentity: info.id.map { String($0) }, isChanging: info.isChanging)
+            cpuTime: .nanoseconds(Int64(clamping: info.cpuTime)), bootIdentity: info.id.map { String($0) },
+            isChanging: info.isChanging)
     }
 
     public func hostResources() async throws -> HostResources {

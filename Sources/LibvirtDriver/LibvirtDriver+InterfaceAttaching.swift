@@ -28,10 +28,7 @@ extension LibvirtDriver: InterfaceAttachingDriver {
         guard let address = GuestInterface.macAddress(interface) else {
             throw ComputeFault.invalid("An interface of the guest has no MAC address", instance: id)
         }
-        let domain: Domain
-        do { domain = try await self.domain(id) } catch let fault as ComputeFault where fault.kind == .instanceNotFound {
-            return
-        }
+        guard let domain = try await knownDomain(id) else { return }
         for (scope, document) in try await places(of: domain, id) {
             guard let element = document.interface(of: address) else { continue }
             try await requireAnswering(id)

@@ -18,10 +18,7 @@ extension LibvirtDriver: LiveMigrationControllingDriver {
     public func abortLiveMigration(of instance: Instance) async throws {
         let id = instance.id
         try requireWriting(id)
-        let domain: Domain
-        do { domain = try await self.domain(id) } catch let fault as ComputeFault where fault.kind == .instanceNotFound {
-            return
-        }
+        guard let domain = try await knownDomain(id) else { return }
         try await host.withConnection(for: id) { _ throws(LibvirtError) in
             guard try await domain.job() != nil else { return }
             do throws(LibvirtError) { try await domain.abortJob() } catch {

@@ -33,7 +33,8 @@ extension LibvirtDriver: LiveMigrationSourceDriver {
         let isSameMachine = try await machine() == destination["machine"]?.string
         let others = document.disks.filter { $0.source.map { !$0.hasPrefix(directory.path + "/") } ?? true }
         if !others.isEmpty, takesDisks || !isSameMachine {
-            throw refusal("it has volumes that only this host reaches (\(others.map(\.target).joined(separator: ", ")))", id)
+            let names = others.map(\.target).joined(separator: ", ")
+            throw refusal("it has volumes that only this host reaches (\(names))", id)
         }
         if isShared, !isSameMachine, document.usesPageCache {
             throw refusal("its disks are written through this host's page cache, which the other would not see", id)

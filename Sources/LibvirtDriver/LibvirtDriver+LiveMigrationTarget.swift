@@ -14,9 +14,7 @@ extension LibvirtDriver: LiveMigrationTargetDriver {
     public func checkLiveMigrationDestination(_ request: LiveMigrationCheck) async throws -> JSONObject {
         let id = request.instance.id
         try requireWriting(id)
-        let known = try await host.withConnection(for: id) { connection throws(LibvirtError) in
-            try await connection.domain(uuid: id.description)
-        }
+        let known = try await knownDomain(id)
         if known != nil { throw refusal("the destination has a guest of this uuid already", id) }
         let machine = try await machine()
         let path = configuration.instancesPath
@@ -38,9 +36,7 @@ extension LibvirtDriver: LiveMigrationTargetDriver {
     public func prepareLiveMigration(_ request: PrepareLiveMigrationRequest) async throws {
         let id = request.instance.id
         try requireWriting(id)
-        let known = try await host.withConnection(for: id) { connection throws(LibvirtError) in
-            try await connection.domain(uuid: id.description)
-        }
+        let known = try await knownDomain(id)
         if known != nil { throw refusal("the destination has a guest of this uuid already", id) }
         let (directory, name) = (directory(id), configuration.hostName)
         guard let disks = request.disks else {
@@ -94,9 +90,7 @@ extension LibvirtDriver: LiveMigrationTargetDriver {
     public func rollBackLiveMigrationAtDestination(_ request: GuestRequest) async throws {
         let id = request.instance.id
         try requireWriting(id)
-        let domain = try await host.withConnection(for: id) { connection throws(LibvirtError) in
-            try await connection.domain(uuid: id.description)
-        }
+        let domain = try await knownDomain(id)
         if let domain {
             let state = try await host.withConnection(for: id) { _ throws(LibvirtError) in try await domain.state() }
             guard [.shutdown, .crashed].contains(PowerState(state)) else { return }
@@ -121,7 +115,8 @@ private struct IncomingDisk: Sendable {
         guard let format = DiskOverlay.Format(rawValue: disk.format), name == "disk" || name.hasPrefix("disk."),
             name.utf8.count <= 64
         else {
-            throw ComputeFault.invalid("A disk of the guest that is to come has no known name or format", instance: instance)
+            throw ComputeFault.invalid(
+                "A disk of the guest that is to come has no known name or format", instance: instance)
         }
         self.name = name
         self.format = format

@@ -89,12 +89,16 @@ extension LibvirtDriver {
                 + "has; a hard reboot or a delete helps at once.", instance: id)
     }
 
-    /// The domain of an instance.
-    func domain(_ id: InstanceID) async throws -> Domain {
-        let domain = try await host.withConnection(for: id) { connection throws(LibvirtError) in
+    /// The domain of an instance; nil where libvirt answers that it knows none.
+    func knownDomain(_ id: InstanceID) async throws -> Domain? {
+        try await host.withConnection(for: id) { connection throws(LibvirtError) in
             try await connection.domain(uuid: id.description)
         }
-        guard let domain else { throw ComputeFault.instanceNotFound(id) }
+    }
+
+    /// The domain of an instance that must be there.
+    func domain(_ id: InstanceID) async throws -> Domain {
+        guard let domain = try await knownDomain(id) else { throw ComputeFault.instanceNotFound(id) }
         return domain
     }
 
@@ -150,12 +154,7 @@ extension LibvirtDriver {
 
     /// Ends and forgets the domain, and makes sure that libvirt knows it no more.
     func removeDomain(_ id: InstanceID) async throws {
-        let lookUp = { [host] () async throws -> Domain? in
-            try await host.withConnection(for: id) { connection throws(LibvirtError) in
-                try await connection.domain(uuid: id.description)
-            }
-        }
-        if let domain = try await lookUp() {
+        if let domain = try await knownDomain(id) {
             try await switchOff(domain, id)
             try await host.withConnection(for: id) { _ throws(LibvirtError) in
                 do throws(LibvirtError) {
@@ -165,7 +164,7 @@ extension LibvirtDriver {
                     guard error.code == .noDomain else { throw error }
                 }
             }
-            if try await lookUp() != nil {
+            if try await knownDomain(id) != nil {
                 throw ComputeFault(
                     .instanceTerminationFailure, "libvirt still knows the guest after it was removed.", instance: id,
                     isRetriable: true)

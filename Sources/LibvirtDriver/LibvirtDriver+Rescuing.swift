@@ -11,7 +11,8 @@ extension LibvirtDriver: RescuingDriver {
         let id = request.instance.id
         try requireWriting(id)
         guard let image = request.image else {
-            throw ComputeFault.invalid("The libvirt driver boots a rescue image, and the request has none", instance: id)
+            throw ComputeFault.invalid(
+                "The libvirt driver boots a rescue image, and the request has none", instance: id)
         }
         let format = try DiskOverlay.Format(of: image.metadata, instance: id)
         let domain = try await domain(id)

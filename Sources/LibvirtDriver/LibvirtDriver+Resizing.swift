@@ -109,9 +109,7 @@ extension LibvirtDriver: ResizingDriver {
         let id = request.instance.id
         try requireWriting(id)
         let directory = directory(id)
-        let known = try await host.withConnection(for: id) { connection throws(LibvirtError) in
-            try await connection.domain(uuid: id.description)
-        }
+        let known = try await knownDomain(id)
         let isKept = try await host.files.run("look for what the source kept") { () throws(ComputeFault) in
             directory.kept.exists
         }
@@ -148,9 +146,8 @@ extension LibvirtDriver: ResizingDriver {
     /// Disks are handed over where both hosts see the same files; other moves are refused before anything is done.
     private func requireSameStorage(_ migration: Migration, _ id: InstanceID) throws(ComputeFault) {
         let destination = migration.destinationHost
-        guard destination != configuration.hostName, !configuration.hostsOfSameInstancesPath.contains(destination) else {
-            return
-        }
+        let others = configuration.hostsOfSameInstancesPath
+        if destination == configuration.hostName || others.contains(destination) { return }
         let reason =
             "the libvirt driver moves disks only to hosts that see the same directory of instances, and "
             + "instances_path_shared_hosts does not name \(destination)"
@@ -226,9 +223,7 @@ extension LibvirtDriver: ResizingDriver {
 
     /// Forgets the domain of a guest that has gone to another host; one that runs here has not.
     func forgetGone(_ id: InstanceID) async throws {
-        let domain = try await host.withConnection(for: id) { connection throws(LibvirtError) in
-            try await connection.domain(uuid: id.description)
-        }
+        let domain = try await knownDomain(id)
         guard let domain else { return }
         let state = try await host.withConnection(for: id) { _ throws(LibvirtError) in try await domain.state() }
         guard [.shutdown, .crashed].contains(PowerState(state)) else {

@@ -41,9 +41,7 @@ extension LibvirtDriver {
     /// A domain of this uuid is somebody's guest, and is left alone. Files without a domain are what a build left that
     /// never came to its end, and make way.
     private func refuseExisting(_ instance: Instance) async throws {
-        let existing = try await host.withConnection(for: instance.id) { connection throws(LibvirtError) in
-            try await connection.domain(uuid: instance.id.description)
-        }
+        let existing = try await knownDomain(instance.id)
         guard existing == nil else {
             throw ComputeFault(
                 .instanceExists, "Instance \(instance.id) already exists.", instance: instance.id,

@@ -48,10 +48,7 @@ extension LibvirtDriver: VolumeAttachingDriver {
         try requireWriting(id)
         let name = Self.deviceName(device.deviceName)
         let path = device.connection.reveal()["data"]?["device_path"]?.string
-        let domain: Domain
-        do { domain = try await self.domain(id) } catch let fault as ComputeFault where fault.kind == .instanceNotFound {
-            return
-        }
+        guard let domain = try await knownDomain(id) else { return }
         for (scope, document) in try await places(of: domain, id) {
             guard let disk = document.disk(of: device.volumeID, path: path, target: name) else { continue }
             let target = disk.first("target")?["dev"] ?? name

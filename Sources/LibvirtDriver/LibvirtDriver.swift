@@ -21,6 +21,7 @@ public final class LibvirtDriver: Sendable {
         .setAdminPassword: "guests whose image has hw_qemu_guest_agent and an agent in it",
         .quiesce: "guests whose image has hw_qemu_guest_agent and an agent in it",
         .attachInterface: "interfaces on a bridge that is there",
+        .plugVIFs: "of a guest that runs; libvirt connects the interfaces of one that it starts",
         .migrateDiskAndPowerOff: "on the same host, or to one that sees the same directory of instances",
         .liveMigrate: "peer to peer, with block migration or shared storage; not with volumes, but on one machine",
         .forceLiveMigration: "the guest pauses until it has moved",

@@ -97,7 +97,8 @@ struct DiagnosingTests {
             let before = try await driver.hostStatistics()
             #expect(before.memoryFree > .mib(64) && before.memoryFree <= before.resources.memory)
             #expect(before.diskAvailable > .zero && before.diskAvailable <= before.resources.disk)
-            #expect(before.cpuInfo["arch"]?.string == (try await server.virsh("nodeinfo")).firstWord(after: "CPU model:"))
+            let node = try await server.virsh("nodeinfo")
+            #expect(before.cpuInfo["arch"]?.string == node.firstWord(after: "CPU model:"))
             #expect((before.cpuInfo["topology"]?["cores"]?.int ?? 0) >= 1)
             #expect(before.cpuInfo["features"]?.array != nil)
             #expect(

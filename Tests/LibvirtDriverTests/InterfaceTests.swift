@@ -57,6 +57,15 @@ struct InterfaceTests {
                     #expect(try await driver.diagnostics(instance)["\(device)_rx_packets"]?.int != nil)
                     #expect(
                         try await driver.bandwidth(of: [instance]).map(\.macAddress) == ["fa:16:3e:01:02:03"])
+                    let guest = GuestRequest(instance: instance, networkInfo: [first])
+                    for _ in 0..<2 {
+                        try await driver.unplugVIFs(guest)
+                        #expect(try ports(bridge).isEmpty)
+                    }
+                    for _ in 0..<2 {
+                        try await driver.plugVIFs(guest)
+                        #expect(try ports(bridge) == [device])
+                    }
                     for _ in 0..<2 { try await driver.attachInterface(second, to: instance) }
                     #expect(try ports(bridge).count == 2)
                     let document = try await server.virsh("dumpxml", instance.id.description, "--inactive")
@@ -66,7 +75,8 @@ struct InterfaceTests {
                         ($0 as? ComputeFault)?.message.contains("did not let go of the interface") == true
                     }
                     #expect(try ports(bridge).count == 2)
-                    #expect(try await server.virsh("domiflist", instance.id.description, "--inactive").contains("0a:0b:0c"))
+                    let list = try await server.virsh("domiflist", instance.id.description, "--inactive")
+                    #expect(list.contains("0a:0b:0c"))
                     try await driver.powerOff(instance)
                     #expect(try ports(bridge).isEmpty)
                     for _ in 0..<2 { try await driver.detachInterface(second, from: instance) }

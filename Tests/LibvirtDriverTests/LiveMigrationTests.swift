@@ -37,7 +37,8 @@ struct LiveMigrationTests {
     private func slowGuest(_ hosts: TwoHosts, mebibytes: Int, speed: Int) async throws -> Instance {
         let instance = try Guests.newInstance(["instance_type": ["swap": 64]])
         try await hosts.first.spawn(SpawnRequest(instance: instance, image: hosts.image))
-        let disk = try FileHandle(forWritingTo: URL(fileURLWithPath: "\(hosts.instancesPaths[0])/\(instance.id)/disk.swap"))
+        let path = "\(hosts.instancesPaths[0])/\(instance.id)/disk.swap"
+        let disk = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
         var bytes = Data(count: 1 << 20)
         for index in 0..<mebibytes {
             for offset in stride(from: 0, to: bytes.count, by: 4096) { bytes[offset] = UInt8.random(in: 1...255) }
@@ -50,7 +51,9 @@ struct LiveMigrationTests {
         return instance
     }
 
-    @Test("a guest moves as it runs with its disks, or with shared storage without, and nothing stays behind", arguments: [true, false])
+    @Test(
+        "a guest moves as it runs with its disks, or with shared storage without, and nothing stays behind",
+        arguments: [true, false])
     func move(takesDisks: Bool) async throws {
         try await TwoHosts.with(shared: !takesDisks) { hosts async throws in
             let instance = try Guests.newInstance(["root_gb": 1])

@@ -31,13 +31,17 @@ struct PausingTests {
             }
             #expect(try await driver.info(instance.id).bootIdentity == boot)
             try await driver.powerOff(instance)
-            await #expect { try await driver.pause(instance) } throws: { ($0 as? ComputeFault)?.kind == .hypervisorFailure }
+            await #expect { try await driver.pause(instance) } throws: {
+                ($0 as? ComputeFault)?.kind == .instanceInvalidState
+            }
             await #expect { try await driver.unpause(instance) } throws: {
-                ($0 as? ComputeFault)?.kind == .hypervisorFailure
+                ($0 as? ComputeFault)?.kind == .instanceInvalidState
             }
             #expect(try await driver.info(instance.id).powerState == .shutdown)
             let nobody = try Guests.newInstance()
-            await #expect { try await driver.pause(nobody) } throws: { ($0 as? ComputeFault)?.kind == .instanceNotFound }
+            await #expect { try await driver.pause(nobody) } throws: {
+                ($0 as? ComputeFault)?.kind == .instanceNotFound
+            }
         }
     }
 
@@ -57,7 +61,7 @@ struct PausingTests {
                 #expect(try await driver.info(instance.id).powerState == .running)
             }
             #expect(try await server.virsh("dominfo", instance.id.description).contains("Managed save:   no"))
-            // libvirt begins the log anew; a boot would first write the BIOS's words, of which a restored guest has none.
+            // libvirt begins the log anew; a boot would first write the BIOS's words, and a restored guest has none.
             #expect(try await eventually { try await lines(driver, instance) >= 2 })
             let words = String(decoding: try await driver.consoleOutput(instance), as: UTF8.self)
             #expect(!words.contains("SeaBIOS"))

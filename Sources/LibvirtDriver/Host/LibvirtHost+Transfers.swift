@@ -13,8 +13,8 @@ extension LibvirtHost {
     ///
     /// - Parameters:
     ///   - watch: Told every beat while the call is under way.
-    ///   - abort: Ends the call when the task is cancelled; asked again until the call has ended, because one that comes
-    ///     before libvirt has begun does nothing.
+    ///   - abort: Ends the call when the task is cancelled; asked again until the call has ended, because one that
+    ///     comes before libvirt has begun does nothing.
     func transfer(
         clock: any Clock<Duration> = ContinuousClock(), _ call: @escaping @Sendable () async throws -> Void,
         watch: @escaping @Sendable () async -> Void, abort: @escaping @Sendable () async -> Void
