@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ComputeModel
+import Foundation
+import TestSupport
+import Testing
+
+extension Program {
+    /// The services of a Folsom deployment, asked by the program itself through a real broker.
+    @Suite struct PeerTests {
+        private static let volume = "1d0f5a8e-3b63-4c1c-8d55-1f6c1d1a00aa"
+
+        private func settings(_ bench: Bench, timeout: Int = 30) -> WorkerProcess.Settings {
+            var settings = bench.settings()
+            settings.options["DEFAULT"] = ["rpc_response_timeout": String(timeout)]
+            settings.options["compute_worker"] = [
+                "network_api": "rpc", "volume_api": "rpc", "consoleauth": "rpc", "volume_host": "volumes1",
+            ]
+            return settings
+        }
+
+        /// The arguments of a recorded build with a volume that goes with the instance.
+        private func volumes(_ instance: String) throws -> JSONObject {
+            let body = try JSONParser.parse(try Golden.body("f02-run_instance"))
+            var spec = body["args"]?["request_spec"]?.object ?? JSONObject()
+            spec["instance_uuids"] = [.string(instance)]
+            spec["block_device_mapping"] = [
+                ["volume_id": .string(Self.volume), "device_name": "vdb", "delete_on_termination": true]
+            ]
+            return ["request_spec": .object(spec)]
+        }
+
+        @Test(
+            "A build and a delete ask nova-network, nova-volume and nova-consoleauth as nova's compute does",
+            .timeLimit(.minutes(3)), arguments: ["flat", "oslo"])
+        func asked(form: String) async throws {
+            try await Bench.with { bench in
+                let peers = try await bench.client("peers.py", ["--form", form])
+                var settings = settings(bench)
+                settings.options["compute_worker"]?["peer_message_format"] = form == "flat" ? "flat" : "enveloped"
+                let worker = try await bench.worker(settings)
+                let probe = try await bench.probe()
+                try await probe.collectEvents()
+                let oslo = try await bench.oslo()
+                let instance = newInstance()
+                try await oslo.cast("run_instance", instance, to: "one", extra: try volumes(instance))
+                let built = try await probe.events(of: instance, until: "compute.instance.create.end")
+                let addresses = built.last?.payload["fixed_ips"]?.array
+                #expect(addresses?.first?["address"] == "192.0.2.7" && addresses?.first?["label"] == "private")
+                try await oslo.cast("terminate_instance", instance, to: "one")
+                try await probe.events(of: instance, until: "compute.instance.delete.end")
+                _ = try await OpsTests.list(worker, untilEmpty: true)
+
+                let calls = try await peers.ask(["do": "calls"])["calls"]?.array ?? []
+                let number = JSONValue(Int(instance.prefix(7), radix: 16))
+                let connector = calls.first { $0["message"]?["method"] == "initialize_connection" }?["message"]?["args"]?[
+                    "connector"]
+                #expect(connector?["host"]?.string?.isEmpty == false && connector?["ip"]?.string?.isEmpty == false)
+                let project: JSONValue = calls.first?["message"]?["args"]?["project_id"] ?? .null
+                let factor: JSONValue = calls.first?["message"]?["args"]?["rxtx_factor"] ?? .null
+                let expected: [(String, String, JSONValue)] = [
+                    (
+                        "network", "allocate_for_instance",
+                        [
+                            "instance_id": number, "instance_uuid": .string(instance), "project_id": project,
+                            "host": "one", "rxtx_factor": factor, "requested_networks": nil, "vpn": false,
+                        ]
+                    ),
+                    (
+                        "volume.volumes1", "initialize_connection",
+                        ["volume_id": .string(Self.volume), "connector": connector ?? .null]
+                    ),
+                    (
+                        "volume.volumes1", "attach_volume",
+                        [
+                            "volume_id": .string(Self.volume), "instance_uuid": .string(instance),
+                            "mountpoint": "/dev/vdb",
+                        ]
+                    ),
+                    (
+                        "network", "get_instance_nw_info",
+                        [
+                            "instance_id": number, "instance_uuid": .string(instance), "rxtx_factor": factor,
+                            "host": "one", "project_id": project,
+                        ]
+                    ),
+                    (
+                        "network", "deallocate_for_instance",
+                        ["instance_id": number, "project_id": project, "host": "one"]
+                    ),
+                    (
+                        "volume.volumes1", "terminate_connection",
+                        ["volume_id": .string(Self.volume), "connector": connector ?? .null]
+                    ),
+                    ("volume.volumes1", "detach_volume", ["volume_id": .string(Self.volume)]),
+                    ("volume.volumes1", "delete_volume", ["volume_id": .string(Self.volume)]),
+                    ("consoleauth", "delete_tokens_for_instance", ["instance_uuid": .string(instance)]),
+                ]
+                #expect(calls.map { $0["message"]?["method"]?.string ?? "" } == expected.map(\.1))
+                for (call, (topic, method, arguments)) in zip(calls, expected) {
+                    let heard = form == "flat" ? topic : String(topic.prefix { $0 != "." })
+                    #expect(call["topic"] == .string(heard), "\(method)")
+                    #expect(call["message"]?["args"] == arguments, "\(JSONWriter.text(call["message"]?["args"] ?? nil))")
+                    let message = call["message"]?.object ?? JSONObject()
+                    #expect(message["_context_project_id"]?.string?.isEmpty == false)
+                    if form != "flat" { continue }
+                    // Folsom asks network and volume without a version, and knows no key of oslo.messaging's.
+                    #expect(message["version"] == (topic == "consoleauth" ? "1.0" : nil))
+                    #expect(message["_unique_id"] == nil && message["_reply_q"] == nil)
+                    #expect((message["_msg_id"] == nil) == (method == "delete_volume"))
+                }
+                let show = try await worker.command(["ops", "show", "2", "--format", "json"])
+                let traces = try JSONParser.parse(show.output)["peer_calls"]?.array ?? []
+                #expect(traces.compactMap { $0["method"]?.string } == expected.dropFirst(3).map(\.1))
+                #expect(traces.allSatisfy { $0["outcome"] == "ok" && $0["ended_at"]?.string != nil })
+                #expect(!worker.log.text().contains("CHAP-CANARY") && !show.output.contains("CHAP-CANARY"))
+                #expect(try await worker.stop() == .exited(0))
+            }
+        }
+
+        @Test(
+            "Where nobody answers, a build comes to its clear end in the stated time, and ops show tells who was silent",
+            .timeLimit(.minutes(3)))
+        func silence() async throws {
+            try await Bench.with { bench in
+                let worker = try await bench.worker(settings(bench, timeout: 2))
+                let probe = try await bench.probe()
+                try await probe.collectEvents()
+                let oslo = try await bench.oslo()
+                let instance = newInstance()
+                let noRetry: JSONObject = ["filter_properties": .object(JSONObject())]
+                try await oslo.cast("run_instance", instance, to: "one", extra: noRetry)
+                let events = try await probe.events(of: instance, until: "run_instance")
+                let text = "The network service did not answer allocate_for_instance within 2 s; whether it was done is not "
+                    + "known."
+                #expect(events.contains { $0.eventType == "run_instance" && $0.body.contains(text) })
+                _ = try await OpsTests.list(worker, untilEmpty: true)
+                let table = try await worker.command(["ops", "show", "1"])
+                #expect(table.output.contains("network allocate_for_instance"), "\(table)")
+                #expect(table.output.contains(text), "\(table)")
+                #expect(table.output.contains("network deallocate_for_instance"), "\(table)")
+                let row = try JSONParser.parse(
+                    try await worker.command(["ops", "show", "1", "--format", "json"]).output)
+                #expect(row["state"] == "failed" && row["last_error"] == .string(text))
+                #expect(row["resources"]?.array?.contains { $0["kind"] == "network" } == true)
+                #expect(try await worker.stop() == .exited(0))
+            }
+        }
+
+        @Test("A refusal of nova-network is told by its kind, what it quotes is not", .timeLimit(.minutes(3)))
+        func refusal() async throws {
+            try await Bench.with { bench in
+                let peers = try await bench.client("peers.py")
+                let worker = try await bench.worker(settings(bench))
+                let probe = try await bench.probe()
+                try await probe.collectEvents()
+                let oslo = try await bench.oslo()
+                for (name, module, kind, says) in [
+                    ("NoMoreFixedIps", "nova.exception", "computeResourcesUnavailable", true),
+                    ("ProcessExecutionError", "nova.exception", "internalError", false),
+                ] {
+                    _ = try await peers.ask([
+                        "do": "fail", "method": "allocate_for_instance", "class": .string(name),
+                        "module": .string(module), "message": "Zero fixed ips available, QUOTED-CANARY.",
+                    ])
+                    let instance = newInstance()
+                    let noRetry: JSONObject = ["filter_properties": .object(JSONObject())]
+                    try await oslo.cast("run_instance", instance, to: "one", extra: noRetry)
+                    let event = try #require(
+                        try await probe.events(of: instance, until: "run_instance").last { $0.eventType == "run_instance" })
+                    #expect(event.body.contains(kind), "\(event.body.prefix(2000))")
+                    #expect(event.body.contains("QUOTED-CANARY") == says)
+                    #expect(event.body.contains(name) || says)
+                }
+                #expect(try await worker.stop() == .exited(0))
+            }
+        }
+
+        @Test(
+            "A volume that is a file of the host is had by one instance at a time, and deleted with it",
+            .timeLimit(.minutes(3)))
+        func localVolumes() async throws {
+            try await Bench.with { bench in
+                let directory = bench.directory.appending(path: "volumes")
+                try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+                let file = directory.appending(path: Self.volume)
+                try Data(count: 1024).write(to: file)
+                var settings = bench.settings()
+                settings.options["compute_worker"] = ["volume_api": "local", "local_volumes_path": directory.path]
+                let worker = try await bench.worker(settings)
+                let probe = try await bench.probe()
+                try await probe.collectEvents()
+                let oslo = try await bench.oslo()
+                let (first, second) = (newInstance(), newInstance())
+                try await oslo.cast("run_instance", first, to: "one", extra: try volumes(first))
+                try await probe.events(of: first, until: "compute.instance.create.end")
+                var spec = try volumes(second)
+                spec["filter_properties"] = .object(JSONObject())
+                try await oslo.cast("run_instance", second, to: "one", extra: spec)
+                let refused = try await probe.events(of: second, until: "run_instance")
+                #expect(refused.last?.body.contains("is attached to another instance") == true)
+                try await oslo.cast("terminate_instance", second, to: "one")
+                try await probe.events(of: second, until: "compute.instance.delete.end")
+                #expect(FileManager.default.fileExists(atPath: file.path), "a volume of another's was deleted")
+                #expect(FileManager.default.fileExists(atPath: file.path + ".attached"))
+                try await oslo.cast("terminate_instance", first, to: "one")
+                try await probe.events(of: first, until: "compute.instance.delete.end")
+                #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path).isEmpty)
+                #expect(try await worker.stop() == .exited(0))
+            }
+        }
+    }
+}
