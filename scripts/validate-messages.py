@@ -5,7 +5,8 @@
 usage: validate-messages.py [--golden] [--mutate] [--mutants-out FILE] [--quiet] [FILE.jsonl | -]...
 
 A line of a file is a message (an object, with or without oslo.messaging's envelope), or a record of one:
-{"body": "its text", "routing_key": ..., "headers": {...}}. What a message is, is read off its keys, as receivers do.
+{"body": "its text", "routing_key": ..., "headers": {...}}, or of what a method returned: {"body": "the result's JSON",
+"result_of": METHOD}. What a message is, is read off its keys, as receivers do.
   --golden       the recorded messages in Tests/Golden as well
   --mutate       each message again with every required key removed, and every typed value replaced by one of another
                  type, one at a time: all of these must be refused
@@ -99,6 +100,8 @@ def path_words(path):
 def parts(record, schemas, check_payload=True):
     """What must hold for a message: (path into the record, schema name) each."""
     body = ("body", TEXT)
+    if "result_of" in record:
+        return [(body, f"results/{record['result_of']}.json")]
     if str(record.get("routing_key", "")).endswith(".dead"):
         return [((), "dead-letter.json")]
     message = get(record, body)

@@ -36,6 +36,8 @@ public struct ManagerConfiguration: Sendable {
     public var rescueImages = RescueImages()
     /// How often all guests are read, beside the events that tell of changes.
     public var powerSyncInterval = Duration.seconds(600)
+    /// Where users reach the instances' consoles.
+    public var consoles: ConsoleConfiguration
     /// Bytes of message bodies that wait in memory; beyond, a body is read from the journal again when its turn comes.
     public var bufferedBodyBytes: Int
     /// Journals and acknowledges, but starts no work: for measuring the intake by itself. What is journaled stays
@@ -66,6 +68,7 @@ public struct ManagerConfiguration: Sendable {
         self.doneWorkRetention = doneWorkRetention
         self.doneWorkRows = doneWorkRows
         self.bufferedBodyBytes = bufferedBodyBytes
+        consoles = ConsoleConfiguration(consoleHost: host)
         self.lanesClosed = lanesClosed
     }
 }

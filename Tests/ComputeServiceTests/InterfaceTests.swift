@@ -109,6 +109,12 @@ extension Changes: ArgumentNaming {
     }
 }
 
+extension HostChanges: ArgumentNaming {
+    func names(in arguments: JSONObject) throws -> Set<String> {
+        try ArgumentReader.reading(method, arguments, decode).names
+    }
+}
+
 extension Reads: ArgumentNaming {
     func names(in arguments: JSONObject) throws -> Set<String> {
         try ArgumentReader.reading(method, arguments, decode).names

@@ -110,7 +110,7 @@ import Testing
         let served = RPCRequest(
             form: request.form, method: request.method, version: table.version.description,
             arguments: request.arguments, context: request.context)
-        let binding: (any MethodBinding)? = (try? table.instanceBinding(served)) ?? (try? table.readBinding(served))
+        let binding: (any MethodBinding)? = (try? table.journaledBinding(served)) ?? (try? table.readBinding(served))
         guard let reader = binding as? any ArgumentsReading else {
             // Methods that are not served have no typed arguments but their instance.
             guard let fields = request.arguments["instance"] else { return false }
@@ -142,6 +142,10 @@ private protocol ArgumentsReading {
 }
 
 extension Changes: ArgumentsReading {
+    func readArguments(_ arguments: JSONObject) throws { _ = try ArgumentReader.read(method, arguments, decode) }
+}
+
+extension HostChanges: ArgumentsReading {
     func readArguments(_ arguments: JSONObject) throws { _ = try ArgumentReader.read(method, arguments, decode) }
 }
 

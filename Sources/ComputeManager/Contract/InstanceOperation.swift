@@ -67,7 +67,14 @@ extension InstanceOperation {
 
 /// An operation that only reads: not journaled, with slots of its own.
 protocol ReadOnlyOperation: ComputeOperation where Step == NoStep {
-    static func answer(_ arguments: Arguments, from driver: DriverGateway) async throws -> Output
+    static func answer(_ arguments: Arguments, in context: ReadContext) async throws -> Output
+}
+
+/// What a question is answered with.
+struct ReadContext: Sendable {
+    let driver: DriverGateway
+    let consoles: ConsoleConfiguration
+    let identifiers: any IdentifierSource
 }
 
 extension InstanceOperation where Step: RawRepresentable, Step.RawValue == String {

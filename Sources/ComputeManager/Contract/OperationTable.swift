@@ -22,13 +22,24 @@ public enum OperationTable {
     private static let moves: [any ComputeOperation.Type] = []
 
     /// What is plugged into a guest.
-    private static let devices: [any ComputeOperation.Type] = []
+    private static let devices: [any ComputeOperation.Type] = [
+        ReserveBlockDeviceName.self, AttachVolume.self, DetachVolume.self, AddFixedIPToInstance.self,
+        RemoveFixedIPFromInstance.self, InjectNetworkInfo.self, ResetNetwork.self,
+        RefreshInstanceSecurityRules.self,
+    ]
 
     /// The host itself.
-    private static let host: [any ComputeOperation.Type] = []
+    private static let host: [any ComputeOperation.Type] = [
+        PerformHostPowerAction.self, HostMaintenanceMode.self, SetHostEnabled.self, AddAggregateHost.self,
+        RemoveAggregateHost.self, RefreshSecurityGroupRules.self, RefreshSecurityGroupMembers.self,
+        RefreshProviderFirewallRules.self,
+    ]
 
     /// Questions.
-    private static let reads: [any ComputeOperation.Type] = [GetConsoleOutput.self, GetHostUptime.self]
+    private static let reads: [any ComputeOperation.Type] = [
+        GetConsoleOutput.self, GetHostUptime.self, GetDiagnostics.self, GetVNCConsole.self, ValidateConsolePort.self,
+        GetConsolePoolInfo.self, GetConsoleTopic.self,
+    ]
 
     private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 

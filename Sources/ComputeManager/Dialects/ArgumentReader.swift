@@ -68,6 +68,20 @@ struct ArgumentReader: Sendable {
         return text
     }
 
+    /// A boolean that must be there.
+    mutating func requiredBool(_ key: String) throws(ComputeFault) -> Bool {
+        guard let value = value(key) else { throw fault("missing required argument '\(key)'") }
+        guard let bool = value.bool else { throw wrong(key, "a boolean", value) }
+        return bool
+    }
+
+    /// A whole number that must be there.
+    mutating func requiredInt(_ key: String) throws(ComputeFault) -> Int {
+        guard let value = value(key) else { throw fault("missing required argument '\(key)'") }
+        guard let number = value.int else { throw wrong(key, "a whole number", value) }
+        return number
+    }
+
     mutating func bool(_ key: String, default fallback: Bool) throws(ComputeFault) -> Bool {
         guard let value = value(key) else { return fallback }
         guard let bool = value.bool else { throw wrong(key, "a boolean", value) }

@@ -55,9 +55,9 @@ public struct DialectTable: RequestRouter {
         return binding.since.description
     }
 
-    func instanceBinding(_ request: RPCRequest) throws(ComputeFault) -> any InstanceBinding {
+    func journaledBinding(_ request: RPCRequest) throws(ComputeFault) -> any JournaledBinding {
         let binding = try lookUp(request.method, request.version, request.namespace).get()
-        guard let binding = binding as? any InstanceBinding else { throw Self.unknown(request.method) }
+        guard let binding = binding as? any JournaledBinding else { throw Self.unknown(request.method) }
         return binding
     }
 

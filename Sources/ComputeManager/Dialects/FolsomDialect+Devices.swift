@@ -1,6 +1,78 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ComputeModel
+
 extension FolsomDialect {
     /// What is plugged into a guest.
-    static let devices: [any MethodBinding] = []
+    static let devices: [any MethodBinding] = [
+        Changes(
+            "reserve_block_device_name", since: first, ReserveBlockDeviceName.self,
+            parameters: [.instance, Parameter("device", .string)], decode: reserveBlockDeviceName),
+        Changes(
+            "attach_volume", since: first, AttachVolume.self,
+            parameters: [
+                .instance, Parameter("volume_id", .string, isRequired: true),
+                Parameter("mountpoint", .string, isRequired: true),
+            ], decode: attachVolume),
+        Changes(
+            "detach_volume", since: first, DetachVolume.self,
+            parameters: [.instance, Parameter("volume_id", .string, isRequired: true)], decode: detachVolume),
+        Changes(
+            "add_fixed_ip_to_instance", since: first, AddFixedIPToInstance.self,
+            parameters: [.instance, Parameter("network_id", .any, isRequired: true)], decode: addFixedIP),
+        Changes(
+            "remove_fixed_ip_from_instance", since: first, RemoveFixedIPFromInstance.self,
+            parameters: [.instance, Parameter("address", .string, isRequired: true)], decode: removeFixedIP),
+        Changes("inject_network_info", since: first, InjectNetworkInfo.self, decode: instance),
+        Changes("reset_network", since: first, ResetNetwork.self, decode: instance),
+        Changes(
+            "refresh_instance_security_rules", since: first, RefreshInstanceSecurityRules.self, decode: instance),
+    ]
+
+    @Sendable
+    private static func reserveBlockDeviceName(
+        _ reader: inout ArgumentReader
+    ) throws(ComputeFault) -> ReserveBlockDeviceName.Arguments {
+        ReserveBlockDeviceName.Arguments(instance: try reader.instance(), device: try reader.string("device"))
+    }
+
+    @Sendable
+    private static func attachVolume(_ reader: inout ArgumentReader) throws(ComputeFault) -> AttachVolume.Arguments {
+        AttachVolume.Arguments(
+            instance: try reader.instance(), volumeID: try volumeID(&reader),
+            mountpoint: try reader.required("mountpoint"))
+    }
+
+    @Sendable
+    private static func detachVolume(_ reader: inout ArgumentReader) throws(ComputeFault) -> DetachVolume.Arguments {
+        DetachVolume.Arguments(instance: try reader.instance(), volumeID: try volumeID(&reader))
+    }
+
+    @Sendable
+    private static func addFixedIP(
+        _ reader: inout ArgumentReader
+    ) throws(ComputeFault) -> AddFixedIPToInstance.Arguments {
+        let instance = try reader.instance()
+        switch reader.value("network_id") {
+        case .string(let text)? where !text.isEmpty:
+            return AddFixedIPToInstance.Arguments(instance: instance, networkID: .string(text))
+        case .number(let number)? where number.int != nil:
+            return AddFixedIPToInstance.Arguments(instance: instance, networkID: .number(number))
+        case nil: throw reader.fault("missing required argument 'network_id'")
+        case let other?: throw reader.wrong("network_id", "a string or a whole number", other)
+        }
+    }
+
+    @Sendable
+    private static func removeFixedIP(
+        _ reader: inout ArgumentReader
+    ) throws(ComputeFault) -> RemoveFixedIPFromInstance.Arguments {
+        RemoveFixedIPFromInstance.Arguments(
+            instance: try reader.instance(), address: try reader.required("address"))
+    }
+
+    /// A volume's name: a uuid, or a number in older clouds, that comes as text.
+    private static func volumeID(_ reader: inout ArgumentReader) throws(ComputeFault) -> String {
+        try reader.required("volume_id")
+    }
 }

@@ -11,6 +11,20 @@ extension FolsomDialect {
         Reads(
             "get_host_uptime", since: first, GetHostUptime.self, parameters: [Parameter("host", .string)],
             decode: hostUptime),
+        Reads("get_diagnostics", since: first, GetDiagnostics.self, decode: instance),
+        Reads(
+            "get_vnc_console", since: first, GetVNCConsole.self,
+            parameters: [.instance, Parameter("console_type", .string, isRequired: true)], decode: vncConsole),
+        Reads(
+            "validate_console_port", since: first, ValidateConsolePort.self,
+            parameters: [
+                .instance, Parameter("port", .any, isRequired: true),
+                Parameter("console_type", .string, isRequired: true),
+            ], decode: consolePort),
+        Reads(
+            "get_console_pool_info", since: first, GetConsolePoolInfo.self,
+            parameters: [Parameter("console_type", .string, isRequired: true)], decode: consolePool),
+        Reads("get_console_topic", since: first, GetConsoleTopic.self, parameters: [], decode: consoleTopic),
     ]
 
     @Sendable
@@ -32,6 +46,48 @@ extension FolsomDialect {
     private static func hostUptime(_ reader: inout ArgumentReader) throws(ComputeFault) -> GetHostUptime.Arguments {
         _ = reader.value("host")
         return GetHostUptime.Arguments()
+    }
+
+    @Sendable
+    private static func vncConsole(_ reader: inout ArgumentReader) throws(ComputeFault) -> GetVNCConsole.Arguments {
+        GetVNCConsole.Arguments(instance: try reader.instance(), type: try consoleType(&reader))
+    }
+
+    @Sendable
+    private static func consolePort(
+        _ reader: inout ArgumentReader
+    ) throws(ComputeFault) -> ValidateConsolePort.Arguments {
+        let instance = try reader.instance()
+        _ = try consoleType(&reader)
+        switch reader.value("port") {
+        case .string(let text)?: return ValidateConsolePort.Arguments(instance: instance, port: text)
+        case let value? where value.int != nil:
+            return ValidateConsolePort.Arguments(instance: instance, port: "\(value.int ?? 0)")
+        case nil: throw reader.fault("missing required argument 'port'")
+        case let other?: throw reader.wrong("port", "a whole number or a string", other)
+        }
+    }
+
+    @Sendable
+    private static func consolePool(
+        _ reader: inout ArgumentReader
+    ) throws(ComputeFault) -> GetConsolePoolInfo.Arguments {
+        GetConsolePoolInfo.Arguments(type: try reader.required("console_type"))
+    }
+
+    @Sendable
+    private static func consoleTopic(_ reader: inout ArgumentReader) throws(ComputeFault) -> GetConsoleTopic.Arguments {
+        GetConsoleTopic.Arguments()
+    }
+
+    private static func consoleType(_ reader: inout ArgumentReader) throws(ComputeFault) -> VNCConsoleType {
+        let text = try reader.required("console_type")
+        guard let type = VNCConsoleType(rawValue: text) else {
+            throw ComputeFault(
+                .consoleTypeInvalid, "Invalid console type \(text.prefix(64))",
+                arguments: ["console_type": .string(String(text.prefix(64)))])
+        }
+        return type
     }
 }
 

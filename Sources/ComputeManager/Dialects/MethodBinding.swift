@@ -12,8 +12,8 @@ protocol MethodBinding: Sendable {
     var parameters: [Parameter] { get }
 }
 
-/// A method that changes an instance.
-protocol InstanceBinding: MethodBinding {
+/// A method that is journaled.
+protocol JournaledBinding: MethodBinding {
     /// Decodes the arguments and runs the operation, or gives up one that was begun.
     func execute(
         _ request: RPCRequest, _ entry: JournalEntry, _ engine: OperationEngine, _ turn: Turn,
@@ -23,11 +23,11 @@ protocol InstanceBinding: MethodBinding {
 
 /// A method that only reads.
 protocol ReadBinding: MethodBinding {
-    func answer(_ request: RPCRequest, from driver: DriverGateway) async throws -> JSONValue
+    func answer(_ request: RPCRequest, in context: ReadContext) async throws -> JSONValue
 }
 
 /// A method that changes an instance, with the decoder of its arguments.
-struct Changes<Operation: InstanceOperation>: InstanceBinding {
+struct Changes<Operation: InstanceOperation>: JournaledBinding {
     let method: String
     let since: RPCVersion
     let parameters: [Parameter]
@@ -60,6 +60,39 @@ struct Changes<Operation: InstanceOperation>: InstanceBinding {
     }
 }
 
+/// A method that changes the host, with the decoder of its arguments.
+struct HostChanges<Operation: HostOperation>: JournaledBinding {
+    let method: String
+    let since: RPCVersion
+    let parameters: [Parameter]
+    let decode: @Sendable (inout ArgumentReader) throws(ComputeFault) -> Operation.Arguments
+
+    init(
+        _ method: String, since: RPCVersion, _: Operation.Type, parameters: [Parameter],
+        decode: @escaping @Sendable (inout ArgumentReader) throws(ComputeFault) -> Operation.Arguments
+    ) {
+        self.method = method
+        self.since = since
+        self.parameters = parameters
+        self.decode = decode
+    }
+
+    var operation: any ComputeOperation.Type { Operation.self }
+
+    func execute(
+        _ request: RPCRequest, _ entry: JournalEntry, _ engine: OperationEngine, _ turn: Turn,
+        givingUp fault: ComputeFault?
+    ) async throws -> OperationEngine.Ending {
+        do {
+            let arguments = try ArgumentReader.read(method, request.arguments, decode)
+            if let fault { throw fault }
+            return try await engine.run(host: Operation.self, arguments, request, entry, turn)
+        } catch let fault as ComputeFault {
+            return try await engine.refuse(entry, request, fault, outcome: OperationEngine.outcome(of: fault))
+        }
+    }
+}
+
 /// A method that only reads, with the decoder of its arguments.
 struct Reads<Operation: ReadOnlyOperation>: ReadBinding {
     let method: String
@@ -79,9 +112,9 @@ struct Reads<Operation: ReadOnlyOperation>: ReadBinding {
 
     var operation: any ComputeOperation.Type { Operation.self }
 
-    func answer(_ request: RPCRequest, from driver: DriverGateway) async throws -> JSONValue {
+    func answer(_ request: RPCRequest, in context: ReadContext) async throws -> JSONValue {
         let arguments = try ArgumentReader.read(method, request.arguments, decode)
-        try driver.require(Operation.needs, instance: nil)
-        return Operation.json(try await Operation.answer(arguments, from: driver))
+        try context.driver.require(Operation.needs, instance: nil)
+        return Operation.json(try await Operation.answer(arguments, in: context))
     }
 }

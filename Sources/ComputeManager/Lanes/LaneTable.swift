@@ -10,10 +10,20 @@ struct LaneTable: Sendable {
     /// What shares a lane.
     enum Key: Hashable, Sendable {
         case instance(InstanceID)
-        /// A request that names no instance has a lane to itself.
+        /// What changes the host.
+        case host
+        /// Another request that names no instance has a lane to itself.
         case entry(JournalID)
 
-        init(_ entry: JournalEntry) { self = entry.instance.map { .instance($0) } ?? .entry(entry.id) }
+        init(_ entry: JournalEntry) {
+            if let id = entry.instance {
+                self = .instance(id)
+            } else if OperationTable.operation(OperationName(rawValue: entry.operation)) is any HostOperation.Type {
+                self = .host
+            } else {
+                self = .entry(entry.id)
+            }
+        }
     }
 
     /// What has its turn in a lane.

@@ -53,7 +53,9 @@ struct ReadOnlyCalls: Sendable {
         do {
             let decoded = try services.decoder.decode(message.body)
             request = decoded
-            return .result(try await services.dialects.readBinding(decoded).answer(decoded, from: services.driver))
+            let context = ReadContext(
+                driver: services.driver, consoles: services.configuration.consoles, identifiers: services.identifiers)
+            return .result(try await services.dialects.readBinding(decoded).answer(decoded, in: context))
         } catch is CancellationError {
             return .none
         } catch {

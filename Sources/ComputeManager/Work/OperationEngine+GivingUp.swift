@@ -13,7 +13,7 @@ extension OperationEngine {
             instance: entry.instance)
         // What was begun is taken back; where that too does not end, the request is ended without.
         if entry.step != nil, attempts <= 2 * services.configuration.maximumAttempts, let request,
-            let binding = try? services.dialects.instanceBinding(request)
+            let binding = try? services.dialects.journaledBinding(request)
         {
             return try await binding.execute(request, entry, self, turn, givingUp: fault)
         }
@@ -38,7 +38,7 @@ extension OperationEngine {
     func endUnbegun(
         _ entry: JournalEntry, _ request: RPCRequest?, _ turn: Turn, _ fault: ComputeFault, outcome: JournalOutcome
     ) async throws -> Ending {
-        if let request, let binding = try? services.dialects.instanceBinding(request) {
+        if let request, let binding = try? services.dialects.journaledBinding(request) {
             return try await binding.execute(request, entry, self, turn, givingUp: fault)
         }
         return try await refuse(entry, request, fault, outcome: outcome)

@@ -129,9 +129,9 @@ struct OperationEngine: Sendable {
     private func perform(
         _ request: RPCRequest, _ entry: JournalEntry, _ turn: Turn
     ) async throws -> Ending {
-        let binding: any InstanceBinding
+        let binding: any JournaledBinding
         do {
-            binding = try services.dialects.instanceBinding(request)
+            binding = try services.dialects.journaledBinding(request)
         } catch {
             return try await refuse(entry, request, error, outcome: .refused)
         }

@@ -15,6 +15,7 @@ extension ManagerConfiguration {
             buildSlots: options.buildSlots, operationSlots: options.laneSlots, readSlots: options.callSlots,
             ageLimits: options.ageLimits, doneWorkRetention: options.doneWorkRetention,
             doneWorkRows: options.doneWorkRows, lanesClosed: options.lanesClosed)
+        consoles = options.consoles
         peerTimeout = configuration.messaging.responseTimeout
         rescueImages = configuration.images.rescue
         // A soft reboot waits for the guest before it falls back; the deadline lies beyond that.

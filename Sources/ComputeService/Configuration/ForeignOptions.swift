@@ -100,8 +100,7 @@ enum ForeignOptions {
         "pybasedir": "the worker has no base directory", "bindir": "the worker has no base directory",
         "long_rpc_timeout": "the worker makes no long calls", "watch_log_file": logging, "use_journal": logging,
         "use_stderr": logging, "default_log_levels": logging, "log_config": logging, "log_config_append": logging,
-        "log_date_format": logging, "log_format": logging, "novncproxy_base_url": console,
-        "xvpvncproxy_base_url": console,
+        "log_date_format": logging, "log_format": logging,
         "image_service": image, "manager_shutdown_timeout": "graceful_shutdown_timeout is the one limit",
     ]
 

@@ -83,11 +83,11 @@ final class FakePeers: NetworkPort, VolumePort, ConsoleTokenPort {
     }
 
     func addFixedIP(to instance: Instance, networkID: JSONValue, context: RequestContext) async throws {
-        try await ask("add_fixed_ip_to_instance") { _ in }
+        try await ask("add_fixed_ip_to_instance") { _ = $0.addressed.insert(instance.id) }
     }
 
     func removeFixedIP(_ address: String, from instance: Instance, context: RequestContext) async throws {
-        try await ask("remove_fixed_ip_from_instance") { _ in }
+        try await ask("remove_fixed_ip_from_instance") { _ = $0.addressed.remove(instance.id) }
     }
 
     func setUpNetworks(

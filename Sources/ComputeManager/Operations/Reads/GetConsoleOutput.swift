@@ -23,8 +23,8 @@ enum GetConsoleOutput: ReadOnlyOperation {
 
     static func json(_ output: String) -> JSONValue { .string(output) }
 
-    static func answer(_ arguments: Arguments, from driver: DriverGateway) async throws -> String {
-        text(of: try await driver.consoleOutput(arguments.instance), tail: arguments.tail)
+    static func answer(_ arguments: Arguments, in context: ReadContext) async throws -> String {
+        text(of: try await context.driver.consoleOutput(arguments.instance), tail: arguments.tail)
     }
 
     /// Nova's conversions: the last lines of the bytes, read as UTF-8, with `?` for all that is not ASCII.

@@ -13,7 +13,7 @@ enum GetHostUptime: ReadOnlyOperation {
 
     static func json(_ output: String) -> JSONValue { .string(output) }
 
-    static func answer(_ arguments: Arguments, from driver: DriverGateway) async throws -> String {
-        try await driver.hostUptime()
+    static func answer(_ arguments: Arguments, in context: ReadContext) async throws -> String {
+        try await context.driver.hostUptime()
     }
 }

@@ -24,6 +24,8 @@ public struct ManagerOptions: Sendable, Equatable {
     public var gracefulShutdownTimeout: Duration?
     /// `[compute_worker] ignore_unsupported_arguments`.
     public var ignoredArguments: Set<SpawnArgument>
+    /// `[vnc]` and `console_host`.
+    public var consoles: ConsoleConfiguration
 
     init(config: ConfigReader) throws {
         laneSlots = try config.requiredInt(forKey: "executor_thread_pool_size")
@@ -31,6 +33,11 @@ public struct ManagerOptions: Sendable, Equatable {
         buildSlots = builds == 0 ? laneSlots : min(builds, laneSlots)
         let seconds = try config.requiredInt(forKey: "graceful_shutdown_timeout")
         gracefulShutdownTimeout = seconds == 0 ? nil : .seconds(seconds)
+        let screens = config.scoped(to: "vnc")
+        consoles = ConsoleConfiguration(
+            noVNCProxyURL: try screens.requiredString(forKey: "novncproxy_base_url"),
+            xvpVNCProxyURL: try screens.requiredString(forKey: "xvpvncproxy_base_url"),
+            consoleHost: try config.requiredString(forKey: "console_host"))
         let worker = config.scoped(to: "compute_worker")
         callSlots = try worker.requiredInt(forKey: "call_slots")
         lanesClosed = try worker.requiredBool(forKey: "lanes_closed")

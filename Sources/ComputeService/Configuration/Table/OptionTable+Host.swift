@@ -38,6 +38,9 @@ extension OptionTable {
             "DEFAULT", "rpc_response_timeout", .integer(1...86400), default: "60",
             "Seconds that a call waits for its answer."),
         ConfigurationOption(
+            "DEFAULT", "console_host", .hostName, default: "$host",
+            "Host whose console service serves this one; get_console_topic tells it."),
+        ConfigurationOption(
             "DEFAULT", "network_topic", .hostName, default: "network", "Topic at which nova-network is asked."),
         ConfigurationOption(
             "DEFAULT", "volume_topic", .hostName, default: "volume", "Topic at which nova-volume is asked."),

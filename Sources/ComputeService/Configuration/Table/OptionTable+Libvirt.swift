@@ -48,6 +48,14 @@ extension OptionTable {
                 OptionName("DEFAULT", "vncserver_proxyclient_address"),
                 OptionName("vnc", "vncserver_proxyclient_address"),
             ], "Address by which a console proxy reaches guests' VNC screens."),
+        ConfigurationOption(
+            "vnc", "novncproxy_base_url", .text, default: "http://127.0.0.1:6080/vnc_auto.html",
+            aliases: [OptionName("DEFAULT", "novncproxy_base_url")],
+            "Where users' browsers reach the noVNC proxy; get_vnc_console adds a token."),
+        ConfigurationOption(
+            "vnc", "xvpvncproxy_base_url", .text, default: "http://127.0.0.1:6081/console",
+            aliases: [OptionName("DEFAULT", "xvpvncproxy_base_url")],
+            "Where users' clients reach the XVP VNC proxy; get_vnc_console adds a token."),
     ]
 
     private static let refusedVirtTypes: [String: String] = Dictionary(

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeDriver
+internal import ComputeModel
+
+/// Applies one guest's filters anew. Nova: `refresh_instance_security_rules`.
+enum RefreshInstanceSecurityRules: RefreshOperation {
+    static let name = OperationName(rawValue: "refresh_instance_security_rules")
+    static let summary = "applies one guest's filters anew"
+    static let needs: [DriverOperation] = [.refreshSecurityRules]
+    static let asksNetwork = false
+
+    static func refresh(_ guest: GuestRequest, in run: OperationRun<RefreshInstanceSecurityRules>) async throws {
+        try await run.driver.refreshSecurityRules(of: guest.instance)
+    }
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeDriver
+internal import ComputeModel
+
+/// Brings the host into maintenance, or out of it. Nova: `host_maintenance_mode`.
+enum HostMaintenanceMode: HostOperation {
+    struct Arguments: Sendable {
+        let isOn: Bool
+    }
+
+    static let name = OperationName(rawValue: "host_maintenance_mode")
+    static let summary = "brings the host into maintenance or out of it"
+    static let needs: [DriverOperation] = [.setMaintenance]
+
+    static func json(_ output: String) -> JSONValue { .string(output) }
+
+    static func perform(_ arguments: Arguments, in run: HostRun) async throws -> String {
+        try await run.driver.setMaintenance(arguments.isOn)
+    }
+}

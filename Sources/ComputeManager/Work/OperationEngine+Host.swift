@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeDriver
+internal import ComputeModel
+internal import FoundationEssentials
+internal import WorkerStore
+
+extension OperationEngine {
+    /// Runs one of the host's operations; the binding has opened its type.
+    func run<Operation: HostOperation>(
+        host operation: Operation.Type, _ arguments: Operation.Arguments, _ request: RPCRequest, _ entry: JournalEntry,
+        _ turn: Turn
+    ) async throws -> Ending {
+        let run = HostRun(
+            services: services, driver: services.driver.during(turn, outlastingOutagesUntil: nil), token: turn.token)
+        do {
+            try services.driver.require(Operation.needs, instance: nil)
+            let output: Operation.Output
+            if entry.step != nil, let proven = Operation.provenByRestart(arguments) {
+                output = proven
+            } else {
+                if let reason = turn.token.reason { throw reason.fault(entry.method, instance: nil) }
+                let step = Array(try JSONEncoder().encode([HostStep.asking]))
+                try await services.write { try $0.checkpoint(entry.id, step: step) }
+                output = try await Operation.perform(arguments, in: run)
+            }
+            turn.freeSlot()
+            let replies = services.encoder.replies(Operation.json(output), to: entry.reply, instance: nil)
+            let plan = CommitPlan(
+                entry: entry.id, journal: .finish(.succeeded, error: nil), change: nil, messages: replies)
+            try await services.write { try plan.apply(to: $0) }
+            return .finished(.succeeded)
+        } catch let error as CancellationError {
+            throw error
+        } catch let error as StoreError {
+            throw error
+        } catch {
+            let fault =
+                error as? ComputeFault
+                ?? ComputeFault(.internalError, "An error of an unknown kind: \(type(of: error)).")
+            turn.freeSlot()
+            return try await refuse(entry, request, fault, outcome: Self.outcome(of: fault))
+        }
+    }
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ComputeDriver
+@testable import ComputeManager
+import ComputeModel
+import FakeDriver
+import Testing
+import WorkerStore
+
+@Suite("Addresses of an instance", .timeLimit(.minutes(1)))
+struct FixedIPTests {
+    private let id = InstanceID(bits: Requests.instanceID)
+    private static let add = Requests.of(
+        Requests.id, "add_fixed_ip_to_instance", ["network_id": "1e2ff1bd-9cb0-4b16-9d7f-6c1f5d2f0f11"], message: "a")
+    private static let remove = Requests.of(
+        Requests.id, "remove_fixed_ip_from_instance", ["address": "192.0.2.7"], message: "r")
+
+    private func last(_ fixture: ManagerFixture, _ count: Int) async throws -> [JSONObject] {
+        Array(try await fixture.events().filter { $0["event_type"] != "compute.instance.update" }.suffix(count))
+    }
+
+    @Test("One is given, the guest is told, and the event has the addresses; taking it is the same backwards")
+    func addRemove() async throws {
+        let fixture = try ManagerFixture()
+        let peers = FakePeers()
+        try await fixture.run(peers: peers.peers) { [self] in
+            try await fixture.perform($0, Requests.run())
+            try await peers.peers.network.deallocate(
+                for: try #require(try await fixture.instance(id)), context: RequestContext(fields: [:]))
+            try await fixture.perform($0, Self.add)
+            var told = try await last(fixture, 2)
+            #expect(told.map { $0["event_type"] } == ["compute.instance.create_ip.start", "compute.instance.create_ip.end"])
+            #expect(told.last?["payload"]?["fixed_ips"]?.array?.first?["address"] == "192.0.2.7")
+            #expect(fixture.driver.guest(id)?.injectedNetworkInfo == [FakePeers.address])
+            try await fixture.perform($0, Self.remove)
+            told = try await last(fixture, 2)
+            #expect(told.map { $0["event_type"] } == ["compute.instance.delete_ip.start", "compute.instance.delete_ip.end"])
+            #expect(told.last?["payload"]?["fixed_ips"] == [])
+        }
+        #expect(fixture.driver.faults.calls(of: .resetNetwork) == 2)
+        #expect(try await fixture.store.read { try $0.instance(id)?.networkInfo } == [])
+        await fixture.close()
+    }
+
+    @Test("After a restart the guest is told, and the network service does not give a second address")
+    func resume() async throws {
+        let fixture = try ManagerFixture()
+        let peers = FakePeers()
+        try await fixture.run(peers: peers.peers) { try await fixture.perform($0, Requests.run()) }
+        try await fixture.interrupt(at: .injectNetworkInfo, during: Self.add, peers: peers.peers)
+        try await fixture.restart(peers: peers.peers)
+        #expect(peers.calls.count { $0 == "add_fixed_ip_to_instance" } == 1)
+        #expect(try await last(fixture, 1).first?["event_type"] == "compute.instance.create_ip.end")
+        await fixture.close()
+    }
+
+    @Test("What the network service shows to be done is not asked for again")
+    func proven() {
+        let one: [JSONValue] = [FakePeers.address]
+        let arguments = try? RemoveFixedIPFromInstance.Arguments(
+            instance: Instance(fields: Requests.instance), address: "192.0.2.7")
+        guard let arguments else {
+            Issue.record("an instance that can't be read")
+            return
+        }
+        #expect(RemoveFixedIPFromInstance.isDone(arguments, before: one, now: []))
+        #expect(!RemoveFixedIPFromInstance.isDone(arguments, before: one, now: one))
+        let adding = AddFixedIPToInstance.Arguments(instance: arguments.instance, networkID: 1)
+        #expect(AddFixedIPToInstance.isDone(adding, before: [], now: one))
+        #expect(!AddFixedIPToInstance.isDone(adding, before: one, now: one))
+    }
+
+    @Test("Without a network service they are refused, and nothing is told but that")
+    func none() async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.run { try await fixture.perform($0, Requests.run(), Self.add, Self.remove) }
+        let told = try await last(fixture, 2)
+        #expect(told.map { $0["event_type"] } == ["add_fixed_ip_to_instance", "remove_fixed_ip_from_instance"])
+        #expect(fixture.driver.faults.calls(of: .injectNetworkInfo) == 0)
+        await fixture.close()
+    }
+
+    @Test("A guest is told of its network and asked to set it up anew; filters are applied anew")
+    func refresh() async throws {
+        let fixture = try ManagerFixture()
+        let peers = FakePeers()
+        try await fixture.run(peers: peers.peers) {
+            try await fixture.perform($0, Requests.run())
+            for method in ["inject_network_info", "reset_network", "refresh_instance_security_rules"] {
+                try await fixture.perform($0, Requests.of(Requests.id, method, message: method))
+            }
+        }
+        for operation in [DriverOperation.injectNetworkInfo, .resetNetwork, .refreshSecurityRules] {
+            #expect(fixture.driver.faults.calls(of: operation) == 1)
+        }
+        #expect(try await fixture.outbox().filter { $0.kind == .reply }.count == 3)
+        await fixture.close()
+    }
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ComputeDriver
+@testable import ComputeManager
+import ComputeModel
+import FakeDriver
+import Testing
+import WorkerStore
+
+@Suite("Volumes of an instance", .timeLimit(.minutes(1)))
+struct VolumeOperationsTests {
+    private let id = InstanceID(bits: Requests.instanceID)
+    private static let volume = "3a5e9a52-3ad3-4a0c-9e50-4f5f1ee2b0aa"
+
+    private static let attach = Requests.of(
+        Requests.id, "attach_volume", ["volume_id": .string(volume), "mountpoint": "/dev/vdb"], message: "a")
+    private static let detach = Requests.of(
+        Requests.id, "detach_volume", ["volume_id": .string(volume)], message: "d")
+
+    private static func reserve(_ device: JSONValue = .null) -> [UInt8] {
+        Requests.of(Requests.id, "reserve_block_device_name", ["device": device], message: "r")
+    }
+
+    private func replies(_ fixture: ManagerFixture) async throws -> [JSONValue] {
+        try await fixture.outbox().filter { $0.kind == .reply }.map { try JSONParser.parse($0.body) }
+    }
+
+    private func devices(_ fixture: ManagerFixture) async throws -> [BlockDevices.Element] {
+        try await fixture.store.read { try $0.instance(id) }.map { BlockDevices($0).elements } ?? []
+    }
+
+    @Test("Names are held in the order of the letters, with the root device's prefix; one that is taken is refused")
+    func reserve() async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.run {
+            try await fixture.perform($0, Requests.run())
+            for asked: JSONValue in [.null, .null, "/dev/sdf", "/dev/vdb", "/dev/../etc", "vdc"] {
+                try await fixture.perform($0, Self.reserve(asked))
+            }
+        }
+        #expect(
+            try await replies(fixture) == [
+                ["result": "/dev/vdb", "failure": nil], ["result": "/dev/vdc", "failure": nil],
+                ["result": "/dev/vdf", "failure": nil], ["result": nil, "failure": "devicePathInUse"],
+                ["result": nil, "failure": "invalidDevicePath"], ["result": nil, "failure": "devicePathInUse"],
+            ])
+        #expect(try await devices(fixture).map(\.deviceName) == ["/dev/vdb", "/dev/vdc", "/dev/vdf"])
+        #expect(try await fixture.instance(id)?.vmState == .active)
+        await fixture.close()
+    }
+
+    @Test("A volume is connected, plugged in and told of, in nova's order; unplugged and let go of likewise")
+    func attachDetach() async throws {
+        let fixture = try ManagerFixture()
+        let peers = FakePeers()
+        try await fixture.run(peers: peers.peers) { [self] in
+            try await fixture.perform($0, Requests.run(), Self.reserve(), Self.attach)
+            let held = try await devices(fixture)
+            #expect(held.map(\.state) == [.attached])
+            #expect(held.first?.connection?.reveal()["serial"]?.string == Self.volume)
+            #expect(fixture.driver.guest(id)?.volumes.map(\.deviceName) == ["/dev/vdb"])
+            #expect(peers.holders == [Self.volume: id])
+            try await fixture.perform($0, Self.detach)
+        }
+        let asked = peers.calls.filter { $0.hasSuffix(Self.volume) }.map { $0.dropLast(Self.volume.count + 1) }
+        #expect(asked == ["initialize_connection", "attach_volume", "terminate_connection", "detach_volume"])
+        #expect(try await devices(fixture).isEmpty)
+        #expect(fixture.driver.guest(id)?.volumes.isEmpty == true)
+        #expect(peers.holders.isEmpty && peers.connected.isEmpty)
+        #expect(try await replies(fixture).allSatisfy { $0["failure"] == .null })
+        #expect(!fixture.logs.all.contains { $0.contains("CHAP-CANARY") })
+        let told = try await fixture.outbox().map { String(decoding: $0.body, as: UTF8.self) }
+        #expect(!told.contains { $0.contains("CHAP-CANARY") })
+        await fixture.close()
+    }
+
+    enum Trouble: String, CaseIterable, Sendable {
+        case connection, driver, telling
+    }
+
+    @Test("An attachment that fails is taken back in full, its name too, and told", arguments: Trouble.allCases)
+    func failure(_ trouble: Trouble) async throws {
+        let fixture = try ManagerFixture()
+        let peers = FakePeers()
+        let fault = ComputeFault(.hypervisorFailure, "It does not.", instance: id)
+        switch trouble {
+        case .connection: peers.set("initialize_connection", .fault(fault))
+        case .driver: fixture.driver.faults.plan(.fail(fault), for: .attachVolume)
+        case .telling: peers.set("attach_volume", .fault(fault))
+        }
+        try await fixture.run(peers: peers.peers) {
+            try await fixture.perform($0, Requests.run(), Self.reserve(), Self.attach)
+        }
+        #expect(try await devices(fixture).isEmpty)
+        #expect(fixture.driver.guest(id)?.volumes.isEmpty == true)
+        #expect(peers.connected.isEmpty && peers.holders.isEmpty)
+        #expect(try await replies(fixture).last?["failure"] == "hypervisorFailure")
+        #expect(try await fixture.eventTypes().last == "attach_volume")
+        #expect(try await fixture.instance(id)?.vmState == .active)
+        await fixture.close()
+    }
+
+    @Test("A restart goes on with an attachment from the step that it came to, and does none of it twice")
+    func resume() async throws {
+        let fixture = try ManagerFixture()
+        let peers = FakePeers()
+        try await fixture.run(peers: peers.peers) { try await fixture.perform($0, Requests.run()) }
+        try await fixture.interrupt(at: .attachVolume, during: Self.attach, peers: peers.peers)
+        #expect(try await devices(fixture).map(\.state) == [.attaching])
+        try await fixture.restart(peers: peers.peers)
+        #expect(try await devices(fixture).map(\.state) == [.attached])
+        #expect(peers.calls.count { $0.hasPrefix("initialize_connection") } == 1)
+        #expect(fixture.driver.guest(id)?.volumes.count == 1)
+
+        try await fixture.interrupt(at: .detachVolume, during: Self.detach, peers: peers.peers)
+        #expect(try await devices(fixture).map(\.state) == [.detaching])
+        try await fixture.restart(peers: peers.peers)
+        #expect(try await devices(fixture).isEmpty)
+        #expect(peers.holders.isEmpty && fixture.driver.guest(id)?.volumes.isEmpty == true)
+        await fixture.close()
+    }
+
+    @Test("A guest that does not let go keeps its volume")
+    func rollDetaching() async throws {
+        let fixture = try ManagerFixture()
+        let peers = FakePeers()
+        fixture.driver.faults.plan(.fail(ComputeFault(.hypervisorFailure, "It is in use.")), for: .detachVolume)
+        try await fixture.run(peers: peers.peers) {
+            try await fixture.perform($0, Requests.run(), Self.attach, Self.detach)
+        }
+        #expect(try await devices(fixture).map(\.state) == [.attached])
+        #expect(peers.holders == [Self.volume: id] && peers.connected == [Self.volume])
+        await fixture.close()
+    }
+
+    @Test("What a driver can't do is refused before anybody is asked; so are an unknown volume and a name in use")
+    func refusals() async throws {
+        let fixture = try ManagerFixture()
+        let peers = FakePeers()
+        try await fixture.run(peers: peers.peers) { try await fixture.perform($0, Requests.run()) }
+        try await fixture.run(plain: true, peers: peers.peers) { try await fixture.perform($0, Self.attach) }
+        #expect(try await replies(fixture).last?["failure"] == "unsupportedOperation")
+        #expect(!peers.calls.contains { $0.hasSuffix(Self.volume) })
+        try await fixture.run(peers: peers.peers) {
+            try await fixture.perform($0, Self.detach)
+            try await fixture.perform($0, Self.attach)
+            let other = Requests.of(
+                Requests.id, "attach_volume", ["volume_id": "another", "mountpoint": "/dev/vdb"], message: "o")
+            try await fixture.perform($0, other)
+            try await fixture.perform($0, Self.attach)
+        }
+        let failures = try await replies(fixture).suffix(4).map { $0["failure"]?.string }
+        #expect(failures == ["volumeNotFound", nil, "devicePathInUse", "invalid"])
+        #expect(!peers.calls.contains { $0.hasSuffix("another") }, "\(peers.calls)")
+        await fixture.close()
+    }
+}

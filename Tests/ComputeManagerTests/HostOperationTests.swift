@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ComputeDriver
+import ComputeManager
+import ComputeModel
+import FakeDriver
+import Testing
+import WorkerStore
+
+@Suite("Operations on the host", .timeLimit(.minutes(1)))
+struct HostOperationTests {
+    private static func body(_ method: String, _ arguments: JSONObject, version: String = "2.2") -> [UInt8] {
+        JSONWriter.bytes([
+            "method": .string(method), "version": .string(version), "args": .object(arguments), "_msg_id": "m",
+            "_context_request_id": "req-1",
+        ])
+    }
+
+    private func replies(_ fixture: ManagerFixture) async throws -> [JSONValue] {
+        try await fixture.outbox().filter { $0.kind == .reply }.map { try JSONParser.parse($0.body) }
+    }
+
+    private static let calls: [(String, JSONObject, DriverOperation)] = [
+        ("host_power_action", ["action": "startup"], .hostPowerAction),
+        ("host_maintenance_mode", ["host": "compute1", "mode": true], .setMaintenance),
+        ("set_host_enabled", ["enabled": false], .setHostEnabled),
+        ("add_aggregate_host", ["aggregate_id": 1, "host": "two", "slave_info": nil], .addToAggregate),
+        ("remove_aggregate_host", ["aggregate_id": 1, "host": "two", "slave_info": nil], .removeFromAggregate),
+        ("refresh_security_group_rules", ["security_group_id": 7], .refreshSecurityGroupRules),
+        ("refresh_security_group_members", ["security_group_id": 7], .refreshSecurityGroupMembers),
+        ("refresh_provider_fw_rules", [:], .refreshProviderRules),
+    ]
+
+    @Test("Each asks the driver once and answers with what it said")
+    func all() async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.run { manager in
+            for (method, arguments, _) in Self.calls {
+                try await fixture.perform(manager, Self.body(method, arguments))
+            }
+        }
+        for (method, _, operation) in Self.calls {
+            #expect(fixture.driver.faults.calls(of: operation) == 1, "\(method)")
+        }
+        let answers = try await replies(fixture)
+        #expect(answers.allSatisfy { $0["failure"] == .null })
+        #expect(answers.prefix(3).allSatisfy { $0["result"]?.string?.isEmpty == false })
+        #expect(answers.suffix(5).allSatisfy { $0["result"] == .null })
+        await fixture.close()
+    }
+
+    @Test("A driver without the facet is not asked: refused, with its error event")
+    func refused() async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.run(plain: true) { manager in
+            for (method, arguments, _) in Self.calls {
+                try await fixture.perform(manager, Self.body(method, arguments))
+            }
+        }
+        #expect(try await replies(fixture).allSatisfy { $0["failure"] == "unsupportedOperation" })
+        #expect(try await fixture.eventTypes() == Self.calls.map(\.0))
+        await fixture.close()
+    }
+
+    @Test("One after the other, in the order in which they came", .timeLimit(.minutes(1)))
+    func order() async throws {
+        let fixture = try ManagerFixture()
+        let point = fixture.driver.faults.hang(.setHostEnabled)
+        try await fixture.run { manager in
+            try await fixture.submit(
+                manager, Self.body("set_host_enabled", ["enabled": false]),
+                Self.body("refresh_provider_fw_rules", [:]))
+            await point.reached()
+            #expect(fixture.driver.faults.calls(of: .refreshProviderRules) == 0)
+            point.release()
+            await fixture.idle()
+        }
+        #expect(fixture.driver.faults.calls(of: .refreshProviderRules) == 1)
+        await fixture.close()
+    }
+
+    @Test("A change of a pool that fails is taken back")
+    func undone() async throws {
+        let fixture = try ManagerFixture()
+        fixture.driver.faults.plan(.fail(ComputeFault(.aggregateFailure, "No.")), for: .addToAggregate)
+        try await fixture.run {
+            try await fixture.perform($0, Self.body("add_aggregate_host", ["aggregate_id": 1, "host": "two"]))
+        }
+        #expect(fixture.driver.faults.calls(of: .undoAggregateChange) == 1)
+        #expect(try await replies(fixture).last?["failure"] == "aggregateFailure")
+        await fixture.close()
+    }
+
+    @Test("A restart asks again for what does no harm, and not for a reboot of the host: the restart shows it")
+    func resume() async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.interrupt(at: .setHostEnabled, during: Self.body("set_host_enabled", ["enabled": false]))
+        try await fixture.restart()
+        #expect(fixture.driver.faults.calls(of: .setHostEnabled) == 2)
+        try await fixture.interrupt(at: .hostPowerAction, during: Self.body("host_power_action", ["action": "reboot"]))
+        try await fixture.restart()
+        #expect(fixture.driver.faults.calls(of: .hostPowerAction) == 1)
+        #expect(try await replies(fixture).map { $0["result"]?.string != nil } == [true, true])
+        await fixture.close()
+    }
+
+    @Test(
+        "Wrong arguments are refused by name",
+        arguments: [
+            ("host_power_action", ["action": "explode"]), ("set_host_enabled", ["enabled": "yes"]),
+            ("host_maintenance_mode", ["host": "compute1"]), ("refresh_security_group_rules", ["security_group_id": "x"]),
+            ("add_aggregate_host", ["aggregate_id": 1]), ("refresh_provider_fw_rules", ["surplus": 1]),
+        ] as [(String, JSONObject)])
+    func bad(_ method: String, _ arguments: JSONObject) async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.run { try await fixture.perform($0, Self.body(method, arguments)) }
+        #expect(try await replies(fixture).map { $0["failure"] } == ["badArguments"])
+        await fixture.close()
+    }
+}
