@@ -129,7 +129,11 @@ extension Build {
     private func note(_ volume: String, _ element: BlockDevices.Element?) async throws {
         try await run.commit(.connectingVolumes) { change throws(ComputeFault) in
             change.amendBlockDevices { devices in
-                if let element { devices[volume] = element } else { devices[volume]?.state = .reserved }
+                var refused = devices[volume]
+                refused?.state = .reserved
+                // What was never this instance's does not go with it.
+                refused?.isDeletedOnTermination = false
+                devices[volume] = element ?? refused
             }
         }
     }

@@ -149,6 +149,21 @@ struct PeerBuildTests {
         await scene.fixture.close()
     }
 
+    @Test("a volume that was refused is not deleted with the instance, also where the build could not be undone")
+    func refusedVolumeStays() async throws {
+        let scene = try PeerScene()
+        scene.asked.hold(volume, by: InstanceID(bits: UniqueBits(high: 1, low: 2)))
+        scene.asked.set("deallocate_for_instance", .fault(ComputeFault(.internalError, "broken")))
+        try await scene.run { manager in
+            try await scene.fixture.perform(manager, PeerScene.build())
+            scene.asked.set("deallocate_for_instance", nil)
+            try await scene.fixture.perform(manager, PeerScene.delete)
+        }
+        #expect(!scene.asked.calls.contains("delete_volume \(volume)"))
+        #expect(try await scene.row() == nil && scene.asked.addressed.isEmpty)
+        await scene.fixture.close()
+    }
+
     @Test("an answer that does not come ends it with a fault that says who was asked what, and for how long")
     func silence() async throws {
         let scene = try PeerScene { $0.peerTimeout = .seconds(7) }
