@@ -35,6 +35,7 @@ struct GuestContentsTests {
         try await fixture.run { try await fixture.perform($0, Requests.run(), Self.setPassword) }
         #expect(try await reply(fixture) == ["result": nil, "failure": nil])
         #expect(fixture.driver.faults.calls(of: .setAdminPassword) == 1)
+        #expect(fixture.driver.guest(id)?.adminPassword?.reveal() == "PASSWORD-CANARY")
         #expect(try await fixture.instance(id)?.taskState == nil)
         #expect(
             try await !fixture.outbox().contains { String(decoding: $0.body, as: UTF8.self).contains("PASSWORD-CANARY") })
@@ -154,6 +155,8 @@ struct GuestContentsTests {
         fixture.driver.faults.plan(.fail(ComputeFault(.hypervisorFailure, "no")), for: .injectFile, call: 2)
         try await fixture.run { try await fixture.perform($0, Requests.run(), Self.injectFile, Self.injectFile) }
         #expect(fixture.driver.faults.calls(of: .injectFile) == 2)
+        #expect(
+            fixture.driver.guest(id)?.files.reveal() == [InjectedFile(path: "/etc/motd", contents: "Q0FOQVJZ")])
         #expect(try await fixture.eventTypes().last == "inject_file")
         #expect(try await fixture.instance(id)?.vmState == .active)
         #expect(try await !fixture.outbox().contains { String(decoding: $0.body, as: UTF8.self).contains("Q0FOQVJZ") })
@@ -175,6 +178,7 @@ struct GuestContentsTests {
                 ["id": 2, "key": "kept", "value": "new"], ["key": "role", "value": "web"],
             ])
         #expect(fixture.driver.faults.calls(of: .changeMetadata) == (plain ? 0 : 1))
+        #expect(fixture.driver.guest(id)?.metadata == (plain ? [:] : ["role": "web", "kept": "new"]))
         await fixture.close()
     }
 

@@ -180,12 +180,39 @@ struct GuestTransitionTests {
                 manager, Requests.run(), Requests.of(Requests.id, "rescue_instance", ["rescue_password": "PW-CANARY"]))
             let kept = try await fixture.store.read { try $0.instance(id)?.details["rescue"] }
             #expect(kept?["image_ref"] == "rescuer")
+            #expect(fixture.driver.guest(id)?.rescue?.password?.reveal() == "PW-CANARY")
             #expect(kept?["since"]?.string.flatMap { Timestamp($0) } != nil)
             try await fixture.perform(manager, Requests.of(Requests.id, "unrescue_instance"))
         }
         #expect(try await fixture.store.read { try $0.instance(id)?.details["rescue"] } == nil)
         #expect(try await !fixture.outbox().contains { String(decoding: $0.body, as: UTF8.self).contains("PW-CANARY") })
         #expect(!fixture.logs.all.contains { $0.contains("PW-CANARY") })
+        await fixture.close()
+    }
+
+    @Test("A rescue, its way back and a rebuild ask the network service what the instance has, and tell the driver")
+    func network() async throws {
+        let fixture = try ManagerFixture()
+        let asked = FakePeers()
+        let id = id
+        try await fixture.run(peers: asked.peers) { manager in
+            try await fixture.perform(manager, Requests.run())
+            let before = asked.calls.count
+            for method in ["rescue_instance", "unrescue_instance"] {
+                try await fixture.perform(manager, Requests.of(Requests.id, method))
+            }
+            try await fixture.perform(
+                manager,
+                JSONWriter.bytes([
+                    "method": "rebuild_instance", "version": "2.1",
+                    "args": ["instance": .object(Requests.instance), "image_ref": "other"],
+                ]))
+            #expect(asked.calls.dropFirst(before) == Array(repeating: "get_instance_nw_info", count: 3)[...])
+            #expect(try await fixture.store.read { try $0.instance(id)?.networkInfo } == [FakePeers.address])
+        }
+        let end = try #require(try await fixture.events().last)
+        #expect(end["event_type"] == "compute.instance.rebuild.end")
+        #expect(end["payload"]?["fixed_ips"]?.array?.first?["address"] == "192.0.2.7")
         await fixture.close()
     }
 }

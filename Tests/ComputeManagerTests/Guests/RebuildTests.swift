@@ -229,4 +229,52 @@ struct RebuildTests {
         #expect(try await fixture.driver.instances().isEmpty)
         await fixture.close()
     }
+
+    @Test("A guest that is destroyed and built has its volumes again, and what was asked for besides")
+    func wishes() async throws {
+        let fixture = try fixture()
+        let id = id
+        let driver = BareDriver(fake: fixture.driver)
+        try await fixture.run(driver: driver) { manager in
+            try await fixture.perform(manager, Requests.run())
+            try await fixture.store.write { transaction in
+                guard var row = try transaction.instance(id) else { return }
+                row.details["block_devices"] = [
+                    ["volume_id": "v1", "device_name": "/dev/vdb", "connection_info": [:], "state": "attached"]
+                ]
+                try transaction.save(row)
+            }
+            try await fixture.perform(
+                manager, Self.rebuild(["injected_files": [["/etc/motd", "aGVsbG8="]], "new_pass": "PASSWORD-CANARY"]))
+        }
+        let guest = try #require(fixture.driver.guest(id))
+        #expect(fixture.driver.faults.calls(of: .spawn) == 2)
+        #expect(guest.volumes.map(\.volumeID) == ["v1"])
+        #expect(guest.files.reveal().map(\.path) == ["/etc/motd"])
+        #expect(guest.adminPassword?.reveal() == "PASSWORD-CANARY")
+        #expect(try await fixture.instance(id)?.vmState == .active)
+        #expect(
+            try await !fixture.outbox().contains { String(decoding: $0.body, as: UTF8.self).contains("PASSWORD-CANARY") })
+        await fixture.close()
+    }
+}
+
+/// The fake hypervisor behind a type that honours every wish and has no facet.
+private struct BareDriver: ComputeDriver {
+    static let name = DriverName(rawValue: "bare.BareDriver")
+    static let caveats: [DriverOperation: String] = [:]
+    static let acceptedSpawnArguments = Set(SpawnArgument.allCases)
+    static let needsImage = false
+
+    let fake: FakeDriver
+
+    func start() async throws { try await fake.start() }
+    func run() async throws { try await fake.run() }
+    func summary() async -> String { await fake.summary() }
+    func instances() async throws -> [InstanceSummary] { try await fake.instances() }
+    func info(_ instance: InstanceID) async throws -> InstanceInfo { try await fake.info(instance) }
+    func spawn(_ request: SpawnRequest) async throws { try await fake.spawn(request) }
+    func destroy(_ instance: Instance) async throws { try await fake.destroy(instance) }
+    func reboot(_ request: RebootRequest) async throws { try await fake.reboot(request) }
+    func hostResources() async throws -> HostResources { try await fake.hostResources() }
 }
