@@ -82,6 +82,8 @@ let package = Package(
         .executableTarget(
             name: "compute-worker", dependencies: ["ComputeService", arguments], swiftSettings: settings),
 
+        // What every driver's tests hold it to.
+        room("DriverConformance", ["ComputeDriver", "ComputeModel"]),
         // Fixtures: a real broker, a real libvirt, a disk that is none.
         room("TestSupport"),
         .target(name: "CSimulatedDisk", swiftSettings: settings, linkerSettings: [.linkedLibrary("sqlite3")]),
@@ -92,8 +94,8 @@ let package = Package(
         tests(of: "ComputeModel"),
         tests(of: "OsloMessaging", ["AMQP", "ComputeModel", logging]),
         tests(of: "ComputeDriver", ["ComputeModel", "FakeDriver"]),
-        tests(of: "FakeDriver", ["ComputeDriver", "ComputeModel"]),
-        tests(of: "LibvirtDriver", ["ComputeDriver", "ComputeModel", "Libvirt", "XML", logging]),
+        tests(of: "FakeDriver", ["ComputeDriver", "ComputeModel", "DriverConformance"]),
+        tests(of: "LibvirtDriver", ["ComputeDriver", "ComputeModel", "DriverConformance", "Libvirt", "XML", logging]),
         tests(of: "WorkerStore", ["ComputeModel", "SimulatedDisk", grdb]),
         tests(of: "ImageService", ["ComputeModel"]),
         tests(of: "ComputeManager", ["ComputeDriver", "ComputeModel", "FakeDriver", "ImageService", "WorkerStore", logging]),

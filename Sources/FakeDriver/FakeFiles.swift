@@ -21,6 +21,9 @@ public struct FakeFiles: Sendable {
         self.remove = remove
     }
 
+    /// Writes a file.
+    public func write(_ bytes: [UInt8], to path: String) throws(ComputeFault) { try write(bytes, path) }
+
     /// No files, for where nothing outside of the process may change.
     public static let none = FakeFiles(write: { _, _ in }, remove: { _ in })
 

@@ -8,14 +8,15 @@ struct DriversCommand: ParsableCommand {
         commandName: "drivers",
         abstract: "List the drivers and what each can do.",
         discussion: """
-            The matrix is read off the drivers' types, without connecting to anything.
+            The matrix is read off the drivers' types, without connecting to anything; docs/DRIVERS.md is the markdown
+            of it.
 
             Example:
               compute-worker drivers --format json
             """)
 
-    @Option(name: .long, help: "table for people, json for programs.")
-    var format: OutputFormat = .table
+    @Option(name: .long, help: "table for people, json for programs, markdown for pages.")
+    var format: DocumentFormat = .table
 
-    func run() { print(format == .json ? Program.drivers.json : Program.drivers.text) }
+    func run() { format.print(Program.drivers) }
 }

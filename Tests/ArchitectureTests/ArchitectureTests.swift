@@ -29,6 +29,7 @@ struct ArchitectureTests {
         "simulate": ["Simulator"],
         "compute-worker": ["ComputeService"],
         "SimulatedDisk": ["CSimulatedDisk"],
+        "DriverConformance": ["ComputeDriver", "ComputeModel"],
     ]
 
     static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

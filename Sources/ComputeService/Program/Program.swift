@@ -53,18 +53,8 @@ public enum Program {
     public static var sampleConfiguration: String { SampleConfiguration.text }
 
     /// The drivers and what each can do.
-    public static var drivers: ToolOutput {
-        let matrix = SupportMatrix(drivers: driverTypes)
-        var table = TextTable(["OPERATION"] + matrix.drivers.map(\.rawValue) + ["WHAT IT IS"])
-        for operation in DriverOperation.allCases {
-            let cells = matrix.entries.filter { $0.operation == operation }.map(\.support.rawValue)
-            table.append([operation.rawValue] + cells + [operation.summary])
-        }
-        let caveats = matrix.entries.compactMap { entry in
-            entry.caveat.map { "\(entry.driver) \(entry.operation.rawValue): \($0)" }
-        }
-        let text = ([table.text] + (caveats.isEmpty ? [] : [""] + caveats)).joined(separator: "\n")
-        return ToolOutput(text: text, json: JSONWriter.text(matrix.json))
+    public static var drivers: DocumentOutput {
+        DriverListing(driverTypes, real: driverTypes.filter { $0 != FakeDriver.self }).output
     }
 
     /// The methods that the worker serves.

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ComputeDriver
+internal import ComputeModel
+public import Testing
+
+/// What one operation of the contract promises, tried on a driver.
+///
+/// The effect is seen through the driver's own reads; a repeat is idempotent where the facet promises it; a failure and
+/// a cancellation leave the host as it was; what the driver's type lacks is refused while the hypervisor sees nothing.
+public struct DriverScenario: Sendable {
+    /// What an operation is to make of a guest that is not there.
+    enum Absence: Sendable {
+        /// `instanceNotFound`.
+        case isNotFound
+        /// Success: what is to be gone is gone.
+        case isSuccess
+        /// It needs no guest.
+        case isNoMatter
+    }
+
+    typealias Step = @Sendable (Stage) async throws -> Void
+
+    public let operation: DriverOperation
+    let needsVolumes: Bool
+    let needsNeighbour: Bool
+    let isIdempotent: Bool
+    /// Whether it may change something although it is a question.
+    let leavesTraces: Bool
+    let absence: Absence
+    let arrange: Step
+    let act: Step
+    let shows: Step
+    let clear: Step
+
+    init(
+        _ operation: DriverOperation, needsVolumes: Bool = false, needsNeighbour: Bool = false,
+        isIdempotent: Bool = false, leavesTraces: Bool = false,
+        absence: Absence = .isNoMatter,
+        arrange: @escaping Step = { _ in }, act: @escaping Step, shows: @escaping Step = { _ in }, clear: @escaping Step = { _ in }
+    ) {
+        self.operation = operation
+        self.needsVolumes = needsVolumes
+        self.needsNeighbour = needsNeighbour
+        // A question changes nothing, so it can always be asked again.
+        self.isIdempotent = isIdempotent || operation.pace == .question
+        self.leavesTraces = leavesTraces
+        self.absence = absence
+        self.arrange = arrange
+        self.act = act
+        self.shows = shows
+        self.clear = clear
+    }
+
+    /// Tries the operation; each thing that is not as promised is an issue of the current test.
+    public func run(on bench: any DriverUnderTest) async {
+        for finding in await findings(on: bench) { Issue.record("\(finding)") }
+    }
+
+    /// What is not as promised.
+    public func findings(on bench: any DriverUnderTest) async -> [Finding] {
+        guard operation.isImplemented(by: type(of: bench.driver)) else {
+            var findings = await phase(.refusal, bench) { stage in try await refuses(stage) }
+            if bench.refusals[operation] != nil || bench.untried[operation] != nil {
+                findings.append(
+                    Finding(operation, .refusal, "the driver has no such operation to make an exception for"))
+            }
+            return findings
+        }
+        if bench.untried[operation] != nil { return [] }
+        if let reason = bench.refusals[operation] {
+            return await phase(.refusal, bench) { stage in try await refusesAsStated(stage, reason) }
+        }
+        if needsNeighbour, bench.neighbour == nil {
+            return [Finding(operation, .effect, "it needs a second host, and there is none")]
+        }
+        var findings = await phase(.effect, bench) { stage in try await hasEffect(stage) }
+        if absence != .isNoMatter { findings += await phase(.absence, bench) { stage in try await lacksGuest(stage) } }
+        for breakage in bench.breakages(of: operation) {
+            findings += await phase(.failure, bench) { stage in try await fails(stage, by: breakage) }
+        }
+        for hold in bench.holds(of: operation) {
+            findings += await phase(.cancellation, bench) { stage in try await isCancelled(stage, at: hold) }
+        }
+        return findings
+    }
+
+    private func phase(
+        _ phase: Finding.Phase, _ bench: any DriverUnderTest, _ body: (Stage) async throws -> Void
+    ) async -> [Finding] {
+        do {
+            let stage = try await Stage(bench, needsVolumes: needsVolumes)
+            do {
+                try await body(stage)
+            } catch {
+                stage.complain("it threw: \(error)")
+            }
+            try? await clear(stage)
+            await stage.clear()
+            return stage.takeComplaints().map { Finding(operation, phase, $0) }
+        } catch {
+            return [Finding(operation, phase, "nothing could be prepared: \(error)")]
+        }
+    }
+}
+
+extension DriverScenario {
+    private func hasEffect(_ stage: Stage) async throws {
+        try await arrange(stage)
+        let before = try await HostPicture(stage)
+        try await act(stage)
+        try await shows(stage)
+        let after = try await HostPicture(stage)
+        if operation.pace == .question, !leavesTraces {
+            for difference in after.differences(from: before) { stage.complain("a question changed: \(difference)") }
+        }
+        guard isIdempotent else { return }
+        do {
+            try await act(stage)
+        } catch {
+            stage.complain("a repeat threw: \(error)")
+        }
+        try await shows(stage)
+        for difference in try await HostPicture(stage).differences(from: after) {
+            stage.complain("a repeat changed: \(difference)")
+        }
+    }
+
+    private func lacksGuest(_ stage: Stage) async throws {
+        let before = try await HostPicture(stage)
+        do {
+            try await act(stage)
+            stage.expect(absence == .isSuccess, "it succeeded for a guest that is not there")
+        } catch let fault as ComputeFault where fault.kind == .instanceNotFound {
+            stage.expect(absence == .isNotFound, "it failed for a guest that is not there, where that is success")
+        }
+        for difference in try await HostPicture(stage).differences(from: before) {
+            stage.complain("of a guest that is not there: \(difference)")
+        }
+    }
+
+    private func fails(_ stage: Stage, by breakage: Breakage) async throws {
+        try await arrange(stage)
+        let before = try await HostPicture(stage)
+        try await breakage.apply()
+        do {
+            try await act(stage)
+            stage.complain("it succeeded though broken (\(breakage.name))")
+        } catch is ComputeFault {
+        } catch {
+            stage.complain("it failed with another error than a fault (\(breakage.name)): \(error)")
+        }
+        try await breakage.mend()
+        for difference in try await HostPicture(stage).differences(from: before) {
+            stage.complain("after a failure (\(breakage.name)): \(difference)")
+        }
+    }
+
+    private func isCancelled(_ stage: Stage, at hold: Hold) async throws {
+        try await arrange(stage)
+        let before = try await HostPicture(stage)
+        try await hold.apply()
+        let isDone = try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                let isDone: Bool
+                do {
+                    try await act(stage)
+                    isDone = true
+                } catch {
+                    isDone = false
+                }
+                // A call that never came to the place is not waited for.
+                await hold.letGo()
+                return isDone
+            }
+            await hold.reached()
+            group.cancelAll()
+            await hold.letGo()
+            return try await group.next() ?? true
+        }
+        if isDone {
+            stage.expect(!hold.isCertain, "it went on to its end though cancelled (\(hold.name))")
+            return try await shows(stage)
+        }
+        for difference in try await HostPicture(stage).differences(from: before) {
+            stage.complain("after a cancellation (\(hold.name)): \(difference)")
+        }
+    }
+
+    /// What the driver's type lacks is refused before anything is asked of the hypervisor.
+    private func refuses(_ stage: Stage) async throws {
+        let before = try await stage.bench.requests()
+        do {
+            try await act(stage)
+            stage.complain("the driver's type lacks it, and it was not refused")
+        } catch let fault as ComputeFault where fault.kind == .unsupportedOperation {}
+        let after = try await stage.bench.requests()
+        stage.expect(before == after, "the hypervisor saw a request for what the driver's type lacks")
+    }
+
+    /// What the hypervisor is said to refuse is really refused, and changes nothing.
+    private func refusesAsStated(_ stage: Stage, _ reason: String) async throws {
+        try await arrange(stage)
+        let before = try await HostPicture(stage)
+        do {
+            try await act(stage)
+            stage.complain("it works, though it is said to be refused: \(reason)")
+        } catch is ComputeFault {}
+        for difference in try await HostPicture(stage).differences(from: before) {
+            stage.complain("after a refusal: \(difference)")
+        }
+    }
+}
+
+extension DriverScenario: CustomTestStringConvertible {
+    public var testDescription: String { operation.rawValue }
+}
+
+/// Something that is not as the contract promises.
+public struct Finding: Sendable, Hashable, CustomStringConvertible {
+    /// Which of the promises.
+    public enum Phase: String, Sendable, Hashable {
+        case effect, absence, failure, cancellation, refusal
+    }
+
+    public let operation: DriverOperation
+    public let phase: Phase
+    public let sentence: String
+
+    init(_ operation: DriverOperation, _ phase: Phase, _ sentence: String) {
+        self.operation = operation
+        self.phase = phase
+        self.sentence = sentence
+    }
+
+    public var description: String { "\(operation.rawValue), \(phase.rawValue): \(sentence)" }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ComputeDriver
+import ComputeModel
+import DriverConformance
+import FakeDriver
+import Testing
+
+@Suite("The conformance suite notices what is wrong", .timeLimit(.minutes(2)))
+struct WrongDriverTests {
+    private func findings(_ operation: DriverOperation, _ vice: WrongDriver.Vice?) async throws -> [Finding] {
+        let scenario = try #require(DriverScenario.all.first { $0.operation == operation })
+        return await scenario.findings(on: FakeUnderTest { WrongDriver(fake: $0, vice: vice) })
+    }
+
+    @Test("a driver without a vice is found to be right", arguments: DriverScenario.all)
+    func withoutVice(_ scenario: DriverScenario) async {
+        await scenario.run(on: FakeUnderTest { WrongDriver(fake: $0, vice: nil) })
+    }
+
+    @Test(
+        "a broken promise is found in its phase",
+        arguments: [
+            (WrongDriver.Vice.forgetsToPause, DriverOperation.pause, Finding.Phase.effect),
+            (.pausesOnce, .pause, .effect), (.stopsGuestsThatAreNone, .powerOff, .absence),
+            (.leavesGuestsBehind, .spawn, .failure), (.leavesFilesBehind, .snapshot, .cancellation),
+            (.leavesFilesBehind, .snapshot, .failure), (.isDeafToCancellation, .snapshot, .cancellation),
+            (.throwsAnything, .spawn, .failure), (.buildsTwice, .spawn, .effect),
+            (.changesWhatItReads, .hostResources, .effect), (.restartsGuests, .pause, .effect),
+            (.inventsScreens, .vncConsole, .effect),
+        ])
+    func vice(_ vice: WrongDriver.Vice, _ operation: DriverOperation, _ phase: Finding.Phase) async throws {
+        let findings = try await findings(operation, vice)
+        #expect(findings.contains { $0.phase == phase }, "\(findings)")
+        #expect(try await self.findings(operation, nil).isEmpty)
+    }
+
+    /// Says of the driver what is not so.
+    private struct Pretended: DriverUnderTest {
+        let base: FakeUnderTest
+        let refusals: [DriverOperation: String]
+        let untried: [DriverOperation: String]
+        var extraRequests = false
+
+        var driver: any ComputeDriver { base.driver }
+        var hostName: String { base.hostName }
+        var neighbour: (any ComputeDriver)? { base.neighbour }
+        var neighbourName: String { base.neighbourName }
+        func makeInstance() throws -> Instance { try base.makeInstance() }
+        func image() async throws -> LocalImage? { try await base.image() }
+        func otherImage() async throws -> LocalImage? { try await base.otherImage() }
+        var rootDevice: String { base.rootDevice }
+        func makeVolume() async throws -> BlockDevice { try await base.makeVolume() }
+        func makeInterface() throws -> JSONValue? { try base.makeInterface() }
+        func snapshotPath() throws -> String { try base.snapshotPath() }
+        func facts(of id: InstanceID, atNeighbour: Bool) async throws -> [HostFact: [String]] {
+            try await base.facts(of: id, atNeighbour: atNeighbour)
+        }
+        func requests() async throws -> Int? {
+            // As if each look at the counter were a request of the driver's.
+            if extraRequests { _ = try await base.hosts.here.instances() }
+            return try await base.requests()
+        }
+        func breakages(of operation: DriverOperation) -> [Breakage] { base.breakages(of: operation) }
+        func holds(of operation: DriverOperation) -> [Hold] { base.holds(of: operation) }
+    }
+
+    private func pretending(
+        refusals: [DriverOperation: String] = [:], untried: [DriverOperation: String] = [:],
+        _ operation: DriverOperation, extraRequests: Bool = false
+    ) async throws -> [Finding] {
+        let scenario = try #require(DriverScenario.all.first { $0.operation == operation })
+        let bench = Pretended(
+            base: FakeUnderTest { WrongDriver(fake: $0, vice: nil) }, refusals: refusals, untried: untried,
+            extraRequests: extraRequests)
+        return await scenario.findings(on: bench)
+    }
+
+    @Test("an operation that is said to be refused, and works, is found")
+    func falseRefusal() async throws {
+        #expect(try await pretending(refusals: [.pause: "no processors"], .pause).map(\.phase).contains(.refusal))
+    }
+
+    @Test("an exception for an operation that the driver does not have is found")
+    func idleException() async throws {
+        #expect(try await pretending(refusals: [.suspend: "no disk"], .suspend).count == 1)
+        #expect(try await pretending(untried: [.suspend: "no disk"], .suspend).count == 1)
+    }
+
+    @Test("a request for what the driver's type lacks is found")
+    func requestForNothing() async throws {
+        #expect(try await pretending(.suspend).isEmpty)
+        #expect(try await pretending(.suspend, extraRequests: true).map(\.phase) == [.refusal])
+    }
+}
