@@ -40,6 +40,8 @@ public struct FolsomMethod: Sendable {
         case served([DriverName])
         /// Whatever the driver is.
         case inherent
+        /// There is nothing for a driver to do.
+        case unneeded
         /// The driver of this family is to bring it.
         case planned(Family)
         /// Nobody had it, and nobody has.
@@ -48,7 +50,12 @@ public struct FolsomMethod: Sendable {
 
     /// - Parameter drivers: those of real hypervisors.
     public func standing(among drivers: [any ComputeDriver.Type]) -> Standing {
-        guard case .operations(let operations) = counterpart else { return .inherent }
+        let operations: [DriverOperation]
+        switch counterpart {
+        case .operations(let some): operations = some
+        case .everyDriver, .manager: return .inherent
+        case .none: return .unneeded
+        }
         let able = drivers.filter { driver in operations.allSatisfy { $0.isImplemented(by: driver) } }
         if !able.isEmpty { return .served(able.map { $0.name }) }
         // XenAPI's driver did most of what libvirt's did not.

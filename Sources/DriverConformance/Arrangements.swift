@@ -7,7 +7,7 @@ internal import ComputeModel
 extension Stage {
     /// A guest that runs.
     func build() async throws {
-        try await driver.spawn(spawnRequest)
+        try await bench.build(spawnRequest)
         try await noteBoot()
     }
 

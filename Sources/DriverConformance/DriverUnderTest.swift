@@ -22,6 +22,9 @@ public protocol DriverUnderTest: Sendable {
     /// An instance that can be built, another each time.
     func makeInstance() throws -> Instance
 
+    /// Makes a guest that runs: by the driver's own spawn, or in another way where the hypervisor refuses that.
+    func build(_ request: SpawnRequest) async throws
+
     /// The image that instances are built from; nil for a driver that needs none.
     func image() async throws -> LocalImage?
 

@@ -98,6 +98,7 @@ struct DriverListing {
                 switch method.standing(among: realDrivers) {
                 case .served(let names): names.map { "`\($0)`" }.joined(separator: ", ")
                 case .inherent: "every driver"
+                case .unneeded: "not needed"
                 case .planned(let family): "planned: the driver for \(family.rawValue)"
                 case .absent: "nobody had it"
                 }

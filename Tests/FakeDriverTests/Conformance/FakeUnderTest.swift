@@ -37,6 +37,7 @@ final class FakeUnderTest: DriverUnderTest {
         ])
     }
 
+    func build(_ request: SpawnRequest) async throws { try await driver.spawn(request) }
     func image() async throws -> LocalImage? { Self.image("first") }
     func otherImage() async throws -> LocalImage? { Self.image("second") }
 

@@ -47,6 +47,7 @@ struct WrongDriverTests {
         var neighbour: (any ComputeDriver)? { base.neighbour }
         var neighbourName: String { base.neighbourName }
         func makeInstance() throws -> Instance { try base.makeInstance() }
+        func build(_ request: SpawnRequest) async throws { try await base.build(request) }
         func image() async throws -> LocalImage? { try await base.image() }
         func otherImage() async throws -> LocalImage? { try await base.otherImage() }
         var rootDevice: String { base.rootDevice }
