@@ -167,17 +167,22 @@ struct ResizeTests {
             let instance = try Guests.newInstance()
             try await driver.spawn(Guests.request(instance, server))
             let instances = server.directory.appending(path: "instances").path
-            for delay in [0, 20, 60, 150] {
-                let request = MigrateDiskRequest(instance: instance, migration: migration())
-                let move = Task { try await driver.migrateDiskAndPowerOff(request) }
-                try await Task.sleep(for: .milliseconds(delay))
-                move.cancel()
-                if case .success = await move.result {
-                    try await driver.finishRevertMigration(MigrationRequest(instance: instance, migration: migration()))
-                }
-                #expect(try await driver.info(instance.id).powerState == .running)
-                #expect(try directories(instances) == ["\(instance.id)"])
+            let disk = "\(instances)/\(instance.id)/disk"
+            try await driver.powerOff(instance)
+            try mark(disk)
+            try await driver.powerOn(instance)
+            let migration = migration()
+            let result = await Guests.cancelled {
+                try await driver.migrateDiskAndPowerOff(
+                    MigrateDiskRequest(instance: instance, migration: migration, progress: $0))
             }
+            switch result {
+            case .success: Issue.record("it moved")
+            case .failure(let error): #expect(error is CancellationError, "\(error)")
+            }
+            #expect(try await driver.info(instance.id).powerState == .running)
+            #expect(try directories(instances) == ["\(instance.id)"])
+            #expect(try isMarked(disk))
         }
     }
 

@@ -71,27 +71,41 @@ struct SnapshotTests {
     func failures() async throws {
         try await Guests.withDriver { driver, server async throws in
             let instance = try Guests.newInstance(["root_gb": 1])
-            try await driver.spawn(Guests.request(instance, server))
+            // So many bytes that a copy is under way when it first tells how far it is.
+            let small = try await Guests.image(server)
+            let large = server.directory.appending(path: "large.img")
+            try FileManager.default.copyItem(atPath: small.path, toPath: large.path)
+            let file = try FileHandle(forWritingTo: large)
+            try file.seekToEnd()
+            for _ in 0..<500 { try file.write(contentsOf: Data(repeating: 0x5A, count: 1 << 20)) }
+            try file.close()
+            let image = LocalImage(metadata: small.metadata, path: large.path, virtualSize: 501 << 20)
+            try await driver.spawn(SpawnRequest(instance: instance, image: image))
             let boot = try await driver.info(instance.id).bootIdentity
             let nowhere = SnapshotRequest(
                 instance: instance, imageID: "i", path: server.directory.appending(path: "absent/image").path)
             await #expect { try await driver.snapshot(nowhere) } throws: {
                 ($0 as? ComputeFault)?.kind == .hypervisorFailure
             }
-            for delay in [0, 30, 80, 120] {
+            for isRunning in [true, false] {
+                if !isRunning { try await driver.powerOff(instance) }
                 let path = try target(server)
-                let request = SnapshotRequest(instance: instance, imageID: "i", path: path)
-                let snapshot = Task { try await driver.snapshot(request) }
-                try await Task.sleep(for: .milliseconds(delay))
-                snapshot.cancel()
-                let wasDone = (try? await snapshot.value) != nil
-                #expect(FileManager.default.fileExists(atPath: path) == wasDone)
+                let result = await Guests.cancelled {
+                    try await driver.snapshot(
+                        SnapshotRequest(instance: instance, imageID: "i", path: path, progress: $0))
+                }
+                guard case .failure(let error) = result, error is CancellationError else {
+                    Issue.record("\(result)")
+                    continue
+                }
+                #expect(!FileManager.default.fileExists(atPath: path))
                 #expect(try files(server, instance) == ["disk", "console.log"])
+                guard isRunning else { continue }
                 // It prints what there is.
                 #expect(try await server.virsh("blockjob", instance.id.description, "vda", "--info") == "")
+                #expect(try await driver.info(instance.id).bootIdentity == boot)
+                #expect(try await driver.info(instance.id).powerState == .running)
             }
-            #expect(try await driver.info(instance.id).bootIdentity == boot)
-            #expect(try await driver.info(instance.id).powerState == .running)
         }
     }
 
