@@ -91,6 +91,22 @@ struct HostOperationTests {
         await fixture.close()
     }
 
+    @Test("What a pool's master must know of a host is told to nobody else")
+    func secret() async throws {
+        let fixture = try ManagerFixture()
+        fixture.driver.faults.plan(.fail(ComputeFault(.aggregateFailure, "No.")), for: .addToAggregate)
+        try await fixture.run {
+            try await fixture.perform(
+                $0,
+                Self.body(
+                    "add_aggregate_host",
+                    ["aggregate_id": 1, "host": "two", "slave_info": ["user": "root", "passwd": "POOL-CANARY"]]))
+        }
+        let told = try await fixture.outbox().map { String(decoding: $0.body, as: UTF8.self) } + fixture.logs.all
+        #expect(!told.contains { $0.contains("POOL-CANARY") })
+        await fixture.close()
+    }
+
     @Test("A restart asks again for what does no harm, and not for a reboot of the host: the restart shows it")
     func resume() async throws {
         let fixture = try ManagerFixture()

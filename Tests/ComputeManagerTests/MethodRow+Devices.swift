@@ -10,6 +10,7 @@ extension MethodRow {
             "attach_volume", ["volume_id": "v", "mountpoint": "/dev/vdb"],
             tells: ["update active/-", "error attach_volume"]),
         MethodRow("detach_volume", ["volume_id": "v"], tells: ["update active/-", "error detach_volume"]),
+        MethodRow("remove_volume_connection", ["volume_id": "v"]),
         MethodRow("add_fixed_ip_to_instance", ["network_id": 1], tells: ["error add_fixed_ip_to_instance"]),
         MethodRow(
             "remove_fixed_ip_from_instance", ["address": "192.0.2.7"], tells: ["error remove_fixed_ip_from_instance"]),

@@ -23,7 +23,7 @@ public enum OperationTable {
 
     /// What is plugged into a guest.
     private static let devices: [any ComputeOperation.Type] = [
-        ReserveBlockDeviceName.self, AttachVolume.self, DetachVolume.self, AddFixedIPToInstance.self,
+        ReserveBlockDeviceName.self, AttachVolume.self, DetachVolume.self, RemoveVolumeConnection.self, AddFixedIPToInstance.self,
         RemoveFixedIPFromInstance.self, InjectNetworkInfo.self, ResetNetwork.self,
         RefreshInstanceSecurityRules.self,
     ]

@@ -18,6 +18,9 @@ extension FolsomDialect {
             "detach_volume", since: first, DetachVolume.self,
             parameters: [.instance, Parameter("volume_id", .string, isRequired: true)], decode: detachVolume),
         Changes(
+            "remove_volume_connection", since: first, RemoveVolumeConnection.self,
+            parameters: [.instance, Parameter("volume_id", .any, isRequired: true)], decode: removeVolumeConnection),
+        Changes(
             "add_fixed_ip_to_instance", since: first, AddFixedIPToInstance.self,
             parameters: [.instance, Parameter("network_id", .any, isRequired: true)], decode: addFixedIP),
         Changes(
@@ -46,6 +49,18 @@ extension FolsomDialect {
     @Sendable
     private static func detachVolume(_ reader: inout ArgumentReader) throws(ComputeFault) -> DetachVolume.Arguments {
         DetachVolume.Arguments(instance: try reader.instance(), volumeID: try volumeID(&reader))
+    }
+
+    /// Older clouds number their volumes, and say the number here.
+    @Sendable
+    private static func removeVolumeConnection(
+        _ reader: inout ArgumentReader
+    ) throws(ComputeFault) -> RemoveVolumeConnection.Arguments {
+        let instance = try reader.instance()
+        if let number = reader.value("volume_id")?.int {
+            return RemoveVolumeConnection.Arguments(instance: instance, volumeID: String(number))
+        }
+        return RemoveVolumeConnection.Arguments(instance: instance, volumeID: try volumeID(&reader))
     }
 
     @Sendable

@@ -6,7 +6,7 @@ internal import ComputeModel
 extension FolsomDialect {
     private static let aggregate = [
         Parameter("aggregate_id", .integer, isRequired: true), Parameter("host", .string, isRequired: true),
-        Parameter("slave_info", .object),
+        Parameter("slave_info", .object, isSecret: true),
     ]
     private static let securityGroup = [Parameter("security_group_id", .integer, isRequired: true)]
 

@@ -8,7 +8,7 @@ enum SecretMask {
     private static let keys: Set<String> = [
         "admin_password", "admin_pass", "adminpass", "password", "new_pass", "rescue_password", "auth_token", "token",
         "injected_files", "file_contents", "personality", "user_data", "key_data", "connection_info",
-        "service_catalog", "auth_password", "secret", "private_key",
+        "service_catalog", "auth_password", "secret", "private_key", "slave_info",
     ]
     private static let mask: JSONValue = "***"
 

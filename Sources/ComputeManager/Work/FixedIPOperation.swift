@@ -39,7 +39,10 @@ extension FixedIPOperation {
         // Where there is no network service it is that which refuses, before anything is told.
         if run.services.peers.network is NoNetwork { try await ask(arguments, arriving, run) }
         if step == nil {
+            // As the network service has it: what a restart compares with, which a row may be behind.
+            let before = try await run.networkInfo(of: arriving)
             try await run.begin(arriving, .asking, accept: acceptance(of: arguments)) { change throws(ComputeFault) in
+                change.amend { $0.networkInfo = before }
                 change.notify("\(event).start")
             }
         }

@@ -11,8 +11,11 @@ extension OperationEngine {
         host operation: Operation.Type, _ arguments: Operation.Arguments, _ request: RPCRequest, _ entry: JournalEntry,
         _ turn: Turn
     ) async throws -> Ending {
+        // What was begun is neither done nor failed while the hypervisor can't be asked.
+        let patience: InterruptionReason? = entry.step == nil ? nil : .cancelled
         let run = HostRun(
-            services: services, driver: services.driver.during(turn, outlastingOutagesUntil: nil), token: turn.token)
+            services: services, driver: services.driver.during(turn, outlastingOutagesUntil: patience),
+            token: turn.token)
         do {
             try services.driver.require(Operation.needs, instance: nil)
             let output: Operation.Output

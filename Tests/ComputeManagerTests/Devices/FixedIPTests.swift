@@ -54,6 +54,40 @@ struct FixedIPTests {
         await fixture.close()
     }
 
+    @Test("What the row has of old is no proof: an address that was not given is asked for after a restart")
+    func staleRow() async throws {
+        let fixture = try ManagerFixture()
+        let peers = FakePeers()
+        try await fixture.run { try await fixture.perform($0, Requests.run()) }
+        // The row knows of no address; the network service does.
+        _ = try await peers.peers.network.allocate(
+            for: try #require(try await fixture.instance(id)), requested: [], context: RequestContext(fields: [:]))
+        peers.set("add_fixed_ip_to_instance", .deaf)
+        try await fixture.run(peers: peers.peers) { manager in
+            try await fixture.submit(manager, Self.add)
+            while !peers.calls.contains("add_fixed_ip_to_instance") { await Task.yield() }
+        }
+        peers.set("add_fixed_ip_to_instance", nil)
+        try await fixture.restart(peers: peers.peers)
+        #expect(peers.calls.count { $0 == "add_fixed_ip_to_instance" } == 2)
+        #expect(try await last(fixture, 1).first?["event_type"] == "compute.instance.create_ip.end")
+        await fixture.close()
+    }
+
+    @Test("Filters of an instance that is gone need no refresh: nothing is told, and no row is left")
+    func goneInstance() async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.run {
+            try await fixture.perform(
+                $0, Requests.of(Requests.id, "refresh_instance_security_rules", message: "gone"))
+        }
+        #expect(try await fixture.events().isEmpty)
+        #expect(try await fixture.instance(id) == nil)
+        let reply = try #require(try await fixture.outbox().first { $0.kind == .reply })
+        #expect(try JSONParser.parse(reply.body)["failure"] == .null)
+        await fixture.close()
+    }
+
     @Test("What the network service shows to be done is not asked for again")
     func proven() {
         let one: [JSONValue] = [FakePeers.address]

@@ -120,6 +120,73 @@ struct VolumeOperationsTests {
         await fixture.close()
     }
 
+    @Test("What can't be taken back of an attachment stays in the books, and a delete lets go of it")
+    func halfTakenBack() async throws {
+        let fixture = try ManagerFixture()
+        let peers = FakePeers()
+        let fault = ComputeFault(.hypervisorFailure, "It does not.", instance: id)
+        peers.set("attach_volume", .fault(fault))
+        fixture.driver.faults.plan(.fail(fault), for: .detachVolume)
+        try await fixture.run(peers: peers.peers) { [self] in
+            try await fixture.perform($0, Requests.run(), Self.attach)
+            #expect(try await devices(fixture).map(\.state) == [.attaching])
+            #expect(peers.connected == [Self.volume])
+            try await fixture.perform($0, Requests.of(Requests.id, "terminate_instance"))
+        }
+        #expect(peers.connected.isEmpty)
+        #expect(try await fixture.instance(id) == nil)
+        await fixture.close()
+    }
+
+    private static let remove = Requests.of(
+        Requests.id, "remove_volume_connection", ["volume_id": .string(volume)], message: "c")
+
+    @Test("A connection is ended where the instance is not, and where it is the guest lets go first")
+    func removeConnection() async throws {
+        let fixture = try ManagerFixture()
+        let peers = FakePeers()
+        try await fixture.run(peers: peers.peers) { [self] in
+            try await fixture.perform($0, Self.remove)
+            #expect(peers.calls == ["terminate_connection \(Self.volume)"])
+            #expect(try await fixture.instance(id) == nil)
+            try await fixture.perform($0, Requests.run(), Self.attach, Self.remove)
+        }
+        #expect(try await replies(fixture).allSatisfy { $0["result"] == .null && $0["failure"] == .null })
+        #expect(peers.connected.isEmpty && peers.holders == [Self.volume: id])
+        #expect(try await devices(fixture).isEmpty)
+        #expect(fixture.driver.guest(id)?.volumes.isEmpty == true)
+        await fixture.close()
+    }
+
+    @Test("A volume that is gone is no failure of ending its connection; after a restart it is ended again")
+    func removeConnectionAgain() async throws {
+        let fixture = try ManagerFixture()
+        let peers = FakePeers()
+        try await fixture.run(peers: peers.peers) {
+            try await fixture.perform($0, Requests.run(), Self.attach)
+        }
+        try await fixture.interrupt(at: .detachVolume, during: Self.remove, peers: peers.peers)
+        peers.set("terminate_connection", .fault(ComputeFault(.volumeNotFound, "It is gone.")))
+        try await fixture.restart(peers: peers.peers)
+        #expect(try await replies(fixture).last?["failure"] == .null)
+        #expect(try await devices(fixture).isEmpty)
+        await fixture.close()
+    }
+
+    @Test("A volume that is gone can be detached")
+    func detachGone() async throws {
+        let fixture = try ManagerFixture()
+        let peers = FakePeers()
+        try await fixture.run(peers: peers.peers) {
+            try await fixture.perform($0, Requests.run(), Self.attach)
+            peers.set("terminate_connection", .fault(ComputeFault(.volumeNotFound, "It is gone.")))
+            try await fixture.perform($0, Self.detach)
+        }
+        #expect(try await replies(fixture).last?["failure"] == .null)
+        #expect(try await devices(fixture).isEmpty)
+        await fixture.close()
+    }
+
     @Test("A guest that does not let go keeps its volume")
     func rollDetaching() async throws {
         let fixture = try ManagerFixture()

@@ -123,37 +123,46 @@ enum AttachVolume: InstanceOperation {
             arguments.volumeID, to: instance, deviceName: element.deviceName, context: context)
     }
 
+    /// What can't be let go of stays in the row, so that a delete, or a second attempt, finds it.
     static func undo(_ arguments: Arguments, in run: OperationRun<AttachVolume>) async throws {
         guard let row = run.row, let element = BlockDevices(row)[arguments.volumeID] else { return }
         try await run.commit(.undoing) { _ in }
+        var isFree = true
         if let device = element.device {
-            try await trying(run) {
+            isFree = try await trying(run) {
                 try await run.driver.detachVolume(device, from: row.instance, interruptedBy: run.token)
             }
-            try await trying(run) {
+        }
+        // Also where no answer came: the connection may have been made.
+        if isFree {
+            isFree = try await trying(run) {
                 let connector = try await run.driver.volumeConnector(for: row.instance)
                 try await run.peers.volumes.terminateConnection(
                     arguments.volumeID, connector: connector, context: run.request.context)
             }
         }
+        guard isFree else { return }
         try await run.commit(.undoing) { change throws(ComputeFault) in
             change.amendBlockDevices { $0[arguments.volumeID] = nil }
         }
     }
 
-    /// One part of the way back; that it fails does not keep the others from being tried.
+    /// One part of the way back; whether it was gone.
     private static func trying(
         _ run: OperationRun<AttachVolume>, _ body: () async throws -> Void
-    ) async throws {
+    ) async throws -> Bool {
         do {
             try await body()
+            return true
         } catch let fault as ComputeFault {
+            if fault.kind == .volumeNotFound || fault.kind == .instanceNotFound { return true }
             run.services.logger.warning(
                 "a volume that could not be attached can't be let go of in full",
                 metadata: [
                     LogKey.instance: .string(run.entry.instance?.description ?? "-"),
                     LogKey.error: .string(fault.message),
                 ])
+            return false
         }
     }
 }

@@ -62,10 +62,14 @@ enum DetachVolume: InstanceOperation {
             }
             try await run.commit(.disconnecting) { _ in }
         }
-        let connector = try await run.driver.volumeConnector(for: instance)
-        try await run.peers.volumes.terminateConnection(
-            arguments.volumeID, connector: connector, context: run.request.context)
-        try await run.peers.volumes.detach(arguments.volumeID, context: run.request.context)
+        do {
+            let connector = try await run.driver.volumeConnector(for: instance)
+            try await run.peers.volumes.terminateConnection(
+                arguments.volumeID, connector: connector, context: run.request.context)
+            try await run.peers.volumes.detach(arguments.volumeID, context: run.request.context)
+        } catch let fault as ComputeFault where fault.kind == .volumeNotFound {
+            // A volume that is gone is nobody's.
+        }
         return try await run.finish(.null) { change throws(ComputeFault) in
             change.amendBlockDevices { $0[arguments.volumeID] = nil }
         }
