@@ -57,7 +57,7 @@ public final class ComputeManager: Sendable {
     public var work: any AcceptedWork { dispatcher }
 
     /// Hears from the relay what became of casts to other services.
-    public var castObserver: any CastObserver { BuildFate(services: services) }
+    public var castObserver: any CastObserver { CastFate(services: services) }
 
     /// How many requests wait for their turn, and how many are being worked on.
     public var load: (waiting: Int, running: Int) { dispatcher.load }

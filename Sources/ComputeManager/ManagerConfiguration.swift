@@ -38,6 +38,10 @@ public struct ManagerConfiguration: Sendable {
     public var powerSyncInterval = Duration.seconds(600)
     /// Where users reach the instances' consoles.
     public var consoles: ConsoleConfiguration
+    /// The address of this host for the others, nova's `my_ip`.
+    public var address = "127.0.0.1"
+    /// Nova's `allow_resize_to_same_host`.
+    public var allowsResizeToSameHost = false
     /// Bytes of message bodies that wait in memory; beyond, a body is read from the journal again when its turn comes.
     public var bufferedBodyBytes: Int
     /// Journals and acknowledges, but starts no work: for measuring the intake by itself. What is journaled stays

@@ -15,11 +15,13 @@ struct MethodRow: Sendable, CustomStringConvertible {
     /// Vm state, task and power state afterwards; nil where no row is left.
     let leaves: String?
     let configure: @Sendable (inout ManagerConfiguration) -> Void
+    /// Whether it moves a guest: then the other host says yes to everything.
+    let isMove: Bool
 
     init(
         _ method: String, _ arguments: JSONObject = JSONObject(), version: String = "2.0", of instance: Bool = true,
         after before: [MethodRow] = [], tells: [String] = [], leaves: String? = "active/-/1",
-        configure: @escaping @Sendable (inout ManagerConfiguration) -> Void = { _ in }
+        isMove: Bool = false, configure: @escaping @Sendable (inout ManagerConfiguration) -> Void = { _ in }
     ) {
         self.method = method
         self.version = version
@@ -28,6 +30,7 @@ struct MethodRow: Sendable, CustomStringConvertible {
         self.before = before
         self.tells = tells
         self.leaves = leaves
+        self.isMove = isMove
         self.configure = configure
     }
 

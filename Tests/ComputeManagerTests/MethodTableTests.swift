@@ -18,7 +18,10 @@ struct MethodTableTests {
     @Test("A method that succeeds writes these states and tells these events, in this order", arguments: rows)
     func success(_ row: MethodRow) async throws {
         let fixture = try ManagerFixture(row.configure)
-        let told = try await fixture.run { manager in
+        let told = try await fixture.run(
+            peers: row.isMove ? .yielding : .none,
+            driver: row.isMove ? TwinDriver(host: ManagerFixture.host, cluster: TwinCluster()) : nil
+        ) { manager in
             if row.isAboutInstance, row.method != "run_instance" { try await fixture.perform(manager, Requests.run()) }
             for earlier in row.before { try await fixture.perform(manager, earlier.body) }
             let before = try await fixture.events().count

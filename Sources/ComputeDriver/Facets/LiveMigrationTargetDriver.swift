@@ -15,7 +15,8 @@ public protocol LiveMigrationTargetDriver: ComputeDriver {
     /// Nova: `pre_live_migration`, `pre_block_migration`.
     func prepareLiveMigration(_ request: PrepareLiveMigrationRequest) async throws
 
-    /// Makes the guest that has come one of this host's for good. Nova: `post_live_migration_at_destination`.
+    /// Makes the guest that has come one of this host's for good; `instanceNotFound` where it has not come.
+    /// Nova: `post_live_migration_at_destination`.
     func finishLiveMigrationAtDestination(_ request: GuestRequest) async throws
 
     /// Removes what the preparation made; never a guest that runs here. Idempotent.

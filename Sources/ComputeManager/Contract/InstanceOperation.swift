@@ -25,6 +25,10 @@ protocol InstanceOperation: ComputeOperation {
     /// Whether it may begin on an instance whose build went back to the scheduler; for others there is none.
     static var seesHandedBack: Bool { get }
 
+    /// Whether it may begin on an instance that is another host's while it moves, or that has moved away; for others
+    /// it is not here.
+    static var seesMovedAway: Bool { get }
+
     /// The names under which a failure is told, the inner method of nova's first.
     static var errorEvents: [String] { get }
 
@@ -51,6 +55,7 @@ extension InstanceOperation {
     static var slot: SlotKind { .change }
     static var supersedesEarlier: Bool { false }
     static var seesHandedBack: Bool { false }
+    static var seesMovedAway: Bool { false }
     static var errorEvents: [String] { [name.rawValue] }
 
     static func undo(_ arguments: Arguments, in run: OperationRun<Self>) async throws {}

@@ -19,7 +19,12 @@ public enum OperationTable {
     ]
 
     /// To another size or another host.
-    private static let moves: [any ComputeOperation.Type] = []
+    private static let moves: [any ComputeOperation.Type] = [
+        PrepResize.self, ResizeInstance.self, FinishResize.self, ConfirmResize.self, RevertResize.self,
+        FinishRevertResize.self, CheckCanLiveMigrateDestination.self, CheckCanLiveMigrateSource.self,
+        LiveMigration.self, PreLiveMigration.self, PostLiveMigrationAtDestination.self,
+        RollbackLiveMigrationAtDestination.self,
+    ]
 
     /// What is plugged into a guest.
     private static let devices: [any ComputeOperation.Type] = [

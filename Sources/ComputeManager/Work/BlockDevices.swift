@@ -36,6 +36,8 @@ struct BlockDevices: Sendable {
     /// In the order in which they came.
     var elements: [Element]
 
+    init() { elements = [] }
+
     init(_ row: StoredInstance) {
         elements = row.details[Self.key]?.array?.compactMap(Element.init(json:)) ?? []
     }
@@ -92,6 +94,19 @@ extension BlockDevices.Element {
             "connection_info": connection.map { .object($0.reveal()) } ?? .null,
             "delete_on_termination": .bool(isDeletedOnTermination), "state": .string(state.rawValue),
         ]
+    }
+}
+
+extension BlockDevices {
+    /// The same without the ways to the volumes, which are this host's own.
+    static func withoutConnections(_ list: JSONValue) -> JSONValue {
+        guard let elements = list.array else { return .null }
+        return .array(
+            elements.compactMap(Element.init(json:)).map { element in
+                var element = element
+                element.connection = nil
+                return element.json
+            })
     }
 }
 

@@ -179,6 +179,15 @@ struct OperationEngine: Sendable {
         var row = try await services.row(id)
         // Gone to the scheduler, whatever its row still says until the cast is taken.
         if row?.isHandedBack == true, !Operation.seesHandedBack { row = nil }
+        if let host = row?.instance.host, row?.isElsewhere(than: services.configuration.host) == true,
+            !Operation.seesMovedAway
+        {
+            // Not adopted either: what is left of its guest waits for a revert, and must not run beside the guest.
+            let fault = ComputeFault(
+                .instanceNotFound, "Instance \(id) is on host \(host), or on its way from there.", instance: id,
+                arguments: ["instance_id": .string(id.description), "code": 404])
+            return try await refuse(entry, request, fault, outcome: .failed)
+        }
         let run = OperationRun<Operation>(
             entry: entry, request: request, row: row, services: services, turn: turn)
         do {

@@ -18,6 +18,8 @@ extension ManagerConfiguration {
         consoles = options.consoles
         peerTimeout = configuration.messaging.responseTimeout
         rescueImages = configuration.images.rescue
+        address = configuration.address
+        allowsResizeToSameHost = options.allowsResizeToSameHost
         // A soft reboot waits for the guest before it falls back; the deadline lies beyond that.
         deadlines.reboot = configuration.libvirt.softRebootWait + deadlines.change
     }

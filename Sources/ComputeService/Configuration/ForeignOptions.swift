@@ -83,7 +83,7 @@ enum ForeignOptions {
         "sync_power_state_interval": periodic, "heal_instance_info_cache_interval": periodic,
         "resume_guests_state_on_host_boot": "guests are not started with the host",
         "start_guests_on_host_boot": "guests are not started with the host",
-        "allow_resize_to_same_host": migration, "block_migration_flag": migration,
+        "block_migration_flag": migration,
         "max_concurrent_live_migrations": migration, "live_migration_retry_count": migration,
         "max_concurrent_snapshots": "snapshots take the slots of other operations", "base_dir_name": image,
         "config_drive_format": "the worker makes no config drives",

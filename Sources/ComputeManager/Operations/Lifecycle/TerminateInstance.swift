@@ -28,6 +28,7 @@ enum TerminateInstance: InstanceOperation {
     static let events = ["delete.start", "shutdown.start", "shutdown.end", "delete.end"]
     static let supersedesEarlier = true
     static let seesHandedBack = true
+    static let seesMovedAway = true
 
     static func instance(of arguments: InstanceArguments) -> Instance { arguments.instance }
     static func acceptance(of arguments: InstanceArguments) -> AcceptanceRule { .always(.deleting) }
@@ -39,6 +40,8 @@ enum TerminateInstance: InstanceOperation {
         _ arguments: InstanceArguments, from step: Step?, in run: OperationRun<TerminateInstance>
     ) async throws -> Finished<JSONValue> {
         let instance = arguments.instance
+        let move = MoveEnd(run: run, asked: instance)
+        if let owner = move.owner { return try await move.passOn(to: owner) }
         if step == nil {
             try await run.begin(
                 instance, .destroying, accept: acceptance(of: arguments), missing: .believe
@@ -62,6 +65,7 @@ enum TerminateInstance: InstanceOperation {
         run.services.deleted.note(instance.id, askedFor: asked)
         guard run.services.peers.asked.contains(.consoleTokens) else {
             return try await run.finish(.null) { change throws(ComputeFault) in
+                try move.tellOther(&change)
                 end(&change, tellsShutdown: doomed.isEmpty)
                 change.remove()
             }
@@ -69,6 +73,7 @@ enum TerminateInstance: InstanceOperation {
         if step != .forgettingTokens {
             // The row stays until the tokens are gone: without it nobody would know after a crash that they are not.
             try await run.commit(.forgettingTokens) { change throws(ComputeFault) in
+                try move.tellOther(&change)
                 end(&change, tellsShutdown: doomed.isEmpty)
             }
         }
@@ -87,6 +92,7 @@ enum TerminateInstance: InstanceOperation {
             }
             try await run.deallocateNetwork()
         }
+        try await MoveEnd(run: run, asked: instance).dropRest()
         do {
             try await run.driver.destroy(known)
         } catch let fault as ComputeFault where fault.kind == .instanceNotFound {

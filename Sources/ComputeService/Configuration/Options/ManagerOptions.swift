@@ -10,6 +10,8 @@ public struct ManagerOptions: Sendable, Equatable {
     public var laneSlots: Int
     /// `[DEFAULT] max_concurrent_builds`, never more than `laneSlots`.
     public var buildSlots: Int
+    /// `[DEFAULT] allow_resize_to_same_host`.
+    public var allowsResizeToSameHost: Bool
     /// `[compute_worker] call_slots`: read-only calls that are answered at once.
     public var callSlots: Int
     /// `[compute_worker] lanes_closed`: casts are journaled and acknowledged, and nothing more.
@@ -38,6 +40,7 @@ public struct ManagerOptions: Sendable, Equatable {
             noVNCProxyURL: try screens.requiredString(forKey: "novncproxy_base_url"),
             xvpVNCProxyURL: try screens.requiredString(forKey: "xvpvncproxy_base_url"),
             consoleHost: try config.requiredString(forKey: "console_host"))
+        allowsResizeToSameHost = try config.requiredBool(forKey: "allow_resize_to_same_host")
         let worker = config.scoped(to: "compute_worker")
         callSlots = try worker.requiredInt(forKey: "call_slots")
         lanesClosed = try worker.requiredBool(forKey: "lanes_closed")

@@ -35,6 +35,9 @@ extension OptionTable {
             "DEFAULT", "max_concurrent_builds", .integer(0...1024), default: "10",
             "Instances that are built at once; 0 sets no limit of its own."),
         ConfigurationOption(
+            "DEFAULT", "allow_resize_to_same_host", .boolean, default: "false",
+            "Whether an instance may be resized on the host where it is; else that ends in ERROR."),
+        ConfigurationOption(
             "DEFAULT", "rpc_response_timeout", .integer(1...86400), default: "60",
             "Seconds that a call waits for its answer."),
         ConfigurationOption(

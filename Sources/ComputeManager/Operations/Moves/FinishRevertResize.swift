@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeDriver
+internal import ComputeModel
+internal import WorkerStore
+
+/// Brings an instance back on the host that it was resized or moved from. Nova: `finish_revert_resize`.
+enum FinishRevertResize: InstanceOperation {
+    typealias Arguments = MoveArguments
+
+    enum Step: String, Codable, Sendable, Hashable {
+        /// The driver is bringing the guest back.
+        case reverting
+    }
+
+    static let name = OperationName(rawValue: "finish_revert_resize")
+    static let summary = "brings an instance back on the host that it was resized from"
+    static let needs: [DriverOperation] = [.finishRevertMigration]
+    static let events = ["resize.revert.start", "resize.revert.end"]
+    static let seesMovedAway = true
+
+    static func instance(of arguments: MoveArguments) -> Instance { arguments.moving.instance }
+    static func acceptance(of arguments: MoveArguments) -> AcceptanceRule { .ifIdle(.resizeReverting) }
+    static func json(_ output: JSONValue) -> JSONValue { output }
+    /// A guest that runs is back.
+    static func recovery(at step: Step) -> RecoveryRule { .redoUnlessDone }
+
+    static func perform(
+        _ arguments: MoveArguments, from step: Step?, in run: OperationRun<FinishRevertResize>
+    ) async throws -> Finished<JSONValue> {
+        let moving = arguments.moving
+        let known = run.row
+        guard let known else { throw ComputeFault.instanceNotFound(moving.instance.id) }
+        let migration = try known.migration ?? run.migration(moving)
+        if step == nil {
+            let isAway = known.isElsewhere(than: run.host)
+            let network = try await run.currentNetwork(of: known.instance)
+            try await run.begin(
+                moving.instance, .reverting, accept: acceptance(of: arguments), missing: isAway ? .renew : .adopt
+            ) { change throws(ComputeFault) in
+                change.take(moving, over: known)
+                change.amend { if let network { $0.networkInfo = network } }
+                change.notify("resize.revert.start")
+                let host = change.host
+                change.update { $0.host = host }
+            }
+        }
+        let id = moving.instance.id
+        var isDone = false
+        if step != nil, recovery(at: .reverting) == .redoUnlessDone {
+            isDone = try await run.driver.powerState(id) == .running
+        }
+        _ = try await run.setUpNetwork(on: migration.sourceHost, of: try run.held().instance)
+        let devices = try await run.connectVolumes()
+        if !isDone {
+            try run.checkInterruption(by: .superseded)
+            try await run.driver.finishRevertMigration(try run.migrationRequest(migration, devices))
+        }
+        let power = try await run.driver.powerState(id)
+        let restored = try run.held().instance.resized(to: migration.oldFlavor)
+        return try await run.finish(.null) { change throws(ComputeFault) in
+            let now = change.now
+            try change.update(expecting: [.resizeReverting]) { instance in
+                instance = restored.refreshed(keepingStatesOf: instance)
+                instance.vmState = .active
+                instance.taskState = nil
+                instance.powerState = power
+                instance.launchedAt = now
+            }
+            change.releaseClaim(.resize)
+            change.amend {
+                devices.write(to: &$0)
+                $0.migration = nil
+            }
+            change.notify("resize.revert.end")
+        }
+    }
+
+    static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
+        change.moveFailed(fault)
+    }
+}

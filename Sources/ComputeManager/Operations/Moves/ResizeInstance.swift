@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeDriver
+internal import ComputeModel
+internal import WorkerStore
+
+/// Stops an instance that is resized or moved, and hands its disks to the destination. Nova: `resize_instance`.
+///
+/// The row stays with the instance handed over, until the resize is confirmed or reverted. Disks that were moved when
+/// something fails come back, and the guest runs here again.
+enum ResizeInstance: InstanceOperation {
+    struct Arguments: Sendable {
+        let moving: MovingInstance
+        let image: JSONValue
+        let reservations: JSONValue
+    }
+
+    enum Step: Codable, Sendable, Hashable {
+        /// The driver is stopping the guest and moving its disks.
+        case migrating
+        /// The disks are there; what the destination is to know of them.
+        case migrated(transfer: String?)
+    }
+
+    static let name = OperationName(rawValue: "resize_instance")
+    static let summary = "stops an instance that is resized or moved, and hands its disks over"
+    static let needs: [DriverOperation] = [.migrateDiskAndPowerOff, .finishRevertMigration]
+    static let events = ["resize.start", "resize.end"]
+
+    static func instance(of arguments: Arguments) -> Instance { arguments.moving.instance }
+    static func acceptance(of arguments: Arguments) -> AcceptanceRule { .ifIdle(.resizePrep) }
+    static func json(_ output: JSONValue) -> JSONValue { output }
+    /// How far a move of disks came is not to be seen: they are brought back first, and moved anew.
+    static func recovery(at step: Step) -> RecoveryRule {
+        switch step {
+        case .migrating: .redoUnlessDone
+        case .migrated: .goOn
+        }
+    }
+
+    static func perform(
+        _ arguments: Arguments, from step: Step?, in run: OperationRun<ResizeInstance>
+    ) async throws -> Finished<JSONValue> {
+        let migration = try run.migration(arguments.moving)
+        if step == nil {
+            let network = try await run.currentNetwork(of: arguments.moving.instance)
+            try await run.begin(
+                arguments.moving.instance, .migrating, accept: acceptance(of: arguments), expecting: [.resizePrep]
+            ) { change throws(ComputeFault) in
+                change.take(arguments.moving)
+                change.amend { if let network { $0.networkInfo = network } }
+                change.setMigration(.migrating)
+                change.update { $0.taskState = .resizeMigrating }
+                change.notifyWithAddresses("resize.start")
+            }
+        }
+        do {
+            let transfer: DiskTransfer
+            switch step {
+            case .migrated(let text)?: transfer = DiskTransfer(text)
+            case .migrating?, nil:
+                try run.checkInterruption()
+                transfer = try await moveDisks(migration, isAgain: step != nil, run)
+            }
+            try await run.disconnectVolumes()
+            try run.checkInterruption()
+            return try await handOver(arguments, migration, transfer, run)
+        } catch let fault as ComputeFault {
+            try await takeBack(migration, run)
+            throw fault
+        }
+    }
+
+    private static func moveDisks(
+        _ migration: Migration, isAgain: Bool, _ run: OperationRun<ResizeInstance>
+    ) async throws -> DiskTransfer {
+        let row = try run.held()
+        if isAgain {
+            try await run.driver.finishRevertMigration(
+                try run.migrationRequest(migration, try await run.connectVolumes()))
+        }
+        let transfer = try await run.driver.migrateDiskAndPowerOff(
+            MigrateDiskRequest(
+                instance: row.instance, migration: migration, networkInfo: row.networkInfo,
+                blockDevices: row.guest.blockDevices, progress: run.progress), interruptedBy: run.token)
+        try await run.commit(.migrated(transfer: transfer.text)) { change throws(ComputeFault) in
+            change.setMigration(.postMigrating)
+        }
+        return transfer
+    }
+
+    private static func handOver(
+        _ arguments: Arguments, _ migration: Migration, _ transfer: DiskTransfer, _ run: OperationRun<ResizeInstance>
+    ) async throws -> Finished<JSONValue> {
+        try await run.finish(.null) { change throws(ComputeFault) in
+            try change.update(expecting: [.resizeMigrating]) {
+                $0.host = migration.destinationHost
+                $0.taskState = .resizeMigrated
+            }
+            change.amend { $0.pendingCast = FinishResize.name.rawValue }
+            change.notifyWithAddresses("resize.end")
+            change.cast(
+                run.cast(
+                    FinishResize.name.rawValue, to: migration.destinationHost,
+                    [
+                        "instance": try MovingInstance.json(of: change.row, migration: change.row.migration),
+                        "migration_id": JSONValue(migration.id), "image": arguments.image,
+                        "disk_info": JSONValue(transfer.text), "reservations": arguments.reservations,
+                    ]))
+        }
+    }
+
+    /// After a failure: the disks come back, and the destination drops what it got.
+    private static func takeBack(_ migration: Migration, _ run: OperationRun<ResizeInstance>) async throws {
+        guard let row = run.row, row.instance.taskState == .resizeMigrating, row.instance.host == run.host else {
+            return
+        }
+        let isMoved = row.migration?.status == .postMigrating
+        if isMoved, migration.destinationHost != run.host {
+            var abandoned = migration
+            abandoned.status = .error
+            try await run.commit(.migrating) { change throws(ComputeFault) in
+                change.setMigration(.error)
+                change.cast(
+                    run.cast(
+                        RevertResize.name.rawValue, to: migration.destinationHost,
+                        [
+                            "instance": try MovingInstance.json(of: change.row, migration: abandoned),
+                            "migration_id": JSONValue(migration.id), "reservations": .null,
+                        ]))
+            }
+        }
+        // What is to be deleted need not run again.
+        if run.token.reason == .superseded { return }
+        try await run.attempting("finish_revert_migration") {
+            let isRunning = try await run.driver.powerState(row.id) == .running
+            guard isMoved || row.instance.vmState == .active && !isRunning else { return }
+            try await run.driver.finishRevertMigration(
+                try run.migrationRequest(migration, try await run.connectVolumes()))
+        }
+    }
+
+    static func undo(_ arguments: Arguments, in run: OperationRun<ResizeInstance>) async throws {
+        guard let migration = run.row?.migration else { return }
+        try await run.driver.finishRevertMigration(
+            try run.migrationRequest(migration, try await run.connectVolumes()))
+    }
+
+    static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
+        change.moveFailed(fault)
+        change.releaseClaim(.resize)
+    }
+}

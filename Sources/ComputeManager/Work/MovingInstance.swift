@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+internal import WorkerStore
+
+/// An instance as one worker hands it to another: with what Folsom's services would read from their database.
+///
+/// On the wire two fields of the instance carry it, which others ignore: `migration`, and `worker_details` with what a
+/// row keeps beside the instance. How a host reaches a volume is that host's own and stays behind.
+struct MovingInstance: Sendable {
+    static let migrationField = "migration"
+    static let detailsField = "worker_details"
+    private static let networkKey = "network_info"
+
+    /// Without the fields of the journey.
+    let instance: Instance
+    let migration: Migration?
+    let details: JSONObject
+    let networkInfo: [JSONValue]
+
+    init(_ arriving: Instance) throws(ComputeFault) {
+        let fields = arriving.fields
+        migration = fields[Self.migrationField].flatMap { Migration($0) }
+        var details = fields[Self.detailsField]?.object ?? JSONObject()
+        networkInfo = details[Self.networkKey]?.array ?? []
+        details[Self.networkKey] = nil
+        self.details = details
+        let isPlain = fields[Self.migrationField] == nil && fields[Self.detailsField] == nil
+        instance = isPlain ? arriving : try arriving.with(without: [Self.migrationField, Self.detailsField])
+    }
+
+    /// What is sent of a row.
+    static func json(
+        of row: StoredInstance, migration: Migration?, also extra: JSONObject = JSONObject()
+    ) throws(ComputeFault) -> JSONValue {
+        var details = row.details
+        for key in StoredInstance.keysOfTheMove + [Build.contextKey] { details[key] = nil }
+        if let devices = details[BlockDevices.key] {
+            details[BlockDevices.key] = BlockDevices.withoutConnections(devices)
+        }
+        for member in extra.members { details[member.key] = member.value }
+        details[networkKey] = .array(row.networkInfo)
+        var values: JSONObject = [detailsField: .object(details)]
+        if let migration { values[migrationField] = migration.json }
+        return try row.instance.with(values).json
+    }
+}
