@@ -152,7 +152,7 @@ struct TwinDeleteTests {
     }
 }
 
-@Suite("A cast of a move that no worker takes", .timeLimit(.minutes(1)))
+@Suite("A cast of a move that no worker takes", .timeLimit(.minutes(3)))
 struct TwinUnroutableTests {
     private static let source = TwinWorld.source
     private static let target = TwinWorld.target
