@@ -12,9 +12,10 @@ public import WorkerStore
 /// the operations wrote; the three share the store and know each other by ``router``, ``work`` and ``castObserver``.
 public final class ComputeManager: Sendable {
     let services: ManagerServices
-    private let dispatcher: Dispatcher
+    let dispatcher: Dispatcher
     private let heartbeats: Heartbeats
     private let reconciler: Reconciler
+    private let periodic: PeriodicTasks?
 
     /// - Parameters:
     ///   - peers: the services that are asked; none by default.
@@ -43,8 +44,19 @@ public final class ComputeManager: Sendable {
             capacity: HostCapacity(rules: configuration.claims), clock: clock, identifiers: identifiers,
             logger: logger)
         heartbeats = Heartbeats(sink: sink, encoder: encoder, clock: clock)
-        dispatcher = Dispatcher(services: services, heartbeats: heartbeats)
-        reconciler = Reconciler(services: services, dispatcher: dispatcher)
+        let dispatcher = Dispatcher(services: services, heartbeats: heartbeats)
+        let reconciler = Reconciler(services: services, dispatcher: dispatcher)
+        (self.dispatcher, self.reconciler) = (dispatcher, reconciler)
+        let surroundings = configuration.periodic.map { [services] in
+            PeriodicSurroundings(services: services, dispatcher: dispatcher, configuration: $0)
+        }
+        periodic = surroundings.map { surroundings in
+            PeriodicTasks(
+                tasks: PeriodicTaskList.all(surroundings)
+                    + [PowerStateSync(reconciler: reconciler, every: configuration.powerSyncInterval)],
+                board: PeriodicBoard(wallClock: wallClock, logger: logger),
+                fuzzyDelay: surroundings.configuration.fuzzyDelay, clock: clock, identifiers: identifiers)
+        }
     }
 
     /// Says what a message asks for; the intake asks it for every message.
@@ -65,6 +77,14 @@ public final class ComputeManager: Sendable {
     /// Guests that no instance owns, and guests that do not answer their hypervisor.
     public var guests: (foreign: Int, quarantined: Int) {
         (reconciler.foreign.count, services.driver.quarantined.count)
+    }
+
+    /// What the worker does by itself, and how that fares.
+    public var periodicTasks: [PeriodicTaskStatus] { periodic?.board.statuses ?? [] }
+
+    /// What the host has, nil before its hypervisor has told it, and what of it is claimed.
+    public var resources: (total: ClaimAmounts?, claimed: ClaimAmounts) {
+        (services.capacity.resources.map { ClaimAmounts(of: $0) }, services.store.levels.claimed)
     }
 
     /// What is being worked on, in the order of the journal.
@@ -90,6 +110,7 @@ public final class ComputeManager: Sendable {
             beside { await Housekeeping(services: self.services).run() }
             // Behind the serving: nobody waits for it.
             if !self.services.configuration.lanesClosed { beside { await self.reconciler.run() } }
+            if !self.services.configuration.lanesClosed, let periodic { beside { await periodic.run() } }
             group.addTask {
                 try await self.dispatcher.run()
                 return true

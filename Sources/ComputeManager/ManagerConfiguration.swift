@@ -34,10 +34,12 @@ public struct ManagerConfiguration: Sendable {
     public var claims = ClaimRules()
     /// What a rescue boots from.
     public var rescueImages = RescueImages()
-    /// How often all guests are read, beside the events that tell of changes.
-    public var powerSyncInterval = Duration.seconds(600)
+    /// What the worker does by itself every so often; nil for nothing but the reading of all guests.
+    public var periodic: PeriodicConfiguration?
     /// Where users reach the instances' consoles.
     public var consoles: ConsoleConfiguration
+    /// How often all guests are read, beside the events that tell of changes; nil for never.
+    public var powerSyncInterval: Duration? = .seconds(600)
     /// The address of this host for the others, nova's `my_ip`.
     public var address = "127.0.0.1"
     /// Nova's `allow_resize_to_same_host`.

@@ -85,6 +85,7 @@ private struct TalkativeEncoder: MessageEncoder {
     }
     func heartbeat(to address: ReplyAddress) -> WireMessage? { encoder.heartbeat(to: address) }
     func cast(_ cast: OutgoingCast) -> WireMessage { encoder.cast(cast) }
+    func fanout(_ cast: OutgoingCast) -> WireMessage { encoder.fanout(cast) }
     func deadLetter(_ head: [UInt8], size: Int, fault: MalformedMessage) -> WireMessage {
         encoder.deadLetter(head, size: size, fault: fault)
     }

@@ -20,7 +20,7 @@ struct ComputeWorkerCommand: AsyncParsableCommand {
             """,
         version: Program.version,
         subcommands: [
-            RunCommand.self, StatusCommand.self, OpsCommand.self, CastCommand.self, CallCommand.self,
+            RunCommand.self, StatusCommand.self, TasksCommand.self, OpsCommand.self, CastCommand.self, CallCommand.self,
             EventsCommand.self, DriversCommand.self, APICommand.self, ConfigCommand.self,
         ])
 }

@@ -15,16 +15,36 @@ import WorkerStore
 struct ControlSocketTests {
     private static let status = WorkerStatus(
         host: "one", processID: 7, isReady: false, reasons: ["the broker is gone"], warnings: [],
-        since: Timestamp(microseconds: 1_000_000), running: 1, waiting: 2, outbox: 3, quarantined: ["instance of x: damaged"])
+        since: Timestamp(microseconds: 1_000_000), running: 1, waiting: 2, outbox: 3, quarantined: ["instance of x: damaged"],
+        resources: HostShares(
+            total: ClaimAmounts(vcpus: 8, memoryMiB: 8192, diskGiB: 100),
+            claimed: ClaimAmounts(vcpus: 2, memoryMiB: 1024, diskGiB: 10)))
     private static let operation = RunningOperation(
         id: JournalID(5), method: "run_instance", instance: InstanceID(bits: UniqueBits(high: 1, low: 2)),
         requestID: "req-1", begunAt: Timestamp(microseconds: 2_000_000), isResumed: true, isEnding: false)
+
+    private static let tasks = [
+        PeriodicTaskStatus(
+            name: "update_available_resource", option: "update_resources_interval", interval: .seconds(60),
+            state: .waiting,
+            last: PeriodicTaskStatus.Run(
+                begunAt: Timestamp(microseconds: 3_000_000), duration: .milliseconds(250), outcome: .failed,
+                words: "the hypervisor is away"),
+            nextAt: Timestamp(microseconds: 63_000_000), runs: 7, failures: 1),
+        PeriodicTaskStatus(
+            name: "report_state", option: "report_interval", interval: .seconds(10),
+            state: .running(since: Timestamp(microseconds: 5_000_000)), runs: 3),
+        PeriodicTaskStatus(
+            name: "poll_rescued_instances", option: "rescue_timeout", interval: nil,
+            state: .off("the driver has no unrescue")),
+    ]
 
     /// Answers by rote; a cancel of 99 never.
     private struct Rote: ControlHandler {
         func answer(_ request: ControlRequest) async -> ControlAnswer {
             switch request {
             case .status: return .status(ControlSocketTests.status)
+            case .tasks: return .tasks(ControlSocketTests.tasks)
             case .operations: return .operations([ControlSocketTests.operation])
             case .operation(let id): return .operation(id == JournalID(5) ? ControlSocketTests.operation : nil)
             case .cancel(JournalID(99)):
@@ -75,7 +95,8 @@ struct ControlSocketTests {
         try await Self.serving { path in
             let refused = CancelOutcome.notCancellable("it has begun")
             let dialogue: [(ControlRequest, ControlAnswer)] = [
-                (.status, .status(Self.status)), (.operations, .operations([Self.operation])),
+                (.status, .status(Self.status)), (.tasks, .tasks(Self.tasks)),
+                (.operations, .operations([Self.operation])),
                 (.operation(JournalID(5)), .operation(Self.operation)), (.operation(JournalID(6)), .operation(nil)),
                 (.cancel(JournalID(5)), .cancelled(refused)),
             ]

@@ -49,6 +49,9 @@ public struct DialectTable: RequestRouter {
         }
     }
 
+    /// What a method means; nil where the dialect has none of that name.
+    func operation(of method: String) -> (any ComputeOperation.Type)? { byMethod[method]?.operation }
+
     /// The first version that has a method.
     func version(of method: String) throws(ComputeFault) -> String {
         guard let binding = byMethod[method] else { throw Self.unknown(method) }

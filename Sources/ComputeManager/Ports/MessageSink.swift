@@ -28,6 +28,9 @@ public protocol MessageEncoder: Sendable {
     /// A cast to another service (`scheduler`, or a host of it).
     func cast(_ cast: OutgoingCast) -> WireMessage
 
+    /// A cast to all that serve a topic; nobody may be there.
+    func fanout(_ cast: OutgoingCast) -> WireMessage
+
     /// What becomes of a message that can't be taken in: its beginning, its size and the reason.
     func deadLetter(_ head: [UInt8], size: Int, fault: MalformedMessage) -> WireMessage
 }

@@ -42,10 +42,13 @@ struct Reconciler: Sendable {
         bell.yield()
         await withTaskGroup(of: Void.self) { group in
             if let events { group.addTask { await listen(events) } }
-            group.addTask {
-                while await services.clock.paused(for: services.configuration.powerSyncInterval) {
-                    board.withLock { $0.needsInventory = true }
-                    bell.yield()
+            // Else it is a periodic task like others.
+            if services.configuration.periodic == nil, let interval = services.configuration.powerSyncInterval {
+                group.addTask {
+                    while await services.clock.paused(for: interval) {
+                        board.withLock { $0.needsInventory = true }
+                        bell.yield()
+                    }
                 }
             }
             for await _ in bells { await work() }
@@ -131,17 +134,19 @@ struct Reconciler: Sendable {
 
     /// Reads all guests in one question, then the rows: a guest whose row went in between was being deleted.
     private func takeInventory() async throws {
-        let guests: [InstanceSummary]
         do {
-            guests = try await services.driver.inventory()
-        } catch {
-            if error is CancellationError { throw error }
+            _ = try await readGuests()
+        } catch let fault as ComputeFault {
             // Nothing is concluded from that.
             services.logger.info(
-                "the guests can't be listed; trying again", metadata: [LogKey.error: .string("\(error)")])
+                "the guests can't be listed; trying again", metadata: [LogKey.error: .string("\(fault)")])
             board.withLock { $0.needsInventory = true }
-            return
         }
+    }
+
+    /// Reads all guests and has those visited that differ from their rows; how many there are of both.
+    func readGuests() async throws -> (guests: Int, differing: Int) {
+        let guests = try await services.driver.inventory()
         let rows = try await services.read { try $0.instances() }
         var states: [InstanceID: PowerState] = [:]
         for guest in guests { states[guest.id] = guest.powerState }
@@ -162,6 +167,7 @@ struct Reconciler: Sendable {
         services.logger.debug(
             "the guests were read",
             metadata: ["guests": "\(guests.count)", "instances": "\(rows.count)", "differing": "\(differing)"])
+        return (guests.count, differing)
     }
 
     private func visit(_ id: InstanceID, rounds: Int) {

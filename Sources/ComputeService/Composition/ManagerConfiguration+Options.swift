@@ -20,6 +20,9 @@ extension ManagerConfiguration {
         rescueImages = configuration.images.rescue
         address = configuration.address
         allowsResizeToSameHost = options.allowsResizeToSameHost
+        claims = configuration.periodic.claims
+        periodic = configuration.periodic.tasks
+        powerSyncInterval = configuration.periodic.powerSyncInterval
         // A soft reboot waits for the guest before it falls back; the deadline lies beyond that.
         deadlines.reboot = configuration.libvirt.softRebootWait + deadlines.change
     }

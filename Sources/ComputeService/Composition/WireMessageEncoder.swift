@@ -40,12 +40,20 @@ package struct WireMessageEncoder: MessageEncoder {
     }
 
     package func cast(_ cast: OutgoingCast) -> WireMessage {
-        let body = RequestEncoder(form: cast.form).encode(
+        // Mandatory: a cast that reaches no queue would otherwise be lost without a word.
+        WireMessage(
+            kind: .cast, exchange: controlExchange, routingKey: cast.topic, isMandatory: true, body: body(of: cast))
+    }
+
+    package func fanout(_ cast: OutgoingCast) -> WireMessage {
+        WireMessage(
+            kind: .cast, exchange: "\(cast.topic)_fanout", routingKey: "", isMandatory: false, body: body(of: cast))
+    }
+
+    private func body(of cast: OutgoingCast) -> [UInt8] {
+        RequestEncoder(form: cast.form).encode(
             method: cast.method, version: cast.version, arguments: cast.arguments, context: cast.context,
             uniqueID: cast.uniqueID)
-        // Mandatory: a cast that reaches no queue would otherwise be lost without a word.
-        return WireMessage(
-            kind: .cast, exchange: controlExchange, routingKey: cast.topic, isMandatory: true, body: body)
     }
 
     package func deadLetter(_ head: [UInt8], size: Int, fault: MalformedMessage) -> WireMessage {

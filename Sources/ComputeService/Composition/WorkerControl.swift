@@ -14,6 +14,7 @@ struct WorkerControl: ControlHandler {
     func answer(_ request: ControlRequest) async -> ControlAnswer {
         switch request {
         case .status: return .status(await status())
+        case .tasks: return .tasks(manager.periodicTasks)
         case .operations: return .operations(manager.running)
         case .operation(let id): return .operation(manager.running.first { $0.id == id })
         case .cancel(let id):
@@ -37,7 +38,8 @@ struct WorkerControl: ControlHandler {
         return WorkerStatus(
             host: health.host, processID: Int(getpid()), isReady: reasons.isEmpty, reasons: reasons,
             warnings: health.warnings, since: monitor.since, running: load.running, waiting: load.waiting,
-            outbox: store.levels.outbox, quarantined: store.quarantined.map(\.words))
+            outbox: store.levels.outbox, quarantined: store.quarantined.map(\.words),
+            resources: HostShares(total: manager.resources.total, claimed: manager.resources.claimed))
     }
 }
 

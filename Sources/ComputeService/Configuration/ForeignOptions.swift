@@ -38,9 +38,8 @@ enum ForeignOptions {
     private static let image = "images come from [compute_worker] image_directory"
     private static let api = "an option of nova's API service"
     private static let scheduler = "an option of nova's scheduler"
-    private static let capacity = "the worker reports no capacity; the scheduler decides what fits"
+    private static let capacity = "the worker asks no placement service; the scheduler decides what fits"
     private static let console = "the worker serves no graphical consoles"
-    private static let periodic = "the worker has no such periodic task"
     private static let migration = "the worker does not migrate instances"
     private static let logging = "the log's form is fixed: text, or JSON with use_json"
 
@@ -76,11 +75,7 @@ enum ForeignOptions {
         "sql_connection": noDatabase, "connection": noDatabase, "use_cow_images": "disks are always overlays",
         "force_raw_images": "the format of an image is never changed", "auth_strategy": api, "api_paste_config": api,
         "enabled_apis": api, "instance_name_template": "the name of an instance stands in the message",
-        "report_interval": "the worker has no row in the services table", "service_down_time": scheduler,
-        "periodic_interval": periodic, "periodic_enable": periodic, "periodic_fuzzy_delay": periodic,
-        "running_deleted_instance_action": periodic, "instance_build_timeout": periodic, "reboot_timeout": periodic,
-        "rescue_timeout": periodic, "resize_confirm_window": periodic, "reclaim_instance_interval": periodic,
-        "sync_power_state_interval": periodic, "heal_instance_info_cache_interval": periodic,
+        "service_down_time": scheduler,
         "resume_guests_state_on_host_boot": "guests are not started with the host",
         "start_guests_on_host_boot": "guests are not started with the host",
         "block_migration_flag": migration,
@@ -96,7 +91,6 @@ enum ForeignOptions {
         "firewall_driver": network,
         "linuxnet_interface_driver": network, "flat_injected": network, "vif_plugging_timeout": network,
         "vif_plugging_is_fatal": network, "dhcpbridge_flagfile": network, "public_interface": network,
-        "cpu_allocation_ratio": capacity, "ram_allocation_ratio": capacity, "disk_allocation_ratio": capacity,
         "pybasedir": "the worker has no base directory", "bindir": "the worker has no base directory",
         "long_rpc_timeout": "the worker makes no long calls", "watch_log_file": logging, "use_journal": logging,
         "use_stderr": logging, "default_log_levels": logging, "log_config": logging, "log_config_append": logging,

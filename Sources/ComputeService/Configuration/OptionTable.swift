@@ -23,7 +23,7 @@ public struct OptionTable: Sendable {
 
     /// The options of the worker.
     public static let standard = OptionTable(
-        hostOptions + driverOptions + managerOptions + loggingOptions + brokerOptions + rabbitOptions
+        hostOptions + driverOptions + managerOptions + periodicOptions + loggingOptions + brokerOptions + rabbitOptions
             + notificationOptions + imageOptions + libvirtOptions + vncOptions + fakeOptions + workerOptions)
 
     /// Today's name of the option that has this name or once had it.

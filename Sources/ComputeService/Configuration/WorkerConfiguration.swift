@@ -19,6 +19,7 @@ public struct WorkerConfiguration: Sendable, Equatable {
     public var store: StoreOptions
     public var manager: ManagerOptions
     public var peers: PeerOptions
+    public var periodic: PeriodicOptions
     public var logging: LoggingOptions
 
     /// Gives the settings their types and checks them against each other.
@@ -57,6 +58,7 @@ public struct WorkerConfiguration: Sendable, Equatable {
             store = try StoreOptions(config: reader)
             manager = try ManagerOptions(config: reader)
             peers = try PeerOptions(config: reader)
+            periodic = try PeriodicOptions(config: reader)
             logging = try LoggingOptions(config: reader)
         } catch {
             throw ConfigurationFaults(

@@ -7,6 +7,7 @@ internal import ComputeModel
 enum ControlAnswer: Sendable, Hashable {
     case status(WorkerStatus)
     case operations([RunningOperation])
+    case tasks([PeriodicTaskStatus])
     /// Nil where the operation does not run.
     case operation(RunningOperation?)
     case cancelled(CancelOutcome)
@@ -15,6 +16,7 @@ enum ControlAnswer: Sendable, Hashable {
     var json: JSONValue {
         switch self {
         case .status(let status): ["status": status.json]
+        case .tasks(let tasks): ["tasks": .array(tasks.map(\.json))]
         case .operations(let running): ["operations": .array(running.map(\.json))]
         case .operation(let running): ["operation": running?.json ?? .null]
         case .cancelled(let result): ["cancel": result.json]
@@ -26,6 +28,8 @@ enum ControlAnswer: Sendable, Hashable {
     init?(json: JSONValue) {
         if let status = json["status"].flatMap({ WorkerStatus(json: $0) }) {
             self = .status(status)
+        } else if let list = json["tasks"]?.array {
+            self = .tasks(list.compactMap { PeriodicTaskStatus(json: $0) })
         } else if let list = json["operations"]?.array {
             self = .operations(list.compactMap { RunningOperation(json: $0) })
         } else if let running = json["operation"] {

@@ -9,6 +9,8 @@ enum ControlRequest: Sendable, Hashable {
     case status
     /// The operations that run now.
     case operations
+    /// What it does by itself, and how that fares.
+    case tasks
     /// What the worker knows of one unfinished operation.
     case operation(JournalID)
     case cancel(JournalID)
@@ -29,16 +31,18 @@ enum ControlRequest: Sendable, Hashable {
         }
         switch message["request"]?.string {
         case "status": self = .status
+        case "tasks": self = .tasks
         case "ops.list": self = .operations
         case "ops.show": self = .operation(try id())
         case "ops.cancel": self = .cancel(try id())
-        default: throw ControlFault(.malformed, "the request is none of status, ops.list, ops.show, ops.cancel")
+        default: throw ControlFault(.malformed, "the request is none of status, tasks, ops.list, ops.show, ops.cancel")
         }
     }
 
     var json: JSONValue {
         switch self {
         case .status: ["request": "status"]
+        case .tasks: ["request": "tasks"]
         case .operations: ["request": "ops.list"]
         case .operation(let id): ["request": "ops.show", "id": JSONValue(Int(id.value))]
         case .cancel(let id): ["request": "ops.cancel", "id": JSONValue(Int(id.value))]

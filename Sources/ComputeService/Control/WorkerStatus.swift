@@ -22,6 +22,7 @@ struct WorkerStatus: Sendable, Hashable {
     var outbox: Int
     /// What is set aside, each in words: records that the disk has damaged.
     var quarantined: [String]
+    var resources = HostShares()
 
     var json: JSONValue {
         [
@@ -29,7 +30,7 @@ struct WorkerStatus: Sendable, Hashable {
             "reasons": .array(reasons.map { .string($0) }),
             "warnings": .array(warnings.map { .string($0) }), "since": .string(since.iso),
             "running": JSONValue(running), "waiting": JSONValue(waiting), "outbox": JSONValue(outbox),
-            "quarantined": .array(quarantined.map { .string($0) }),
+            "quarantined": .array(quarantined.map { .string($0) }), "resources": resources.json,
         ]
     }
 }
@@ -44,6 +45,7 @@ extension WorkerStatus {
             reasons: (json["reasons"]?.array ?? []).compactMap(\.string),
             warnings: (json["warnings"]?.array ?? []).compactMap(\.string), since: since,
             running: json["running"]?.int ?? 0, waiting: json["waiting"]?.int ?? 0, outbox: json["outbox"]?.int ?? 0,
-            quarantined: (json["quarantined"]?.array ?? []).compactMap(\.string))
+            quarantined: (json["quarantined"]?.array ?? []).compactMap(\.string),
+            resources: json["resources"].map { HostShares(json: $0) } ?? HostShares())
     }
 }

@@ -20,6 +20,14 @@ extension Program {
         return (ToolOutput(status, now: SystemWallClock().now()), status.isReady)
     }
 
+    /// What the worker does by itself, and how that fares.
+    public static func tasks(_ configuration: LoadedConfiguration) async throws -> ToolOutput {
+        let answer: ControlAnswer
+        do { answer = try await ask(.tasks, within: patience, configuration) } catch { throw ProgramFailure(error) }
+        guard case .tasks(let tasks) = answer else { throw unexpected }
+        return ToolOutput(tasks, now: SystemWallClock().now())
+    }
+
     /// What is unfinished, and what ended last, with what the worker says of it where one runs.
     ///
     /// - Parameters:

@@ -72,12 +72,13 @@ extension ToolOutput {
         lines.append(
             "running \(status.running), waiting \(status.waiting), outbox \(status.outbox), quarantined "
                 + "\(status.quarantined.count)")
+        lines += status.resources.lines
         lines += status.quarantined.map { "  \(Self.oneLine($0))" }
         self.init(text: lines.joined(separator: "\n"), json: JSONWriter.text(status.json))
     }
 
     /// Text of others in a line of ours: no line ends, nothing that moves a terminal's cursor.
-    private static func oneLine(_ text: String) -> String {
+    static func oneLine(_ text: String) -> String {
         let plain = text.unicodeScalars.map { scalar in
             scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value) ? " " : scalar
         }

@@ -57,6 +57,12 @@ struct FlatWire: MessageEncoder, RequestDecoder {
             ])
     }
 
+    func fanout(_ cast: OutgoingCast) -> WireMessage {
+        let message = self.cast(cast)
+        return WireMessage(
+            kind: .cast, exchange: "\(cast.topic)_fanout", routingKey: "", isMandatory: false, body: message.body)
+    }
+
     func deadLetter(_ head: [UInt8], size: Int, fault: MalformedMessage) -> WireMessage {
         message(.deadLetter, "dead", ["reason": .string(fault.reason.rawValue)])
     }

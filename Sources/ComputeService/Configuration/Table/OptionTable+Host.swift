@@ -56,10 +56,6 @@ extension OptionTable {
         ConfigurationOption(
             "DEFAULT", "instance_usage_audit_period", .auditPeriod, default: "month",
             "Period of the audit_period_* keys in events."),
-        ConfigurationOption(
-            "DEFAULT", "instance_usage_audit", .boolean, default: "false",
-            standing: .ignored(because: "compute.instance.exists is not sent periodically"),
-            "Whether compute.instance.exists is sent for each instance when a period ends."),
     ]
 
     static let loggingOptions: [ConfigurationOption] = [

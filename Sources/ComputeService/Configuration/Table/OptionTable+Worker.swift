@@ -24,6 +24,9 @@ extension OptionTable {
             "peer_message_format", .choice(PeerMessageFormat.allCases.map(\.rawValue)), default: "flat",
             "Form in which these services, and other computes, are asked: flat (Folsom's) or enveloped (today's)."),
         worker(
+            "scheduler_reports", .choice(SchedulerReports.allCases.map(\.rawValue)), default: "none",
+            "Tell all schedulers what the host has: none, or fanout (Folsom's, every periodic_interval)."),
+        worker(
             "volume_host", .hostName,
             "Host whose nova-volume has the volumes, asked at volume.<host>; unset: any one that serves the topic."),
         worker(

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeModel
+internal import Logging
+internal import WorkerStore
+
+/// Has something done to instances of this host whose row has stood still in a state for too long; the request is the
+/// worker's own and takes its turn in the instance's lane.
+struct InstanceTimeout: PeriodicTask {
+    let name: String
+    let option: String
+    let timeout: Duration?
+    let method: String
+    var arguments = JSONObject()
+    /// The task that nova's API would have written.
+    let task: TaskState
+    let isStuck: @Sendable (Instance) -> Bool
+    let surroundings: PeriodicSurroundings
+
+    var interval: Duration? { timeout == nil ? nil : surroundings.configuration.interval }
+    var obstacle: String? { surroundings.obstacle(to: method) }
+
+    func run() async throws -> PeriodicResult {
+        guard let timeout else { return PeriodicResult(0, "off") }
+        var asked = 0
+        for row in try await surroundings.rows(stoodStillFor: timeout, where: isStuck) {
+            var instance = row.instance
+            instance.taskState = task
+            if case .submitted = try await surroundings.own.submit(method, instance, arguments: arguments) {
+                asked += 1
+                surroundings.services.logger.notice(
+                    "an instance has stood still for too long",
+                    metadata: [
+                        LogKey.instance: .string(row.id.description), LogKey.method: .string(method),
+                        "option": .string(option),
+                    ])
+            }
+        }
+        return PeriodicResult(asked, "\(asked) instances: \(method)")
+    }
+}
+
+extension InstanceTimeout {
+    /// A soft reboot that does not come to its end is made a hard one.
+    static func reboot(_ surroundings: PeriodicSurroundings) -> InstanceTimeout {
+        InstanceTimeout(
+            name: "poll_rebooting_instances", option: "reboot_timeout",
+            timeout: surroundings.configuration.rebootTimeout, method: RebootInstance.name.rawValue,
+            arguments: ["reboot_type": "HARD"], task: .rebootingHard, isStuck: { $0.taskState == .rebooting },
+            surroundings: surroundings)
+    }
+
+    static func rescue(_ surroundings: PeriodicSurroundings) -> InstanceTimeout {
+        InstanceTimeout(
+            name: "poll_rescued_instances", option: "rescue_timeout",
+            timeout: surroundings.configuration.rescueTimeout, method: "unrescue_instance", task: .unrescuing,
+            isStuck: { $0.vmState == .rescued && $0.taskState == nil }, surroundings: surroundings)
+    }
+
+    /// What was deleted softly is deleted.
+    static func reclaim(_ surroundings: PeriodicSurroundings) -> InstanceTimeout {
+        InstanceTimeout(
+            name: "reclaim_queued_deletes", option: "reclaim_instance_interval",
+            timeout: surroundings.configuration.reclaimInterval, method: TerminateInstance.name.rawValue,
+            task: .deleting, isStuck: { $0.vmState == .softDeleted && $0.taskState == nil },
+            surroundings: surroundings)
+    }
+}
