@@ -32,7 +32,8 @@ public final class ComputeManager: Sendable {
         let events = EventFactory(
             host: configuration.host,
             payload: InstancePayload(glanceURL: configuration.glanceURL, auditPeriod: configuration.auditPeriod),
-            updates: configuration.updates, isTelling: encoder.sendsNotifications, clock: wallClock,
+            updates: configuration.updates, isTelling: encoder.sendsNotifications,
+            auditsUsage: configuration.periodic?.usageAudit == true && encoder.sendsNotifications, clock: wallClock,
             identifiers: identifiers)
         let gateway = DriverGateway(
             driver: driver, deadlines: configuration.deadlines, interruptionGrace: configuration.interruptionGrace,

@@ -18,6 +18,8 @@ public struct QuarantinedRow: Sendable, Hashable, Identifiable {
         case outbox
         /// What an instance has claimed of the host; the next start claims it anew.
         case claim
+        /// What was to be told of the use of an instance that is gone.
+        case usage
     }
 
     public let id: Int64

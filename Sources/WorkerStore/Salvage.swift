@@ -39,7 +39,7 @@ struct Salvage {
         for table in ["meta", "resource", "sequence", "peer_call"] where try !copy(table, byRow: false) {
             unread.append(table)
         }
-        let numbered = ["journal", "pending", "instance", "outbox", "claim", "quarantine"]
+        let numbered = ["journal", "pending", "instance", "outbox", "claim", "ended_instance", "quarantine"]
         for table in numbered where try !copy(table, byRow: true) {
             unread.append(table)
         }
@@ -144,6 +144,6 @@ struct Salvage {
 
     private static let sources: [String: QuarantinedRow.Source] = [
         "instance": .instance, "outbox": .outbox, "pending": .body, "journal": .journal,
-        "claim": .claim,
+        "claim": .claim, "ended_instance": .usage,
     ]
 }

@@ -157,7 +157,8 @@ enum Schema {
     }
 
     /// The calls to other services that were made for a request, kept as long as the request is, for who looks into what
-    /// became of it; and what instances have claimed of the host.
+    /// became of it; what instances have claimed of the host; and what is to be told of instances that are
+    /// gone.
     private static func createThirdVersion(_ database: Database) throws {
         try database.execute(
             sql: """
@@ -180,6 +181,14 @@ enum Schema {
                     memory_mib INTEGER NOT NULL,
                     disk_gib INTEGER NOT NULL,
                     made_at INTEGER NOT NULL,
+                    sum INTEGER NOT NULL
+                ) STRICT;
+                CREATE TABLE ended_instance (
+                    id INTEGER PRIMARY KEY,
+                    instance BLOB NOT NULL,
+                    payload BLOB NOT NULL,
+                    launched_at INTEGER NOT NULL,
+                    terminated_at INTEGER NOT NULL,
                     sum INTEGER NOT NULL
                 ) STRICT;
                 """)

@@ -26,6 +26,9 @@ extension StoreTransaction {
         case .outbox:
             remains = try take("SELECT * FROM outbox WHERE id = ?", "DELETE FROM outbox WHERE id = ?", finding.row)
             if remains != nil { writer.memory.counters.outbox -= 1 }
+        case .usage:
+            remains = try take(
+                "SELECT * FROM ended_instance WHERE id = ?", "DELETE FROM ended_instance WHERE id = ?", finding.row)
         case .claim:
             remains = try take("SELECT * FROM claim WHERE id = ?", "DELETE FROM claim WHERE id = ?", finding.row)
         }

@@ -10,6 +10,8 @@ struct EventFactory: Sendable {
     let updates: UpdateNotifications
     /// Whether anybody is told; where nobody is, what would be told is not put together.
     var isTelling = true
+    /// Whether the use of instances is told when a period is over.
+    var auditsUsage = false
     let clock: any WallClock
     let identifiers: any IdentifierSource
 
@@ -34,6 +36,17 @@ struct EventFactory: Sendable {
         let states = isStateChange ? (vmState: old.vmState, taskState: old.taskState) : nil
         return make(
             "compute.instance.update", .info, .object(payload.update(row, old: states, at: clock.now())), context)
+    }
+
+    /// The event that an instance was used in a period that is over.
+    func existence(
+        _ payload: JSONObject, from beginning: Timestamp, until end: Timestamp, context: RequestContext
+    ) -> Notification {
+        var fields = payload
+        fields["audit_period_beginning"] = .string(beginning.spaced)
+        fields["audit_period_ending"] = .string(end.spaced)
+        fields["bandwidth"] = .object([:])
+        return make("compute.instance.exists", .info, .object(fields), context)
     }
 
     /// The event of a method that failed; named by the bare method, as nova does.

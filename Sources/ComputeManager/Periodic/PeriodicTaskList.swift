@@ -6,9 +6,11 @@ enum PeriodicTaskList {
     static func all(_ surroundings: PeriodicSurroundings) -> [any PeriodicTask] {
         [
             Heartbeat(surroundings: surroundings), ResourceAudit(surroundings), CapabilitiesReport(surroundings),
-            InstanceTimeout.rescue(surroundings), InstanceTimeout.reboot(surroundings),
+            UsageAudit(surroundings: surroundings), InstanceTimeout.rescue(surroundings),
+            InstanceTimeout.reboot(surroundings),
             BuildTimeout(surroundings: surroundings), NetworkInfoHealing(surroundings),
             ImageCachePass(surroundings: surroundings), InstanceTimeout.reclaim(surroundings),
+            InstanceTimeout.confirm(surroundings),
             RunningDeletedCleanup(surroundings: surroundings),
         ]
     }

@@ -37,6 +37,7 @@ struct CommitPlan: Sendable {
         for message in messages { try transaction.enqueue(message) }
         if let change {
             if change.isRemoved {
+                if let ended = change.ended { try transaction.keep(ended) }
                 try transaction.remove(change.row.id)
             } else {
                 try transaction.save(change.row)

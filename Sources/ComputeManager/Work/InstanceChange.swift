@@ -14,6 +14,8 @@ struct InstanceChange: Sendable {
     private(set) var claims: [ClaimChange] = []
     private(set) var isClean = false
     private(set) var isRemoved = false
+    /// What is to be told of the instance when its period is over; nil where nothing is.
+    private(set) var ended: EndedInstance?
     private(set) var takesBackCasts = false
     /// Told where a cast is taken back: the build that it handed back ends here and nowhere else.
     private(set) var endOfBuild: Notification?
@@ -111,5 +113,13 @@ struct InstanceChange: Sendable {
     }
 
     /// Removes the row.
-    mutating func remove() { isRemoved = true }
+    ///
+    /// Where usage is audited, what is to be told of a deleted instance is kept until it has been told.
+    mutating func remove() {
+        isRemoved = true
+        guard events.auditsUsage, instance.vmState == .deleted, let launchedAt = instance.launchedAt else { return }
+        ended = EndedInstance(
+            instance: instance.id, payload: events.payload.base(row), launchedAt: launchedAt,
+            terminatedAt: instance.terminatedAt ?? now)
+    }
 }

@@ -11,9 +11,9 @@ struct InstanceTimeout: PeriodicTask {
     let option: String
     let timeout: Duration?
     let method: String
-    var arguments = JSONObject()
-    /// The task that nova's API would have written.
-    let task: TaskState
+    var arguments: @Sendable (StoredInstance) -> JSONObject = { _ in JSONObject() }
+    /// The task that nova's API would have written; nil where it writes none.
+    var task: TaskState?
     let isStuck: @Sendable (Instance) -> Bool
     let surroundings: PeriodicSurroundings
 
@@ -25,8 +25,8 @@ struct InstanceTimeout: PeriodicTask {
         var asked = 0
         for row in try await surroundings.rows(stoodStillFor: timeout, where: isStuck) {
             var instance = row.instance
-            instance.taskState = task
-            if case .submitted = try await surroundings.own.submit(method, instance, arguments: arguments) {
+            if let task { instance.taskState = task }
+            if case .submitted = try await surroundings.own.submit(method, instance, arguments: arguments(row)) {
                 asked += 1
                 surroundings.services.logger.notice(
                     "an instance has stood still for too long",
@@ -46,7 +46,7 @@ extension InstanceTimeout {
         InstanceTimeout(
             name: "poll_rebooting_instances", option: "reboot_timeout",
             timeout: surroundings.configuration.rebootTimeout, method: RebootInstance.name.rawValue,
-            arguments: ["reboot_type": "HARD"], task: .rebootingHard, isStuck: { $0.taskState == .rebooting },
+            arguments: { _ in ["reboot_type": "HARD"] }, task: .rebootingHard, isStuck: { $0.taskState == .rebooting },
             surroundings: surroundings)
     }
 
@@ -55,6 +55,15 @@ extension InstanceTimeout {
             name: "poll_rescued_instances", option: "rescue_timeout",
             timeout: surroundings.configuration.rescueTimeout, method: "unrescue_instance", task: .unrescuing,
             isStuck: { $0.vmState == .rescued && $0.taskState == nil }, surroundings: surroundings)
+    }
+
+    /// A resize that nobody confirms or reverts is confirmed, by the host that it went to, which passes it on.
+    static func confirm(_ surroundings: PeriodicSurroundings) -> InstanceTimeout {
+        InstanceTimeout(
+            name: "poll_unconfirmed_resizes", option: "resize_confirm_window",
+            timeout: surroundings.configuration.resizeConfirmWindow, method: "confirm_resize",
+            arguments: { row in ["migration_id": row.details["migration"]?["id"] ?? .null] },
+            isStuck: { $0.vmState == .resized && $0.taskState == nil }, surroundings: surroundings)
     }
 
     /// What was deleted softly is deleted.
