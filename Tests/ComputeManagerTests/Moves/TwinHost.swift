@@ -181,6 +181,7 @@ private struct TwinWire: MessageEncoder {
     func reply(_ result: JSONValue, to address: ReplyAddress) -> [WireMessage] { flat.reply(result, to: address) }
     func failure(_ fault: ComputeFault, to address: ReplyAddress) -> [WireMessage] { flat.failure(fault, to: address) }
     func heartbeat(to address: ReplyAddress) -> WireMessage? { nil }
+    func fanout(_ cast: OutgoingCast) -> WireMessage { flat.fanout(cast) }
     func deadLetter(_ head: [UInt8], size: Int, fault: MalformedMessage) -> WireMessage {
         flat.deadLetter(head, size: size, fault: fault)
     }

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ComputeModel
+import Foundation
+import TestSupport
+import Testing
+
+extension Program {
+    /// The whole interface of 2012, asked for by today's client.
+    @Suite struct MethodTests {
+        @Test("Each of the 54 methods of nova's rpcapi is served at its version", .timeLimit(.minutes(5)))
+        func served() async throws {
+            #expect(FolsomMethod.all.count == 54)
+            try await Bench.with { bench in
+                let tracing = try await Tracing.begin(bench, try await bench.probe())
+                var settings = bench.settings()
+                settings.options["notifications"] = ["notify_on_state_change": "vm_and_task_state"]
+                let worker = try await bench.worker(settings)
+                let oslo = try await bench.oslo()
+                let listed = try JSONParser.parse(
+                    try await ChildProcess.run(WorkerProcess.binary, ["api", "--format", "json"]).output)
+                let names = (listed.array ?? []).compactMap { $0["method"]?.string }
+                #expect(names.sorted() == FolsomMethod.all.map(\.name).sorted())
+
+                var results: [JSONValue] = []
+                for method in FolsomMethod.all {
+                    let instance = newInstance()
+                    if method.isAboutInstance { _ = try await oslo.call("run_instance", instance, to: "one") }
+                    for earlier in method.before {
+                        let answer = try await ask(oslo, earlier, instance, version: earlier.version)
+                        #expect(answer["error"] == nil, "\(earlier.name): \(JSONWriter.text(answer))")
+                    }
+                    let minor = try #require(Int(method.version.suffix(1)))
+                    if minor > 0 {
+                        let early = try await ask(oslo, method, instance, version: "2.\(minor - 1)")
+                        #expect(early["error"]?["exc_type"] == "NoSuchMethod", "\(method.name)")
+                    }
+                    let answer = try await ask(oslo, method, instance, version: method.version)
+                    let text = "\(method.name): \(JSONWriter.text(answer))"
+                    switch method.answer {
+                    case .result:
+                        #expect(answer["error"] == nil, "\(text)")
+                        results.append([
+                            "result_of": .string(method.name),
+                            "body": .string(JSONWriter.text(answer["result"] ?? .null)),
+                        ])
+                    case .refusal(let name):
+                        #expect(answer["error"]?["exc_type"]?.string == name, "\(text)")
+                        #expect(answer["error"]?["value"]?.string?.isEmpty == false, "\(text)")
+                    }
+                }
+                #expect(try await worker.stop() == .exited(0))
+                let records = try await tracing.published(atLeast: 100)
+                _ = try await tracing.validate(records + results)
+            }
+        }
+
+        private func ask(
+            _ oslo: Caller, _ method: FolsomMethod, _ instance: String, version: String
+        ) async throws -> JSONValue {
+            if method.isAboutInstance {
+                return try await oslo.call(
+                    method.name, instance, to: "one", extra: method.arguments, more: ["version": .string(version)])
+            }
+            return try await oslo.ask([
+                "kind": "call", "method": .string(method.name), "server": "one", "args": .object(method.arguments),
+                "version": .string(version),
+            ])
+        }
+    }
+}
