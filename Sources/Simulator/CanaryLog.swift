@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ComputeModel
 internal import Logging
 
 /// Reads every log line of the worker for secrets, and keeps it for who reads the history.
@@ -18,5 +19,16 @@ struct CanaryLog: LogHandler {
         let line = "log \(event.level): \(event.message) \(fields.joined(separator: " "))"
         if line.contains(Traffic.canary) { world.violate(.noSecrets, line) }
         world.note(line)
+        if event.message == "operation taken up again", let method = event.metadata?["rpc.method"],
+            let step = event.metadata?["operation.step"]
+        {
+            world.resumed["\(method): \(Self.name(ofStep: "\(step)"))", default: 0] += 1
+        }
+    }
+
+    /// The step's name: it stands alone, or before what the step knows.
+    private static func name(ofStep text: String) -> String {
+        guard let step = (try? JSONParser.parse(text))?.array?.first else { return text }
+        return step.string ?? step.object?.members.first?.key ?? text
     }
 }

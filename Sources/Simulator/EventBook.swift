@@ -41,7 +41,8 @@ struct EventBook {
             if let id = event.requestID { byRequest[id, default: []].append(event) }
         }
         var bodies: Set<[UInt8]> = []
-        for message in ledger.received where message.kind == .cast && bodies.insert(message.body).inserted {
+        for message in ledger.received
+        where message.kind == .cast && !message.routingKey.hasPrefix("compute") && bodies.insert(message.body).inserted {
             guard let id = (try? MessageDecoder().decode(message.body))?.context.requestID else { continue }
             casts[id, default: 0] += 1
         }

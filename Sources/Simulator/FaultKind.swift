@@ -34,6 +34,7 @@ public enum FaultKind: String, CaseIterable, Sendable, Hashable {
     case callSlow = "driver-call-slow"
     case hypervisorAway = "hypervisor-away"
     case lateEffect = "late-effect-after-crash"
+    case startUnderWay = "start-under-way-after-crash"
     case imageMissing = "image-missing"
     case guestVanishes = "guest-vanishes"
     case guestStops = "guest-stops"

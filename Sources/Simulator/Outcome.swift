@@ -18,6 +18,8 @@ public struct Outcome: Sendable {
     public let faults: [FaultKind: Int]
     /// How often the worker was killed at each place.
     public let crashPlaces: [String: Int]
+    /// How often each step of each operation was taken up again: the method, a colon and the step.
+    public let resumed: [String: Int]
     /// The steps as text, where they were kept.
     public let lines: [String]
 
@@ -34,6 +36,7 @@ public struct Outcome: Sendable {
         violations = world.violations
         faults = world.faults.counts
         crashPlaces = world.crashPlaces
+        resumed = world.resumed
         lines = world.history.lines
     }
 }

@@ -78,6 +78,7 @@ extension SimulatedBroker {
 
     /// Brings a message to the queues that want it.
     private func take(_ message: WireMessage) -> Result<Void, DeliveryFailure> {
+        if message.kind == .cast, message.routingKey.hasPrefix("compute.") { return forward(message) }
         let isWanted =
             switch message.kind {
             case .notification: hasListeners
@@ -94,6 +95,31 @@ extension SimulatedBroker {
         if message.kind == .cast, let wish = wish(of: message) {
             world.faults.count(.buildHandedBack)
             handedBack.append(wish)
+        }
+        return .success(())
+    }
+
+    /// Brings a cast to another compute there: into this worker's own queue, or to one that only takes it.
+    private func forward(_ message: WireMessage) -> Result<Void, DeliveryFailure> {
+        world.ledger.received.append(message)
+        guard message.routingKey == "compute.\(SimulatedWorker.host)",
+            let request = try? MessageDecoder().decode(message.body)
+        else { return .success(()) }
+        if let known = world.ledger.wishes.firstIndex(where: { $0.body == message.body }) {
+            // Sent again because its confirm was lost: without an id it is a cast of its own.
+            let isFlat = world.ledger.wishes[known].form == .flat
+            if isFlat { world.ledger.wishes[known].copies += 1 }
+            submit(message.body, wish: known, isRetry: !isFlat)
+        } else if let id = request.arguments["instance"]?["uuid"]?.string.flatMap({ InstanceID($0) }),
+            let method = Wish.Method(rawValue: request.method)
+        {
+            let number = world.ledger.wishes.count
+            world.note("wish \(number): \(request.method) \(id), which the worker asks of itself")
+            world.ledger.wishes.append(
+                Wish(
+                    number: number, method: method, instance: id, form: request.form,
+                    requestID: request.context.requestID ?? "", messageID: nil, body: message.body, mayGoBack: false))
+            submit(message.body, wish: number)
         }
         return .success(())
     }

@@ -9,7 +9,7 @@ internal import FakeDriver
 /// @unchecked Sendable because only the thread of the simulation touches it.
 final class SimulatedDriver: @unchecked Sendable {
     private let hypervisor: SimulatedHypervisor
-    private var fake: FakeDriver { hypervisor.fake }
+    var fake: FakeDriver { hypervisor.fake }
     private var isDead = false
     /// What the calls under way would do, for those that have their effect after the worker's death.
     private var underWay: [Int: SimulatedHypervisor.Late] = [:]
@@ -25,17 +25,22 @@ final class SimulatedDriver: @unchecked Sendable {
         for number in underWay.keys.sorted() {
             guard let call = underWay[number], world.faults.has(.lateEffect), world.dice.chance(50) else { continue }
             world.faults.spend(.lateEffect)
-            late.append(call)
+            var effect = call
+            effect.isSlowStart = Self.starts.contains(call.operation) && world.dice.chance(50)
+            late.append(effect)
         }
         hypervisor.abandon(lateEffects: late)
     }
 
+    /// What ends with a guest that runs.
+    private static let starts: [DriverOperation] = [.spawn, .reboot, .powerOn]
+
     /// A question: one wait, then the answer.
-    private func ask<Answer>(
+    func ask<Answer>(
         _ operation: DriverOperation, _ instance: InstanceID?, wish: Int? = nil, _ body: () async throws -> Answer
     ) async throws -> Answer {
         guard !isDead else { throw CancellationError() }
-        let fault = await hypervisor.wait(operation, instance, wish: wish, isAfterEffect: false)
+        let fault = await hypervisor.wait(operation.rawValue, instance, wish: wish, isAfterEffect: false)
         guard !isDead else { throw CancellationError() }
         if let fault { throw fault }
         if let instance { try await settleLate(of: instance) }
@@ -43,10 +48,10 @@ final class SimulatedDriver: @unchecked Sendable {
     }
 
     /// A change: a wait before its effect and one after it.
-    private func change(
+    func change<Output: Sendable>(
         _ operation: DriverOperation, _ instance: Instance,
-        _ body: @escaping @Sendable (FakeDriver) async throws -> Void
-    ) async throws {
+        _ body: @escaping @Sendable (FakeDriver) async throws -> Output
+    ) async throws -> Output {
         guard !isDead else { throw CancellationError() }
         let id = instance.id
         let wish = Wish.number(ofMark: instance.fields["display_name"]?.string)
@@ -54,42 +59,44 @@ final class SimulatedDriver: @unchecked Sendable {
         defer { if !isDead { hypervisor.ended(id) } }
         numbers += 1
         let number = numbers
-        underWay[number] = SimulatedHypervisor.Late(instance: id, operation: operation, wish: wish, effect: body)
-        let early = await hypervisor.wait(operation, id, wish: wish, isAfterEffect: false)
+        underWay[number] = SimulatedHypervisor.Late(instance: id, operation: operation, wish: wish) {
+            _ = try await body($0)
+        }
+        let early = await hypervisor.wait(operation.rawValue, id, wish: wish, isAfterEffect: false)
         underWay[number] = nil
         guard !isDead else { throw CancellationError() }
         if let early {
             if operation == .spawn { hypervisor.world.ledger.failedSpawns.insert(wish ?? -1) }
             throw early
         }
-        try await settleLate(of: id)
+        try await settle(id)
         if operation == .destroy { hypervisor.freeHung(of: id) }
+        let output: Output
         do {
-            try await perform(operation, id, wish: wish, body)
+            output = try await hypervisor.perform(operation, id, wish: wish, body)
         } catch {
             hypervisor.world.ledger.disturb(wish, id)
             if operation == .spawn { hypervisor.world.ledger.failedSpawns.insert(wish ?? -1) }
             throw error
         }
-        let lost = await hypervisor.wait(operation, id, wish: wish, isAfterEffect: true)
+        let lost = await hypervisor.wait(operation.rawValue, id, wish: wish, isAfterEffect: true)
         guard !isDead else { throw CancellationError() }
         if let lost {
             if operation == .spawn { hypervisor.world.ledger.failedSpawns.insert(wish ?? -1) }
             throw lost
         }
-    }
-
-    /// The effect, with its entry in the books.
-    private func perform(
-        _ operation: DriverOperation, _ id: InstanceID, wish: Int?,
-        _ body: @Sendable (FakeDriver) async throws -> Void
-    ) async throws {
-        try await hypervisor.perform(operation, id, wish: wish, body)
+        return output
     }
 
     /// The hypervisor serves one call of a guest after the other: an earlier worker's comes first.
     private func settleLate(of id: InstanceID) async throws {
         while let late = hypervisor.takeLate(of: id) { await hypervisor.perform(late) }
+    }
+
+    /// A change waits for a start that is under way as well; a question does not.
+    private func settle(_ id: InstanceID) async throws {
+        try await settleLate(of: id)
+        await hypervisor.finishStart(of: id)
     }
 }
 
@@ -126,28 +133,4 @@ extension SimulatedDriver: ComputeDriver {
     func hostResources() async throws -> HostResources {
         try await ask(.hostResources, nil) { try await fake.hostResources() }
     }
-}
-
-extension SimulatedDriver: PoweringDriver {
-    func powerOff(_ instance: Instance) async throws {
-        try await change(.powerOff, instance) { try await $0.powerOff(instance) }
-    }
-
-    func powerOn(_ instance: Instance) async throws {
-        try await change(.powerOn, instance) { try await $0.powerOn(instance) }
-    }
-}
-
-extension SimulatedDriver: ConsoleOutputDriver {
-    func consoleOutput(_ instance: Instance) async throws -> [UInt8] {
-        try await ask(.consoleOutput, instance.id) { try await fake.consoleOutput(instance) }
-    }
-}
-
-extension SimulatedDriver: HostUptimeDriver {
-    func hostUptime() async throws -> String { try await ask(.hostUptime, nil) { try await fake.hostUptime() } }
-}
-
-extension SimulatedDriver: LifecycleEventDriver {
-    func lifecycleEvents() -> AsyncStream<LifecycleEvent> { fake.lifecycleEvents() }
 }

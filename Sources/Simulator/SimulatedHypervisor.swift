@@ -13,7 +13,9 @@ final class SimulatedHypervisor: @unchecked Sendable {
     /// A call that waits.
     struct Call {
         let ticket: Int
-        let operation: DriverOperation
+        let operation: String
+        /// Whether another service is asked, which may be there when the hypervisor is not.
+        let isPeers: Bool
         let instance: InstanceID?
         let wish: Int?
         let isAfterEffect: Bool
@@ -27,6 +29,8 @@ final class SimulatedHypervisor: @unchecked Sendable {
         let instance: InstanceID
         let operation: DriverOperation
         let wish: Int?
+        /// Whether it is a start that takes its time: until then the guest is neither off nor does it run.
+        var isSlowStart = false
         let effect: @Sendable (FakeDriver) async throws -> Void
     }
 
@@ -34,6 +38,8 @@ final class SimulatedHypervisor: @unchecked Sendable {
     let fake: FakeDriver
     private(set) var calls: [Call] = []
     private(set) var late: [Late] = []
+    /// Guests of which a dead worker's start is under way, in the order in which it began.
+    var starting: [InstanceID] = []
     private var tickets = 0
     var isAway = false
     var generation = 0
@@ -42,20 +48,20 @@ final class SimulatedHypervisor: @unchecked Sendable {
 
     init(world: World) {
         self.world = world
-        fake = FakeDriver(hostname: "simulated", clock: world.clock, files: .none)
+        fake = FakeDriver(hostname: SimulatedWorker.host, clock: world.clock, files: .none)
     }
 
     // MARK: The driver's side
 
     /// Waits for the scheduler; the fault with which the call fails here, if any.
     func wait(
-        _ operation: DriverOperation, _ instance: InstanceID?, wish: Int?, isAfterEffect: Bool
+        _ operation: String, _ instance: InstanceID?, wish: Int?, isAfterEffect: Bool, isPeers: Bool = false
     ) async -> ComputeFault? {
         await withCheckedContinuation { continuation in
             tickets += 1
             calls.append(
                 Call(
-                    ticket: tickets, operation: operation, instance: instance, wish: wish,
+                    ticket: tickets, operation: operation, isPeers: isPeers, instance: instance, wish: wish,
                     isAfterEffect: isAfterEffect, continuation: continuation))
         }
     }
@@ -63,7 +69,7 @@ final class SimulatedHypervisor: @unchecked Sendable {
     func began(_ operation: DriverOperation, _ instance: InstanceID) {
         busy[instance, default: 0] += 1
         guard busy[instance, default: 0] > 1, operation != .destroy else { return }
-        let others = calls.filter { $0.instance == instance }.map(\.operation.rawValue).joined(separator: ", ")
+        let others = calls.filter { $0.instance == instance }.map(\.operation).joined(separator: ", ")
         world.violate(.oneCallAtATime, "\(operation.rawValue) on \(instance) while others run (\(others))")
     }
 
@@ -109,7 +115,7 @@ final class SimulatedHypervisor: @unchecked Sendable {
     /// A destroyed guest ends what hangs with it.
     func freeHung(of instance: InstanceID) {
         while let index = calls.firstIndex(where: {
-            $0.instance == instance && $0.heldUntil != nil && $0.operation != .destroy
+            $0.instance == instance && $0.heldUntil != nil && !$0.isPeers && $0.operation != DriverOperation.destroy.rawValue
         }) {
             resume(
                 at: index,

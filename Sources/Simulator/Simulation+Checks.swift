@@ -37,12 +37,17 @@ extension Simulation {
     }
 
     private func checkOutcome(of wish: Wish, _ book: EventBook) {
-        guard let end = wish.method.endEvent, let start = wish.method.startEvent else { return }
-        let ends = book.count(end, of: wish.requestID)
         let errors = book.count(wish.method.name, of: wish.requestID)
-        let casts = book.casts[wish.requestID, default: 0]
-        let starts = book.count(start, of: wish.requestID)
         let expected = expected(wish)
+        guard let end = wish.method.endEvent else {
+            if errors > expected.upperBound {
+                world.violate(.oneOutcome, "wish \(wish.number) (\(wish.method.rawValue)) has \(errors) errors")
+            }
+            return
+        }
+        let ends = book.count(end, of: wish.requestID)
+        let casts = wish.method == .run ? book.casts[wish.requestID, default: 0] : 0
+        let starts = wish.method.startEvent.map { book.count($0, of: wish.requestID) } ?? ends
         // A cast that was on its way when it was taken back, or whose confirm was lost, is told of both ways.
         let slack = casts > 0 && errors > 0 && wish.mayGoBack ? 1 : 0
         let total = ends + errors + casts
@@ -140,6 +145,13 @@ extension Simulation {
                 let spawns = effects.count { $0.operation == "spawn" }
                 if spawns > 1, !isExcused { world.violate(.builtOnce, "wish \(wish.number) was built \(spawns) times") }
             }
+            if wish.method.isMadeOnce {
+                for (operation, count) in Dictionary(effects.map { ($0.operation, 1) }, uniquingKeysWith: +)
+                    .sorted(by: { $0.key < $1.key })
+                where count > expected(wish).upperBound && !isExcused {
+                    world.violate(.builtOnce, "wish \(wish.number) had the effect \(operation) \(count) times")
+                }
+            }
             if wish.method.isReboot {
                 let reboots = effects.count { $0.operation == "reboot" }
                 let expected = expected(wish)
@@ -160,4 +172,12 @@ extension Simulation {
 
 extension Wish.Method {
     var switchesOff: Bool { self == .stop || self == .powerOff }
+
+    /// Whether the driver shows what came of it, so that a restart need not do it again.
+    var isMadeOnce: Bool {
+        switch self {
+        case .pause, .unpause, .suspend, .resume, .rescue, .unrescue, .rebuild: true
+        default: false
+        }
+    }
 }

@@ -5,15 +5,24 @@ internal import ComputeModel
 internal import WorkerStore
 
 extension Simulation {
-    /// How likely a fault is: far more so while something is under way.
+    /// How likely a fault is: far more so while something is under way, and a crash most of all in the middle of work.
     func weight(of kind: FaultKind) -> Int {
-        let weight =
-            switch kind {
-            case .crash, .powerCut: hypervisor.calls.contains { $0.wish != nil } ? 12 : 4
-            case .timerFirst: 4
-            default: 3
-            }
-        return isBusy ? weight * 2 : 1
+        switch kind {
+        case .crash, .powerCut: crashWeight
+        case .timerFirst: isBusy ? 8 : 1
+        default: isBusy ? 6 : 1
+        }
+    }
+
+    private var crashWeight: Int {
+        guard let worker else { return 0 }
+        let methods = hypervisor.calls.compactMap { call in
+            call.wish.flatMap { $0 < world.ledger.wishes.count ? world.ledger.wishes[$0].method : nil }
+        }
+        // Every history has its builds, and few have any one of the others.
+        if !methods.isEmpty { return temper.isAimed && methods.allSatisfy { $0 == .run } ? 5 : 120 }
+        if worker.store.pendingWork.writes > 0 || broker.answerable > 0 { return temper.isAimed ? 4 : 10 }
+        return worker.store.levels.unfinished > 0 ? temper.isAimed ? 1 : 6 : temper.isAimed ? 0 : 1
     }
 
     /// Whether somebody waits for something that is under way.
@@ -156,7 +165,7 @@ extension Simulation {
         var places: [String] = hypervisor.calls.compactMap { call in
             guard let wish = call.wish, wish < world.ledger.wishes.count else { return nil }
             let moment = call.isAfterEffect ? "after its effect" : "before its effect"
-            return "\(world.ledger.wishes[wish].method.name): \(call.operation.rawValue), \(moment)"
+            return "\(world.ledger.wishes[wish].method.name): \(call.operation), \(moment)"
         }
         if let work = worker?.store.pendingWork {
             if work.writes > 0 { places.append("before a commit") }

@@ -7,7 +7,7 @@ internal import WorkerStore
 extension Simulation {
     /// What may happen next.
     enum Choice {
-        case job, commit, read, deliver, hearAnswer, route, confirm, call, late, client, scheduler, tick
+        case job, commit, read, deliver, hearAnswer, route, confirm, call, late, client, scheduler, tick, wait
         case fault(FaultKind)
     }
 
@@ -51,11 +51,12 @@ extension Simulation {
         if broker.canRoute { choices.append((.route, temper.broker)) }
         if broker.answerable > 0 { choices.append((.confirm, temper.broker)) }
         if !hypervisor.runnable.isEmpty { choices.append((.call, temper.hypervisor)) }
-        if !hypervisor.late.isEmpty { choices.append((.late, temper.hypervisor)) }
+        if !hypervisor.late.isEmpty || !hypervisor.starting.isEmpty { choices.append((.late, temper.hypervisor)) }
         if !broker.handedBack.isEmpty { choices.append((.scheduler, temper.client)) }
         if traffic.left > 0 { choices.append((.client, temper.client)) }
         guard !isSettling else { return choices }
-        if !choices.isEmpty { choices.append((.tick, 10)) }
+        // Where all wait, time passes more often than a fault falls: those are for when something is under way.
+        choices.append(choices.isEmpty && nextMoment != nil ? (.wait, 600) : (.tick, 10))
         for kind in possibleFaults() { choices.append((.fault(kind), weight(of: kind))) }
         return choices
     }
@@ -87,13 +88,16 @@ extension Simulation {
             world.note("publish answered")
         case .call: serveCall()
         case .late:
+            let hypervisor = hypervisor
             if let late = hypervisor.takeLate() {
-                let hypervisor = hypervisor
                 runNow { await hypervisor.perform(late) }
+            } else if let id = hypervisor.starting.first {
+                runNow { await hypervisor.finishStart(of: id) }
             }
         case .client: wish()
         case .scheduler: reschedule()
         case .tick: advance(to: world.now + .milliseconds(1 + world.dice.below(50)))
+        case .wait: passTime()
         case .fault(let kind):
             world.faults.spend(kind)
             world.note("FAULT \(kind.rawValue)")
@@ -143,8 +147,8 @@ extension Simulation {
         let index = runnable[world.dice.below(runnable.count)]
         let call = hypervisor.calls[index]
         let place = call.isAfterEffect ? "after" : "before"
-        if hypervisor.isAway {
-            world.note("call \(call.operation.rawValue) \(place): hypervisor away")
+        if hypervisor.isAway, !call.isPeers {
+            world.note("call \(call.operation) \(place): hypervisor away")
             return hypervisor.resume(
                 at: index,
                 failing: ComputeFault(.unavailable, "The hypervisor can't be reached.", instance: call.instance))
@@ -153,17 +157,18 @@ extension Simulation {
             call.isAfterEffect ? [.answerLost, .callSlow, .callHangs] : [.callFails, .callSlow, .callHangs]
         let available = world.faults.available(kinds)
         guard !available.isEmpty, world.dice.chance(12) else {
-            world.note("call \(call.operation.rawValue) \(place)")
+            world.note("call \(call.operation) \(place)")
             return hypervisor.resume(at: index)
         }
         let kind = world.dice.pick(available)
         world.faults.spend(kind)
-        world.note("FAULT \(kind.rawValue) \(call.operation.rawValue) \(place)")
+        world.note("FAULT \(kind.rawValue) \(call.operation) \(place)")
         switch kind {
         case .callSlow: hypervisor.hold(at: index, until: world.now + .seconds(world.dice.within(5...2000)))
         case .callHangs: hypervisor.hold(at: index, until: .seconds(2_000_000_000))
         default:
-            let kinds: [ComputeFault.Kind] = [.hypervisorFailure, .unavailable, .hypervisorFailure]
+            let kinds: [ComputeFault.Kind] =
+                call.isPeers ? [.unavailable, .timeout] : [.hypervisorFailure, .unavailable, .hypervisorFailure]
             hypervisor.resume(
                 at: index, failing: ComputeFault(world.dice.pick(kinds), "simulated failure", instance: call.instance))
         }

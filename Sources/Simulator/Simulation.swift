@@ -28,6 +28,8 @@ public final class Simulation: @unchecked Sendable {
         let client: Int
         /// Whether the first piece of work that became ready is taken more often than any other.
         let isOrderly: Bool
+        /// Whether crashes fall into the middle of work rather than anywhere.
+        let isAimed: Bool
 
         init(_ dice: inout SeededGenerator) {
             job = dice.pick([300, 1000, 3000])
@@ -36,6 +38,7 @@ public final class Simulation: @unchecked Sendable {
             hypervisor = dice.pick([20, 80, 300])
             client = dice.pick([6, 20, 60])
             isOrderly = dice.chance(40)
+            isAimed = dice.chance(75)
         }
     }
 
@@ -112,7 +115,7 @@ public final class Simulation: @unchecked Sendable {
             return false
         }
         let levels = worker.store.levels
-        return hypervisor.calls.isEmpty && hypervisor.late.isEmpty && broker.handedBack.isEmpty
+        return hypervisor.calls.isEmpty && hypervisor.late.isEmpty && hypervisor.starting.isEmpty && broker.handedBack.isEmpty
             && worker.store.pendingWork.isEmpty && levels.unfinished == 0 && levels.outbox == 0
     }
 

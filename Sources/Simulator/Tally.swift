@@ -19,6 +19,7 @@ public struct Tally: Codable, Sendable {
     public private(set) var simulatedSeconds = 0.0
     public private(set) var faults: [String: Int] = [:]
     public private(set) var crashPlaces: [String: Int] = [:]
+    public private(set) var resumed: [String: Int] = [:]
     public private(set) var failures: [Failure] = []
 
     public init() {}
@@ -32,7 +33,8 @@ public struct Tally: Codable, Sendable {
         if outcome.isBeyondUse { refused += 1 }
         simulatedSeconds += outcome.duration / .seconds(1)
         for (kind, count) in outcome.faults { faults[kind.rawValue, default: 0] += count }
-        for (place, count) in outcome.crashPlaces { crashPlaces[place, default: 0] += count }
+        crashPlaces.merge(outcome.crashPlaces) { $0 + $1 }
+        resumed.merge(outcome.resumed) { $0 + $1 }
         if let first = outcome.violations.first { failures.append(Failure(seed: outcome.seed, text: "\(first)")) }
     }
 
@@ -46,6 +48,7 @@ public struct Tally: Codable, Sendable {
         simulatedSeconds += other.simulatedSeconds
         faults.merge(other.faults) { $0 + $1 }
         crashPlaces.merge(other.crashPlaces) { $0 + $1 }
+        resumed.merge(other.resumed) { $0 + $1 }
         failures += other.failures
     }
 
@@ -67,6 +70,8 @@ public struct Tally: Codable, Sendable {
         lines += FaultKind.allCases.map { row($0.rawValue, count($0)) }
         lines.append("where a crash fell")
         lines += crashPlaces.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { row($0.key, $0.value) }
+        lines.append("what was taken up again, by operation and step")
+        lines += resumed.sorted { $0.key < $1.key }.map { row($0.key, $0.value) }
         lines.append("in all")
         lines += [
             row("histories", seeds), row("steps", steps), row("wishes of clients", wishes),

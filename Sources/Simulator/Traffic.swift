@@ -13,6 +13,10 @@ struct Traffic {
     private let identifiers: SeededIdentifiers
     let instances: [InstanceID]
     private var hasRun: Set<InstanceID> = []
+    /// What was asked last of each instance.
+    private var last: [InstanceID: Wish.Method] = [:]
+    /// What this history asks for more often than for anything else; empty where it has no such thing.
+    private let theme: [Wish.Method]
     /// Wishes that are still to be made.
     private(set) var left: Int
     private let flatPercent: Int
@@ -26,24 +30,30 @@ struct Traffic {
         instances = (0..<dice.within(1...size.instances)).map { _ in InstanceID(bits: identifiers.next()) }
         left = dice.within(max(1, size.wishes / 3)...size.wishes)
         flatPercent = dice.pick([0, 50, 50, 100])
+        let all = Self.later.filter(\.isServed)
+        theme = dice.chance(75) ? [dice.pick(all), dice.pick(all)] : []
         notificationForms = dice.pick([[.flat], [.messagingV2], [.flat], [.messagingV2, .flat]])
     }
 
     /// The next thing that a client asks for.
     mutating func next(_ world: World) -> Wish {
         left -= 1
-        let instance = dice.pick(instances)
+        var instance = dice.pick(instances)
         let method: Wish.Method
         if world.faults.has(.malformedMessage), dice.chance(10) {
             world.faults.spend(.malformedMessage)
             method = dice.chance(50) ? .malformed : .unknownMethod
         } else if hasRun.contains(instance) || dice.chance(10) {
-            method = dice.pick(Self.later)
+            method = later(of: instance)
+            if method.isAboutArrivals, let newcomer = instances.first(where: { !hasRun.contains($0) }) {
+                instance = newcomer
+            }
         } else {
             method = .run
         }
         if method == .run { hasRun.insert(instance) }
         if method == .terminate { hasRun.remove(instance) }
+        last[instance] = method
         let isImageless = method == .run && world.faults.has(.imageMissing) && dice.chance(20)
         if isImageless { world.faults.spend(.imageMissing) }
         return make(method, instance, world, image: isImageless ? SimulatedImages.missing : "cirros")
@@ -66,26 +76,40 @@ struct Traffic {
         return try? Instance(fields: fields)
     }
 
+    /// What may be asked of an instance that was built: by the theme, by what was asked before, or anything.
+    private mutating func later(of instance: InstanceID) -> Wish.Method {
+        let draw = dice.below(100)
+        let sequels = last[instance]?.sequels.filter(\.isServed) ?? []
+        if draw < 45, !sequels.isEmpty { return dice.pick(sequels) }
+        if draw < 85, !theme.isEmpty { return dice.pick(theme) }
+        return dice.pick(Self.all)
+    }
+
+    private static let all = later.filter(\.isServed)
+
     private static let later: [Wish.Method] = [
-        .run, .softReboot, .softReboot, .hardReboot, .hardReboot, .hardReboot, .start, .start, .stop, .stop, .stop,
-        .powerOn, .powerOff, .terminate, .terminate, .terminate, .console, .console, .uptime,
+        .run, .softReboot, .softReboot, .hardReboot, .hardReboot, .start, .stop, .stop, .powerOn, .powerOff, .terminate,
+        .terminate, .terminate, .console, .uptime, .pause, .unpause, .suspend, .resume, .rescue, .unrescue, .snapshot,
+        .backup, .rebuild, .setPassword, .injectFile, .changeMetadata, .prepareResize, .prepareResize, .confirmResize,
+        .revertResize, .liveMigration, .prepareLiveMigration, .finishLiveMigration, .rollBackLiveMigration,
+        .reserveDevice, .attachVolume, .detachVolume, .removeVolumeConnection, .addFixedIP, .removeFixedIP,
+        .injectNetworkInfo, .resetNetwork,
     ]
 
     private mutating func make(_ method: Wish.Method, _ instance: InstanceID, _ world: World, image: String) -> Wish {
         let number = world.ledger.wishes.count
         let form: WireForm = dice.chance(flatPercent) ? .flat : .enveloped
         let requestID = "req-\(identifiers.next().dashed)"
-        let isCall = method == .console || method == .uptime ? dice.chance(90) : dice.chance(25)
+        let isCall =
+            method == .console || method == .uptime ? dice.chance(90) : method.isCallAlways || dice.chance(25)
         let messageID = isCall ? identifiers.next() : nil
         let mayGoBack = method == .run && dice.chance(50)
-        var arguments = JSONObject()
+        var arguments = Self.arguments(method, &dice, identifiers)
         if method != .uptime {
             arguments["instance"] = .object(
                 Self.instance(instance, mark: "wish-\(number)", method: method, image))
         }
         switch method {
-        case .softReboot: arguments["reboot_type"] = "SOFT"
-        case .hardReboot: arguments["reboot_type"] = "HARD"
         case .run:
             arguments["admin_password"] = .string("\(Self.canary)-password")
             arguments["injected_files"] = [["/etc/secret", .string("\(Self.canary)-file")]]
@@ -99,7 +123,7 @@ struct Traffic {
         default: break
         }
         var body = RequestEncoder(form: form).encode(
-            method: method.name, version: "2.0", arguments: arguments, context: Self.context(requestID),
+            method: method.name, version: method.version, arguments: arguments, context: Self.context(requestID),
             uniqueID: identifiers.next(),
             replyTo: messageID.map {
                 RequestEncoder.ReplyTo(
@@ -126,9 +150,11 @@ struct Traffic {
             "uuid": .string(id.description), "id": 1, "name": "instance-00000001", "project_id": "p", "user_id": "u",
             "display_name": .string(mark), "image_ref": .string(image), "memory_mb": 512, "vcpus": 1, "root_gb": 1,
             "ephemeral_gb": 0, "vm_state": method == .run ? "building" : "active",
-            "task_state": method == .run ? "scheduling" : nil, "power_state": 0, "host": nil,
+            "task_state": method == .run ? "scheduling" : nil, "power_state": 0,
+            "host": method == .run ? nil : .string(SimulatedWorker.host),
             "user_data": .string("\(canary)-user-data"), "created_at": "2026-11-23T02:02:30.929283",
-            "instance_type": ["name": "m1.tiny", "id": 1, "swap": 0], "instance_type_id": 1, "metadata": [],
+            "instance_type": ["name": "m1.tiny", "id": 1, "swap": 0, "memory_mb": 512, "vcpus": 1, "root_gb": 1, "ephemeral_gb": 0],
+            "instance_type_id": 1, "metadata": [],
             "config_drive": "",
         ]
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ComputeManager
 internal import ComputeModel
 
 /// Something that a client asked for.
@@ -13,6 +14,36 @@ struct Wish {
         case powerOn = "power_on_instance"
         case powerOff = "power_off_instance"
         case terminate = "terminate_instance"
+        case pause = "pause_instance"
+        case unpause = "unpause_instance"
+        case suspend = "suspend_instance"
+        case resume = "resume_instance"
+        case rescue = "rescue_instance"
+        case unrescue = "unrescue_instance"
+        case snapshot = "snapshot_instance"
+        case backup = "snapshot_instance backup"
+        case rebuild = "rebuild_instance"
+        case setPassword = "set_admin_password"
+        case injectFile = "inject_file"
+        case changeMetadata = "change_instance_metadata"
+        case prepareResize = "prep_resize"
+        case resize = "resize_instance"
+        case finishResize = "finish_resize"
+        case confirmResize = "confirm_resize"
+        case revertResize = "revert_resize"
+        case finishRevertResize = "finish_revert_resize"
+        case liveMigration = "live_migration"
+        case prepareLiveMigration = "pre_live_migration"
+        case finishLiveMigration = "post_live_migration_at_destination"
+        case rollBackLiveMigration = "rollback_live_migration_at_destination"
+        case reserveDevice = "reserve_block_device_name"
+        case attachVolume = "attach_volume"
+        case detachVolume = "detach_volume"
+        case removeVolumeConnection = "remove_volume_connection"
+        case addFixedIP = "add_fixed_ip_to_instance"
+        case removeFixedIP = "remove_fixed_ip_from_instance"
+        case injectNetworkInfo = "inject_network_info"
+        case resetNetwork = "reset_network"
         case console = "get_console_output"
         case uptime = "get_host_uptime"
         case malformed = "malformed"
@@ -29,19 +60,22 @@ struct Wish {
             }
         }
 
+        /// What the worker serves of it, by the wire's names.
+        private static let served = Dictionary(
+            FolsomDialect.table.methods.map { ($0.method, $0) }, uniquingKeysWith: { first, _ in first })
+
+        var isServed: Bool { Self.served[name] != nil }
+
         /// The event that tells of its success; nil for what has none.
         var endEvent: String? {
-            switch self {
-            case .run: "compute.instance.create.end"
-            case .softReboot, .hardReboot: "compute.instance.reboot.end"
-            case .start, .powerOn: "compute.instance.power_on.end"
-            case .stop, .powerOff: "compute.instance.power_off.end"
-            case .terminate: "compute.instance.delete.end"
-            default: nil
-            }
+            let last = Self.served[name]?.events.last { $0 != "update" && $0 != "exists" }
+            return last.map { "compute.instance.\($0)" }
         }
 
-        var startEvent: String? { endEvent.map { $0.dropLast(3) + "start" } }
+        /// The event that tells of its beginning; nil for what has none.
+        var startEvent: String? {
+            endEvent.flatMap { $0.hasSuffix(".end") ? $0.dropLast(3) + "start" : nil }
+        }
     }
 
     let number: Int

@@ -20,6 +20,8 @@ final class World: @unchecked Sendable {
     private(set) var violations: [Violation] = []
     /// How often a worker was killed at each place: operation and step, for the report.
     var crashPlaces: [String: Int] = [:]
+    /// How often each step of each operation was taken up again.
+    var resumed: [String: Int] = [:]
 
     init(seed: UInt64, faults: Faults, keepsHistory: Bool) {
         dice = SeededGenerator(seed: seed, stream: 1)

@@ -148,6 +148,15 @@ struct OperationEngine: Sendable {
         return ending
     }
 
+    private func tellResumption(of entry: JournalEntry, at step: [UInt8]) {
+        services.logger.info(
+            "operation taken up again",
+            metadata: [
+                LogKey.method: .string(entry.method), LogKey.step: .string(String(decoding: step, as: UTF8.self)),
+                LogKey.instance: .string(entry.instance?.description ?? "-"),
+            ])
+    }
+
     /// The one line that every operation leaves in the log.
     private func tell(of ending: Ending, _ entry: JournalEntry, _ request: RPCRequest, _ elapsed: Duration) {
         guard case .finished(let outcome) = ending else { return }
@@ -193,6 +202,7 @@ struct OperationEngine: Sendable {
         do {
             try services.driver.require(Operation.needs, instance: id)
             let step = try entry.step.flatMap { try OperationRun<Operation>.decode($0) }
+            if let bytes = entry.step { tellResumption(of: entry, at: bytes) }
             _ = try await Operation.perform(arguments, from: step, in: run)
             return .finished(.succeeded)
         } catch let error as CancellationError {
