@@ -63,6 +63,8 @@ final class SimulatedWorker: @unchecked Sendable {
         var configuration = ManagerConfiguration(
             host: Self.host, glanceURL: "http://192.0.2.20:9292",
             updates: UpdateNotifications(onStateChange: world.dice.chance(50) ? .vmAndTaskState : .vmState))
+        // There is one host; elsewhere a refused resize puts an instance into ERROR, as nova does.
+        configuration.allowsResizeToSameHost = true
         configuration.maximumAttempts = 20
         manager = ComputeManager(
             configuration: configuration, store: store, driver: driver, images: SimulatedImages(world: world),
