@@ -39,6 +39,7 @@ enum ConfirmResize: InstanceOperation {
         }
         let known = run.row
         if step == nil {
+            if let known { try checkIsOver(known, told: moving.migration) }
             try await run.begin(
                 moving.instance, .confirming, accept: .none, missing: missing(known, moving.instance, run)
             ) { change throws(ComputeFault) in
@@ -67,6 +68,16 @@ enum ConfirmResize: InstanceOperation {
             change.clean()
             change.remove()
         }
+    }
+
+    /// A move that is not over is not confirmed: its guest would be dropped where it still is. A delete may say so.
+    private static func checkIsOver(_ known: StoredInstance, told: Migration?) throws(ComputeFault) {
+        guard let migration = known.migration, told?.status != .confirmed else { return }
+        let isOneHost = migration.sourceHost == migration.destinationHost
+        let isUnderWay = migration.status == .preMigrating || migration.status == .migrating
+        guard isUnderWay || isOneHost && known.instance.vmState != .resized else { return }
+        throw ComputeFault(
+            .instanceInvalidState, "The instance waits for no confirmation of a resize.", instance: known.id)
     }
 
     /// What another host has is what the request says; what nobody knows may be left by an earlier worker.
