@@ -14,6 +14,7 @@ extension Program {
             try await Bench.with { bench in
                 let tracing = try await Tracing.begin(bench, try await bench.probe())
                 var settings = bench.settings()
+                settings.options["DEFAULT"] = ["rpc_response_timeout": "3"]
                 settings.options["notifications"] = ["notify_on_state_change": "vm_and_task_state"]
                 let worker = try await bench.worker(settings)
                 let oslo = try await bench.oslo()
