@@ -78,7 +78,7 @@ struct FolsomMethod: Sendable {
         FolsomMethod("inject_network_info"),
         FolsomMethod(
             "live_migration", ["dest": "nowhere", "block_migration": false, "migrate_data": nil],
-            .refusal("ServiceUnavailable")),
+            .refusal("NovaException")),
         pause,
         FolsomMethod("post_live_migration_at_destination", ["block_migration": false]),
         FolsomMethod("power_off_instance"),

@@ -26,7 +26,10 @@ extension Program {
                 var results: [JSONValue] = []
                 for method in FolsomMethod.all {
                     let instance = newInstance()
-                    if method.isAboutInstance { _ = try await oslo.call("run_instance", instance, to: "one") }
+                    if method.isAboutInstance {
+                        let built = try await oslo.call("run_instance", instance, to: "one")
+                        #expect(built["error"] == nil, "\(method.name): \(JSONWriter.text(built))")
+                    }
                     for earlier in method.before {
                         let answer = try await ask(oslo, earlier, instance, version: earlier.version)
                         #expect(answer["error"] == nil, "\(earlier.name): \(JSONWriter.text(answer))")
