@@ -13,10 +13,10 @@ demo: ## a cast becomes a running machine: real RabbitMQ, real libvirt, real gue
 demo-plants: ## shows that the demo can fail: each planted failure must end it with 1 (minutes, so not part of test)
 	@scripts/demo-plants
 
-chaos: ## real parts under kill -9, cuts, freezes, full disks (MINUTES=10 SCENARIO=name SEED=n KILLS=200 RESTARTS=50 BUILDS=1000 SELF_TEST=1)
+chaos: ## real parts under kill -9, cuts, freezes, full disks (MINUTES=10 SCENARIO=name SEED=n KILLS=200 RESTARTS=50 BUILDS=1000 SELF_TEST=1 JSON=file)
 	@scripts/chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(KILLS),--kills $(KILLS)) $(if $(RESTARTS),--restarts $(RESTARTS)) $(if $(BUILDS),--builds $(BUILDS)) \
-		$(if $(SELF_TEST),--self-test) $(if $(PROGRAM),--program $(PROGRAM))
+		$(if $(SELF_TEST),--self-test) $(if $(PROGRAM),--program $(PROGRAM)) $(if $(JSON),--json $(JSON))
 
 simulate: ## histories of the worker on one thread with everything around it simulated (SEEDS=10000 FROM=1)
 	@SEEDS=$(or $(SEEDS),10000) FROM=$(or $(FROM),1) scripts/simulate.sh

@@ -60,9 +60,13 @@ extension LibvirtDriver: RescuingDriver {
         guard let original = try await keptDocument(id) else { return }
         let rescued = try await document(domain, id, inactive: true, withSecrets: true)
         let state = try await host.withConnection(for: id) { _ throws(LibvirtError) in try await domain.state() }
+        let isBack = try await document(domain, id).disks.first?.source == original.disks.first?.source
         do {
-            try await switchOff(domain, id)
-            try await bringUp(try await define(original, id), id)
+            // One that was cut off after the start has only its files left.
+            if !(isBack && PowerState(state) == .running) {
+                try await switchOff(domain, id)
+                try await bringUp(try await define(original, id), id)
+            }
         } catch {
             await uncancelled { [self] in
                 await restore(rescued, id, isRunning: PowerState(state) == .running) {}

@@ -101,7 +101,10 @@ extension LibvirtDriver: ResizingDriver {
         let isDestination = request.migration.destinationHost == configuration.hostName
         try await host.files.run("drop what the source kept") { () throws(ComputeFault) in
             try directory.kept.remove()
-            if isDestination, directory.exists { try directory.forgetOwner() }
+            guard isDestination, directory.exists else { return }
+            try directory.forgetOwner()
+            // Left by a worker that died between the start of the guest and this.
+            try directory.remove(directory.domainDocument)
         }
     }
 

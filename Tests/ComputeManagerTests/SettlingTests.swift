@@ -68,6 +68,25 @@ struct SettlingTests {
         await fixture.close()
     }
 
+    @Test("A rescue waits for the start that was begun before it asks again")
+    func rescueUnderWay() async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.run { try await fixture.perform($0, Requests.run()) }
+        try await interrupted(fixture, at: .rescue, during: Requests.of(Requests.id, "rescue_instance"))
+        let calls = fixture.driver.faults.calls(of: .rescue)
+        try await fixture.run { [self] _ in
+            await looks(3, fixture)
+            await fixture.clock.sleeper(for: Self.look)
+            #expect(fixture.driver.faults.calls(of: .rescue) == calls)
+            fixture.driver.outsideChange(id, to: .running)
+            fixture.clock.advance(by: Self.look)
+            await fixture.idle()
+        }
+        #expect(fixture.driver.faults.calls(of: .rescue) == calls + 1)
+        #expect(try await fixture.instance(id)?.vmState == .rescued)
+        await fixture.close()
+    }
+
     @Test("A guest that is just being started was built, and is not built again")
     func buildUnderWay() async throws {
         let fixture = try ManagerFixture()

@@ -126,6 +126,9 @@ struct SnapshotTests {
                 #expect(disks.contains("/disk.rescue") && disks.contains("vdb") && disks.hasPrefix(" vda"))
                 #expect(try await driver.info(instance.id).powerState == .running)
             }
+            let directory = server.directory.appending(path: "instances/\(id)")
+            let kept = directory.appending(path: "unrescue.xml")
+            let own = try Data(contentsOf: kept)
             let rescued = try await driver.info(instance.id).bootIdentity
             try await driver.rescue(RescueRequest(instance: instance, image: image))
             #expect(try await driver.info(instance.id).bootIdentity == rescued, "a repeat does nothing")
@@ -135,6 +138,12 @@ struct SnapshotTests {
                 #expect(try await driver.info(instance.id).powerState == .running)
                 #expect(try files(server, instance) == ["disk", "console.log"])
             }
+            // As a worker leaves it that dies between the start of the guest and the end.
+            try own.write(to: kept)
+            let back = try await driver.info(instance.id).bootIdentity
+            try await driver.unrescue(GuestRequest(instance: instance))
+            #expect(try await driver.info(instance.id).bootIdentity == back, "it is not started a second time")
+            #expect(try files(server, instance) == ["disk", "console.log"])
         }
     }
 

@@ -63,6 +63,20 @@ struct GoldenRequestTests {
         #expect(try again.content() == content)
     }
 
+    @Test("a flat cast to a worker has an id that tells a repeat, and else what Folsom's has")
+    func named() throws {
+        let id = UniqueBits(high: 1, low: 2)
+        let bodies = [true, false].map { isNamed in
+            RequestEncoder(form: .flat, isNamed: isNamed).encode(
+                method: "finish_resize", version: "2.0", arguments: [:], context: .test, uniqueID: id)
+        }
+        let (named, plain) = (try JSONParser.parse(bodies[0]).object, try JSONParser.parse(bodies[1]).object)
+        #expect(try MessageScanner().scan(bodies[0]).get().uniqueID == id.hex)
+        #expect(try MessageScanner().scan(bodies[0]).get().form == .flat)
+        #expect(plain?["_unique_id"] == nil)
+        #expect(named?.members.filter { $0.key != "_unique_id" } == plain?.members)
+    }
+
     private static let changes: [(key: String, change: @Sendable (inout Instance) -> Void)] = [
         ("vm_state", { $0.vmState = .error }), ("task_state", { $0.taskState = .imageBackup }),
         ("power_state", { $0.powerState = .suspended }), ("host", { $0.host = "elsewhere" }),

@@ -2,10 +2,6 @@
 """What must be so at the end of every run, whatever was killed, cut or filled up in it."""
 import collections
 
-LIFE = {"run_instance": ["create.start", "create.end"], "reboot_instance": ["reboot.start", "reboot.end"],
-        "stop_instance": ["power_off.start", "power_off.end"], "start_instance": ["power_on.start", "power_on.end"],
-        "terminate_instance": ["delete.start", "shutdown.start", "shutdown.end", "delete.end"]}
-
 
 def audit_ends(scene, casts, may_fail):
     """Each cast has exactly one end, by message id; a failure only where it is to be expected, and with a cause."""
@@ -22,7 +18,7 @@ def audit_ends(scene, casts, may_fail):
             elif event.priority == "ERROR" and not may_fail(cast, event):
                 scene.violation("failed", f"{cast} failed: {event.cause}")
         told = collections.Counter(event.name for event in scene.ledger.about(cast.request))
-        for name in LIFE[cast.method]:
+        for name in cast.operation.events:
             if told[name] > 1:
                 scene.violation("twice", f"{cast} told {name} {told[name]} times under different ids")
             if ends and ends[0].priority != "ERROR" and told[name] != 1:
@@ -45,12 +41,14 @@ def audit_order(scene, casts, patient):
     for instance, own in by_instance.items():
         seen = [event.name for event in told[instance]]
         if instance in patient:
-            expected = [name for cast in own for name in LIFE[cast.method]]
-            if seen != expected and not any(e.priority == "ERROR" for e in told[instance]):
-                scene.violation("order", f"{instance} told {seen}, expected {expected}")
+            failed = {event.request for event in told[instance] if event.priority == "ERROR"}
+            good = [event.name for event in told[instance] if event.request not in failed]
+            expected = [name for cast in own if cast.request not in failed for name in cast.operation.events]
+            if good != expected:
+                scene.violation("order", f"{instance} told {good}, expected {expected}")
         for cast in own:
-            mine = [e.name for e in told[instance] if e.request == cast.request and e.name in LIFE[cast.method]]
-            if mine != [name for name in LIFE[cast.method] if name in mine]:
+            mine = [e.name for e in told[instance] if e.request == cast.request and e.name in cast.operation.events]
+            if mine != [name for name in cast.operation.events if name in mine]:
                 scene.violation("order", f"{cast} told {mine}")
         if "delete.end" in seen and seen[-1] != "delete.end":
             scene.violation("order", f"{instance} told {seen[seen.index('delete.end') + 1:]} after delete.end")
@@ -111,7 +109,7 @@ def audit_queues(scene):
 def audit_starts(scene, casts):
     """No guest that ran when the worker came back was thrown away and built, or rebooted, once more."""
     for cast in casts:
-        if cast.method not in ("run_instance", "reboot_instance"):
+        if not cast.operation.starts:
             continue
         ends = scene.ledger.ends(cast)
         if not ends:
@@ -119,7 +117,7 @@ def audit_starts(scene, casts):
         name = scene.api.arguments(cast.instance)["instance"]["name"]
         starts = [at for at in scene.starts.of(name) if cast.sent_at <= at <= ends[0].at]
         for first, second in zip(starts, starts[1:]):
-            if any(first < launch < second for launch in scene.worker.launches):
+            if not cast.operation.again and any(first < launch < second for launch in scene.worker.launches):
                 scene.violation("built twice", f"{cast} started its guest at {first:.3f} and, after a restart of the "
                                 f"worker, again at {second:.3f}")
         starts = [at for at in scene.guest_launches(name) if cast.sent_at <= at <= ends[0].at]

@@ -10,10 +10,10 @@ import amqp
 from wire_messages import CONTEXT, instance_of, run_instance_arguments
 
 from .broker_link import LOST, close_quietly
+from .operations import OPERATIONS, QUESTIONS
 
 IMAGE = "1f2e3d4c-0000-4000-8000-00000000b007"
-TASKS = {"reboot_instance": "rebooting", "stop_instance": "stopping", "start_instance": "starting",
-         "terminate_instance": "deleting"}
+POWER = {"active": 1, "resized": 1, "rescued": 1, "paused": 3}
 
 
 class Cast:
@@ -22,9 +22,11 @@ class Cast:
     def __init__(self, method, instance, body, request, unique):
         self.method, self.instance, self.body = method, instance, body
         self.request, self.unique, self.sent_at = request, unique, None
+        self.operation = OPERATIONS.get(method)
+        self.message, self.quiet_end = None, None  # of a call; how a quiet one ended
 
     def __repr__(self):
-        return f"{self.method}({self.instance[:8]}, {self.request[:12]})"
+        return f"{self.method}({(self.instance or 'host')[:8]}, {self.request[:12]})"
 
 
 class API:
@@ -32,7 +34,7 @@ class API:
 
     def __init__(self, address, host, memory=32):
         self.address, self.host, self.memory = address, host, memory
-        self.casts, self.connection, self.lock = [], None, threading.RLock()
+        self.casts, self.questions, self.connection, self.lock = [], [], None, threading.RLock()
 
     def arguments(self, instance):
         made = run_instance_arguments(instance, IMAGE, memory_mb=self.memory)
@@ -42,26 +44,35 @@ class API:
         made["request_spec"]["image"]["disk_format"] = "raw"
         return made
 
-    def make(self, method, instance, form="enveloped", **extra):
-        arguments = self.arguments(instance)
-        if method != "run_instance":
-            arguments = {"instance": instance_of(arguments, self.host, task_state=TASKS.get(method))}
+    def make(self, method, instance, form="enveloped", state="active", reply_to=None, **extra):
+        """A cast, or where there is a queue to reply to, a call; `state` is the instance's when it is sent."""
+        operation, arguments = OPERATIONS.get(method), {}
+        if instance:
+            arguments = self.arguments(instance)
+        if instance and method != "run_instance":
+            arguments = {"instance": instance_of(arguments, self.host, vm_state=state,
+                                                 task_state=operation and operation.task, power_state=POWER.get(state, 4))}
         if method == "reboot_instance":
             arguments["reboot_type"] = "HARD"
         arguments.update(extra)
-        request, unique = f"req-{uuid.uuid4()}", None
-        body = {"method": method, "args": arguments, "version": "2.0"}
+        request, unique, message = f"req-{uuid.uuid4()}", None, None
+        body = {"method": method, "args": arguments, "version": operation.version if operation else "2.0"}
         body.update({"_context_" + key: value for key, value in {**CONTEXT, "request_id": request}.items()})
-        if form == "enveloped":
+        if reply_to:
+            message = uuid.uuid4().hex
+            body.update(_msg_id=message, _reply_q=reply_to)
+        if form == "enveloped" or reply_to:
             unique = uuid.uuid4().hex
             body["_unique_id"] = unique
             body = {"oslo.version": "2.0", "oslo.message": json.dumps(body)}
-        return Cast(method, instance, json.dumps(body).encode(), request, unique)
+        cast = Cast(method, instance, json.dumps(body).encode(), request, unique)
+        cast.message = message
+        return cast
 
     def send(self, method, instance, form="enveloped", **extra):
         cast = self.make(method, instance, form, **extra)
         self.publish(cast)
-        self.casts.append(cast)
+        (self.questions if method in QUESTIONS else self.casts).append(cast)
         return cast
 
     def publish(self, cast, patience=120, times=1):

@@ -9,8 +9,6 @@ import time
 from .broker_link import LOST, close_quietly
 
 QUEUE = "chaos.ledger"
-ENDS = {"run_instance": "create.end", "reboot_instance": "reboot.end", "terminate_instance": "delete.end",
-        "stop_instance": "power_off.end", "start_instance": "power_on.end"}
 PREFIX = "compute.instance."
 
 
@@ -32,7 +30,7 @@ class Event:
         self.sequence = headers.get("x-instance-sequence")
         self.redelivered = message.delivery_info.get("redelivered", False)
         self.digest = hashlib.sha256(body).hexdigest()
-        self.state = payload.get("state")
+        self.state, self.old_task, self.new_task = (payload.get(k) for k in ("state", "old_task_state", "new_task_state"))
         fault = payload.get("exception")
         self.cause = fault.get("message") if isinstance(fault, dict) else fault
 
@@ -46,11 +44,18 @@ class Event:
         return {key: value for key, value in vars(self).items() if value is not None}
 
 
+class QuietEnd:
+    """The end of what no event tells of, as the journal has it."""
+
+    def __init__(self, name, at):
+        self.name, self.at, self.priority, self.type, self.cause, self.state = name, at, "INFO", name, None, None
+
+
 class Ledger:
     """Reads the queue in a thread, through every fault of the broker, and keeps all of it."""
 
-    def __init__(self, address):
-        self.address, self.events, self.changed = address, [], threading.Condition()
+    def __init__(self, address, journal):
+        self.address, self.journal, self.events, self.changed = address, journal, [], threading.Condition()
         self.first, self.by_request, self.stopping, self.connection = {}, {}, False, None
         self.unreadable = []
         connection = address.connect_patiently(30)
@@ -104,9 +109,14 @@ class Ledger:
             return list(self.by_request.get(request, ()))
 
     def ends(self, cast):
-        """The events that end a cast, each once."""
-        return [e for e in self.about(cast.request)
-                if e.name == ENDS[cast.method] or e.priority == "ERROR" and e.type == cast.method]
+        """The events that end a cast, each once; where success is told by no event, what the journal says."""
+        found = [e for e in self.about(cast.request)
+                 if e.name == cast.operation.end
+                 or e.priority == "ERROR" and e.type in (cast.method, *cast.operation.follows)]
+        if not found and cast.operation.is_quiet:
+            cast.quiet_end = cast.quiet_end or self.journal.success(cast)
+            found = [cast.quiet_end] if cast.quiet_end else []
+        return found
 
     def await_ends(self, casts, seconds, tick=None):
         """Waits until each cast has an end; those that have none when the time is up."""

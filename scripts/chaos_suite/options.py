@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be asked of the suite."""
 import argparse
+import os
 import random
 
 from .scenarios import SCENARIOS
-
 
 
 def parse(arguments=None):
@@ -17,6 +17,7 @@ def parse(arguments=None):
     parser.add_argument("--builds", type=int, default=200, help="builds in one run of broker-restart and outbox")
     parser.add_argument("--silence", type=float, default=25, help="seconds of a freeze or a black hole")
     parser.add_argument("--program", help="a worker that is built already")
+    parser.add_argument("--json", type=os.path.abspath, help="a file for the table")
     parser.add_argument("--keep", action="store_true", help="keeps the logs of runs without a violation as well")
     parser.add_argument("--self-test", action="store_true",
                         help="plays a calm scene, and again with each planted violation, which must be reported")

@@ -8,21 +8,28 @@ import uuid
 
 from stage import until
 
+from .planted_lives import PlantedLives
 from .witnesses import guests
 
 
-class Plant:
+class Plant(PlantedLives):
     """What is planted, and the kinds of violation as one of which it must be reported."""
 
+    # A tuple tells what the report must say as well.
     KINDS = {"domain": "leak", "file": "leak", "process": "leak", "event": "lost", "twice": "twice", "order": "order",
              "cast": "lost", "changed": "changed", "journal": "journal", "resource": "leak", "queue": "queue",
-             "sequence": "sequence", "rebuilt": "built twice", "unbuilt": "not built", "failed": "failed"}
+             "sequence": "sequence", "rebuilt": "built twice", "unbuilt": "not built", "failed": "failed",
+             **PlantedLives.KINDS}
 
     def __init__(self, name):
         self.name, self.kind = name, self.KINDS[name]
 
     def before_audit(self, scene):
         getattr(self, "plant_" + self.name)(scene)
+
+    def is_found(self, violations):
+        kind, words = self.kind if isinstance(self.kind, tuple) else (self.kind, "")
+        return any(found == kind and words in text for found, text in violations)
 
     @staticmethod
     def an_end(scene):

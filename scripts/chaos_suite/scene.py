@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """One run of a scenario: a virtual host, a directory and a worker of its own, its witnesses, and what was found."""
+import collections
 import json
 import os
 import random
+import shutil
 import uuid
 
 from stage import StageFailure, run, until
 
-from . import audit
+from . import audit, audit_lives, rest
 from .broker_link import Address
-from .casts import API
+from .casts import API, IMAGE
 from .ledger import Ledger
 from .proxy import Proxy
+from .replies import Replies
 from .witnesses import Journal, Starts, files_below, guests, launches, processes
 from .worker import Worker
 
@@ -26,12 +29,16 @@ class Scene:
         self.host = self.virtual_host = f"{name}-{number}"
         self.directory = os.path.join(stage.directory, self.host)
         self.instances = os.path.join(self.directory, "instances")
-        self.hypervisor = self.starts = self.proxy = self.worker = None
+        self.images, self.volumes = os.path.join(self.directory, "images"), os.path.join(self.directory, "volumes")
+        self.hypervisor = self.starts = self.proxy = self.worker = self.replies = None
+        self.fell = collections.Counter()  # (operation, step) -> kills that fell into it
 
     # What it is played with
 
     def open(self, driver="fake", proxy=False, state=None, instances=None, **options):
-        os.makedirs(self.directory)
+        os.makedirs(self.images)
+        for name in (IMAGE, IMAGE + ".json"):
+            shutil.copy2(os.path.join(self.stage.images, name), self.images)
         self.instances = instances or self.instances
         self.broker = self.stage.broker()
         self.broker.ctl("add_vhost", self.virtual_host)
@@ -42,18 +49,21 @@ class Scene:
             self.proxy = Proxy(self.address.host, self.address.port)
             self.closing.append(self.proxy.stop)
             url = self.address.url(self.proxy.port)
-        self.ledger = Ledger(self.address)
+        self.journal = Journal(state or f"{self.directory}/state")
+        self.ledger = Ledger(self.address, self.journal)
         self.closing.append(self.ledger.stop)
         self.api = API(self.address, self.host)
         self.closing.append(self.api.close)
         settings = {
             "DEFAULT": {"host": self.host, "transport_url": url, "control_exchange": "nova",
                         "compute_driver": "fake.FakeDriver", "state_path": state or f"{self.directory}/state",
-                        "instances_path": self.instances, "graceful_shutdown_timeout": "20"},
+                        "instances_path": self.instances, "graceful_shutdown_timeout": "20",
+                        "allow_resize_to_same_host": "true"},
             "oslo_messaging_rabbit": {"amqp_durable_queues": "true", "heartbeat_timeout_threshold": str(self.HEARTBEAT),
                                       "rabbit_interval_max": "2"},
             "oslo_messaging_notifications": {"driver": "messagingv2", "topics": "notifications"},
-            "compute_worker": {"image_directory": self.stage.images},
+            "compute_worker": {"image_directory": self.images, "volume_api": "local",
+                               "local_volumes_path": self.volumes},
         }
         if driver == "libvirt":
             self.hypervisor = self.stage.hypervisor()
@@ -64,8 +74,11 @@ class Scene:
         for section, values in options.items():
             settings.setdefault(section, {}).update(values)
         self.worker = Worker(self.stage.program, self.directory, self.host, self.address, settings)
-        self.journal = Journal(self.worker.state)
         return self
+
+    def listen_for_answers(self):
+        self.replies = Replies(self.address)
+        self.closing.append(self.replies.stop)
 
     def watch_starts(self):
         self.starts = Starts(self.hypervisor.uri, os.path.join(self.directory, "virsh-event.log"))
@@ -79,6 +92,20 @@ class Scene:
 
     def guest_launches(self, name):
         return launches(os.path.join(self.stage.directory, "libvirt", "log", "qemu"), name)
+
+    def kill(self):
+        """kill -9, and a new start at once; what was under way is counted."""
+        self.worker.kill()
+        for _, operation, step in self.journal.under_way():
+            self.fell[operation, step or "waiting"] += 1
+            self.stage.fell[operation, step or "waiting"] += 1
+        self.worker.start()
+
+    def look(self, life, cast):
+        rest.look(self, life, cast)
+
+    def is_held(self, volume):
+        return os.path.exists(os.path.join(self.volumes, volume + ".attached"))
 
     # What was found
 
@@ -117,7 +144,7 @@ class Scene:
         text = self.broker.ctl("list_queues", "-p", self.virtual_host, "--no-table-headers", "name", "messages")
         return {name: int(count) for name, count in (line.split("\t") for line in text.splitlines())}
 
-    def finish(self, casts=None, seconds=90, patient=(), may_fail=lambda cast, event: False, unseen=()):
+    def finish(self, casts=None, seconds=90, patient=(), may_fail=lambda cast, event: False, unseen=(), lives=()):
         """Waits for all ends, then looks at everything that must be so.
 
         patient: instances whose casts each waited for the last; may_fail(cast, error event): whether it may;
@@ -139,8 +166,12 @@ class Scene:
         gone = {c.instance for c in casts if c.method == "terminate_instance"}
         audit.audit_journal(self, gone)
         audit.audit_queues(self)
+        audit_lives.audit_outcomes(self, casts)
+        if lives:
+            audit_lives.audit_lives(self, lives)
         if self.hypervisor:
-            self.audit_host(built - gone)
+            resized = {f"{life.instance}_resize" for life in lives if life.state == "resized"}
+            self.audit_host(built - gone, resized)
             audit.audit_starts(self, [c for c in casts if c not in unseen])
         self.measure("casts", len(casts), total=True)
         self.measure("events", len(self.ledger.first), total=True)
@@ -149,7 +180,7 @@ class Scene:
         """Casts that the broker still has, delivered or not."""
         return self.depths().get(f"compute.{self.host}", 0)
 
-    def audit_host(self, expected):
+    def audit_host(self, expected, also=frozenset()):
         """Exactly the guests that are to be there are there: domains, processes, directories."""
         domains, processes_left = set(self.hypervisor.domains()), guests()
         for domain in domains ^ expected:
@@ -158,7 +189,7 @@ class Scene:
         for pid, instance in processes_left.items():
             if instance not in expected:
                 self.violation("leak", f"QEMU process {pid} of {instance} is left")
-        for instance in sorted({path.split("/")[0] for path in files_below(self.instances)} - expected):
+        for instance in sorted({path.split("/")[0] for path in files_below(self.instances)} - expected - also):
             self.violation("leak", f"files are left: {instance}")
         tools = processes(lambda line: "qemu-img" in line.split(" ")[0] and self.instances in line)
         for pid, line in tools.items():

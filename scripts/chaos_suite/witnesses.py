@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is on the host, seen past the worker: its journal's file, libvirt's guests, processes and files."""
+import json
 import os
 import re
 import sqlite3
@@ -9,6 +10,8 @@ import uuid
 from datetime import datetime, timezone
 
 from stage import end
+
+from .ledger import QuietEnd
 
 
 class Journal:
@@ -33,6 +36,16 @@ class Journal:
                 for row in self.query("SELECT id, operation, instance, step, last_error FROM journal "
                                       "WHERE outcome IS NULL ORDER BY id")]
 
+    def under_way(self):
+        """(number, operation, step) of what is to be done; no step where it has not begun."""
+        found = []
+        for number, operation, step in self.query("SELECT id, operation, step FROM journal WHERE outcome IS NULL"):
+            step = json.loads(step) if step else None
+            while isinstance(step, (dict, list)):  # with what belongs to it
+                step = next(iter(step), None)
+            found.append((number, operation, step))
+        return found
+
     def left_over(self):
         """What must not be there when nothing is to be done: told as text, empty if there is none."""
         told = [f"unfinished: {row}" for row in self.unfinished()[:5]]
@@ -41,6 +54,31 @@ class Journal:
             if count:
                 told.append(f"{count} rows in {table}")
         return "; ".join(told)
+
+    def outcomes(self):
+        """request -> [(method, outcome, seconds at which it ended)]"""
+        found = {}
+        for request, method, outcome, ended in self.query(
+                "SELECT request_id, method, outcome, finished_at FROM journal ORDER BY id"):
+            found.setdefault(request, []).append((method, outcome, ended / 1e6 if ended else None))
+        return found
+
+    def success(self, cast):
+        """When it succeeded; None as long as it has not."""
+        try:
+            rows = self.query("SELECT finished_at FROM journal WHERE request_id = ? AND outcome = 'succeeded' "
+                              "AND finished_at IS NOT NULL", (cast.request,))
+        except sqlite3.OperationalError:
+            return None  # there is no journal yet
+        return QuietEnd(cast.method, rows[0][0] / 1e6) if rows else None
+
+    def row(self, instance):
+        """The fields of an instance; None where it has no row."""
+        rows = self.query("SELECT fields FROM instance WHERE uuid = ?", (uuid.UUID(instance).bytes,))
+        return json.loads(rows[0][0]) if rows else None
+
+    def claims(self):
+        return [(str(uuid.UUID(bytes=row[0])), row[1]) for row in self.query("SELECT instance, purpose FROM claim")]
 
     def resources(self):
         return [(uuid.UUID(bytes=row[0]).hex, row[1], row[2])

@@ -68,8 +68,10 @@ extension TransitionOperation {
         let preparation = try await prepare(arguments, in: run)
         var isDone = false
         if let step {
+            // Also where the state does not show it: what a worker that died has begun at the hypervisor ends first.
+            let guest = try await run.guest(instance.id)
             if recovery(at: step) == .redoUnlessDone, let shown = transition.doneWhen {
-                isDone = try await run.guest(instance.id)?.powerState == shown
+                isDone = guest?.powerState == shown
             }
         } else {
             try await run.begin(

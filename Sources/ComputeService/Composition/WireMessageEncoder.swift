@@ -51,7 +51,8 @@ package struct WireMessageEncoder: MessageEncoder {
     }
 
     private func body(of cast: OutgoingCast) -> [UInt8] {
-        RequestEncoder(form: cast.form).encode(
+        // What a crash makes the outbox publish again, maybe to this worker itself, is one wish.
+        RequestEncoder(form: cast.form, isNamed: cast.topic.hasPrefix("compute.")).encode(
             method: cast.method, version: cast.version, arguments: cast.arguments, context: cast.context,
             uniqueID: cast.uniqueID)
     }

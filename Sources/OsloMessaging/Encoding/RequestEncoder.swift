@@ -6,8 +6,13 @@ public import ComputeModel
 public struct RequestEncoder: Sendable {
     /// The form that the receiver reads.
     public let form: WireForm
+    /// Whether a flat message has its unique id too: a worker knows a repeat by it, Folsom's services pass over it.
+    public let isNamed: Bool
 
-    public init(form: WireForm) { self.form = form }
+    public init(form: WireForm, isNamed: Bool = false) {
+        self.form = form
+        self.isNamed = isNamed
+    }
 
     /// Where the answer to a call of ours is awaited.
     public struct ReplyTo: Sendable, Hashable {
@@ -28,7 +33,7 @@ public struct RequestEncoder: Sendable {
     ///
     /// - Parameters:
     ///   - version: nil leaves the key out, as Folsom does towards nova-network and nova-volume.
-    ///   - uniqueID: what a receiver recognises a repeat by; only the enveloped form carries it.
+    ///   - uniqueID: what a receiver recognises a repeat by; a flat message carries it only where it is to be named.
     public func encode(
         method: String, version: String?, namespace: String? = nil, arguments: JSONObject, context: RequestContext,
         uniqueID: UniqueBits, replyTo: ReplyTo? = nil
@@ -43,7 +48,7 @@ public struct RequestEncoder: Sendable {
                 message.append(newKey: "_timeout", JSONValue(replyTo.monitorTimeout))
             }
         }
-        if form == .enveloped { message.append(newKey: "_unique_id", .string(uniqueID.hex)) }
+        if form == .enveloped || isNamed { message.append(newKey: "_unique_id", .string(uniqueID.hex)) }
         message.append(context)
         return Envelope.bytes(message, form: form)
     }

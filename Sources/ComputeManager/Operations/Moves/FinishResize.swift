@@ -45,7 +45,7 @@ enum FinishResize: InstanceOperation {
         let migration = try run.migration(arguments.moving)
         var isDone = false
         if step == .finishing, recovery(at: .finishing) == .redoUnlessDone {
-            isDone = try await run.driver.powerState(id) == .running
+            isDone = try await run.guest(id)?.powerState == .running
         } else {
             let network = try await run.setUpNetwork(on: run.host, of: try run.held().instance)
             try await run.commit(.finishing) { change throws(ComputeFault) in

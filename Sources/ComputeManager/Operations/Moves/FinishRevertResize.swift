@@ -22,8 +22,8 @@ enum FinishRevertResize: InstanceOperation {
     static func instance(of arguments: MoveArguments) -> Instance { arguments.moving.instance }
     static func acceptance(of arguments: MoveArguments) -> AcceptanceRule { .ifIdle(.resizeReverting) }
     static func json(_ output: JSONValue) -> JSONValue { output }
-    /// A guest that runs is back.
-    static func recovery(at step: Step) -> RecoveryRule { .redoUnlessDone }
+    /// A guest that is back stays as it is; what it came from is dropped.
+    static func recovery(at step: Step) -> RecoveryRule { .goOn }
 
     static func perform(
         _ arguments: MoveArguments, from step: Step?, in run: OperationRun<FinishRevertResize>
@@ -46,16 +46,12 @@ enum FinishRevertResize: InstanceOperation {
             }
         }
         let id = moving.instance.id
-        var isDone = false
-        if step != nil, recovery(at: .reverting) == .redoUnlessDone {
-            isDone = try await run.driver.powerState(id) == .running
-        }
+        // What a worker that died has begun at the hypervisor ends first.
+        if step != nil { _ = try await run.guest(id) }
         _ = try await run.setUpNetwork(on: migration.sourceHost, of: try run.held().instance)
         let devices = try await run.connectVolumes()
-        if !isDone {
-            try run.checkInterruption(by: .superseded)
-            try await run.driver.finishRevertMigration(try run.migrationRequest(migration, devices))
-        }
+        try run.checkInterruption(by: .superseded)
+        try await run.driver.finishRevertMigration(try run.migrationRequest(migration, devices))
         let power = try await run.driver.powerState(id)
         let restored = try run.held().instance.resized(to: migration.oldFlavor)
         return try await run.finish(.null) { change throws(ComputeFault) in

@@ -76,6 +76,7 @@ enum ResizeInstance: InstanceOperation {
     ) async throws -> DiskTransfer {
         let row = try run.held()
         if isAgain {
+            _ = try await run.guest(row.id)
             try await run.driver.finishRevertMigration(
                 try run.migrationRequest(migration, try await run.connectVolumes()))
         }
