@@ -49,7 +49,7 @@ def audit_unasked(scene, lives):
                 windows.append((cast.sent_at, ends[0].at))
         for at in scene.guest_launches(name):
             if not any(began <= at <= ended for began, ended in windows):
-                scene.violation("unasked", f"{life.instance} was started at {at:.3f}, outside of all casts that start it")
+                scene.violation("unasked", f"{life.instance} was started at {at:.3f}, in no cast that starts it")
 
 
 def audit_updates(scene):

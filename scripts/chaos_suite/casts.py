@@ -50,8 +50,9 @@ class API:
         if instance:
             arguments = self.arguments(instance)
         if instance and method != "run_instance":
-            arguments = {"instance": instance_of(arguments, self.host, vm_state=state,
-                                                 task_state=operation and operation.task, power_state=POWER.get(state, 4))}
+            arguments = {"instance": instance_of(
+                arguments, self.host, vm_state=state, task_state=operation and operation.task,
+                power_state=POWER.get(state, 4))}
         if method == "reboot_instance":
             arguments["reboot_type"] = "HARD"
         arguments.update(extra)

@@ -30,7 +30,7 @@ class Event:
         self.sequence = headers.get("x-instance-sequence")
         self.redelivered = message.delivery_info.get("redelivered", False)
         self.digest = hashlib.sha256(body).hexdigest()
-        self.state, self.old_task, self.new_task = (payload.get(k) for k in ("state", "old_task_state", "new_task_state"))
+        self.state, self.new_task = payload.get("state"), payload.get("new_task_state")
         fault = payload.get("exception")
         self.cause = fault.get("message") if isinstance(fault, dict) else fault
 

@@ -16,6 +16,20 @@ CHAPTERS = ("reboot", "reboot", "pause", "suspend", "stop", "power_off", "rescue
             "volume", "resize", "resize", "password")
 
 
+PAIRS = {"pause": ("pause_instance", "unpause_instance"), "suspend": ("suspend_instance", "resume_instance"),
+         "stop": ("stop_instance", "start_instance"), "power_off": ("power_off_instance", "power_on_instance"),
+         "rescue": ("rescue_instance", "unrescue_instance")}
+
+
+def send_pair(scene, guest, name=None):
+    """Two casts at once that lead from a guest that runs to one that runs: the casts."""
+    casts, state = [], "active"
+    for method in PAIRS[name or scene.random.choice(list(PAIRS))]:
+        casts.append(scene.api.send(method, guest, state=state))
+        state = casts[-1].operation.leaves
+    return casts
+
+
 class Wish:
     """One cast of a life that is to be sent."""
 
@@ -44,11 +58,8 @@ class Life:
 
     def chapter(self, name):
         """What is asked for one after the other, from a guest that runs to one that runs."""
-        simple = {"pause": ("pause_instance", "unpause_instance"), "suspend": ("suspend_instance", "resume_instance"),
-                  "stop": ("stop_instance", "start_instance"), "power_off": ("power_off_instance", "power_on_instance"),
-                  "rescue": ("rescue_instance", "unrescue_instance")}
-        if name in simple:
-            return [Wish(method) for method in simple[name]]
+        if name in PAIRS:
+            return [Wish(method) for method in PAIRS[name]]
         return getattr(self, name + "_chapter")()
 
     def reboot_chapter(self):
@@ -98,8 +109,9 @@ class Life:
             return False
         for _ in range(1 if self.is_patient else len(self.wishes)):
             wish = self.wishes.pop(0)
-            self.casts.append(self.scene.api.send(wish.method, self.instance, self.form, state=self.state, **wish.extra))
-            self.casts[-1].wish = wish
+            cast = self.scene.api.send(wish.method, self.instance, self.form, state=self.state, **wish.extra)
+            cast.wish = wish
+            self.casts.append(cast)
         return True
 
     def settle(self):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is planted about guests that lived through operations, in the calm scene: one that is gone, one that is there."""
+"""What is planted about the guests of the calm scene: the first is gone, the second is there."""
 import copy
 import os
 import uuid

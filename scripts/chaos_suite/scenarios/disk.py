@@ -69,7 +69,7 @@ def state_full(scene):
     killed = scene.measures.get("kills", 0)
     for guest in traffic.guests:
         scene.api.send("terminate_instance", guest)
-    scene.finish(may_fail=lambda cast, event: killed > 0 and cast.method == "reboot_instance")
+    scene.finish(may_fail=lambda cast, event: killed > 0 and cast.method not in ("run_instance", "terminate_instance"))
 
 
 def instances_full(scene):

@@ -3,6 +3,8 @@
 import signal
 import time
 
+from ..lives import send_pair
+
 GUESTS = 4
 BACK = 15  # seconds in which what waited for libvirt goes on when it is back
 
@@ -19,10 +21,11 @@ def open_with_guests(scene):
 
 
 def keep_busy(scene, guests):
-    """Something of each kind in flight: a build, reboots, a delete."""
+    """Something of each kind in flight: a build, a reboot, a pause and the like, a delete."""
     fresh = scene.new_instance()
-    casts = [scene.api.send("run_instance", fresh)]
-    casts += [scene.api.send("reboot_instance", guest) for guest in guests[1:]]
+    casts = [scene.api.send("run_instance", fresh), scene.api.send("reboot_instance", guests[1])]
+    for guest in guests[2:]:
+        casts += send_pair(scene, guest)
     casts.append(scene.api.send("terminate_instance", guests[0]))
     guests[:] = guests[1:] + [fresh]
     return casts
@@ -56,8 +59,9 @@ def finish(scene, guests, harmed):
     scene.finish(seconds=120, may_fail=may_fail)
     failed = [c for c in harmed if scene.ledger.ends(c) and scene.ledger.ends(c)[0].priority == "ERROR"]
     scene.measure("failed with a cause", len(failed), total=True)
+    asked = {cast.request for cast in scene.api.casts}
     for event in scene.ledger.told():
-        if event.name.startswith("power_off.") or event.type == "sync_power_state":
+        if event.request not in asked and event.name.startswith("power_") or event.type == "sync_power_state":
             scene.violation("read as stopped", f"{event.instance}: {event.name}, and nobody stopped it")
 
 

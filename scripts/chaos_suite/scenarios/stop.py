@@ -2,6 +2,8 @@
 """SIGTERM in the middle of twenty mixed operations, and a new start: it ends within its time, and all is done."""
 import time
 
+from ..lives import send_pair
+
 GUESTS = 7
 LIMIT = 20  # graceful_shutdown_timeout of the scene
 
@@ -14,12 +16,15 @@ def play(scene):
     first = [scene.api.send("run_instance", guest) for guest in guests]
     scene.ledger.await_ends(first, 90, scene.worker.must_live)
     for _ in range(3):
-        # Nothing here is waited for: builds, reboots and deletes at once.
+        # Nothing here is waited for: builds, reboots, pauses and the like, and deletes at once.
         fresh = [scene.new_instance() for _ in range(GUESTS)]
         for guest in fresh:
             scene.api.send("run_instance", guest)
         for guest in guests[: GUESTS - 1]:
-            scene.api.send("reboot_instance", guest, reboot_type=scene.random.choice(("SOFT", "HARD")))
+            if scene.random.random() < 0.5:
+                scene.api.send("reboot_instance", guest, reboot_type=scene.random.choice(("SOFT", "HARD")))
+            else:
+                send_pair(scene, guest)
         for guest in guests:
             scene.api.send("terminate_instance", guest)
         guests = fresh

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Casts that go on while something is broken: builds and reboots of guests in memory, which nothing but a fault of the
-worker can make fail."""
+"""Casts that go on while something is broken: builds, reboots, pauses and the like of guests in memory, and some about
+the host, which nothing but a fault of the worker can make fail."""
 import threading
 import time
+
+from ..lives import send_pair
 
 
 class Traffic:
@@ -21,6 +23,10 @@ class Traffic:
                 # Enveloped ones only: where a confirm is lost they are published again, under the same unique id.
                 api.send("run_instance", guest)
                 api.send("reboot_instance", guest)
+                if len(self.guests) % 3 == 0:
+                    send_pair(self.scene, guest)
+                if len(self.guests) % 10 == 0:
+                    api.send("set_host_enabled", None, enabled=True)
                 self.stopping.wait(self.pace)
         except Exception as error:  # told on the scene's thread
             self.trouble = error
