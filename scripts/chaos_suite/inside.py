@@ -188,7 +188,8 @@ class Suite:
 
 
 SUMS = ("kills", "given up", "casts", "events", "told again", "guests started", "numbered events",
-        "restarts", "cuts", "stops", "builds", "fills", "failed with a cause", "looks", "answers", "calls", "images")
+        "restarts", "cuts", "stops", "builds", "fills", "failed with a cause", "failovers", "looks", "answers", "calls",
+        "images")
 
 
 def end_with_outside():

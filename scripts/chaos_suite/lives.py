@@ -12,8 +12,8 @@ GUESTS = 4  # at a time
 VOLUME_BYTES = 1 << 20
 DEVICE = "/dev/sdb"
 TOGETHER = 0.3  # of the guests get all their casts at once
-CHAPTERS = ("reboot", "reboot", "pause", "suspend", "stop", "power_off", "rescue", "rebuild", "snapshot", "backup",
-            "volume", "resize", "resize", "password")
+CHAPTERS = 4 * ("reboot", "pause", "suspend", "stop", "power_off", "rescue", "rebuild", "snapshot", "backup", "volume",
+                "resize", "resize") + ("password",)  # which takes ten seconds to be refused
 
 
 PAIRS = {"pause": ("pause_instance", "unpause_instance"), "suspend": ("suspend_instance", "resume_instance"),
@@ -45,7 +45,8 @@ class Life:
         self.begins_at = time.monotonic() + scene.duration(0, 1)
         self.is_patient = scene.random.random() >= TOGETHER
         self.form = scene.random.choice(("enveloped", "enveloped", "flat"))
-        self.volume, self.is_attached, self.images, self.casts, self.memory = None, False, [], [], 32
+        self.volume, self.is_attached, self.images, self.casts = None, False, [], []
+        self.memory = self.memory_before = 32  # MiB
         self.stays = self.is_patient and scene.random.random() < 0.15
         self.was_harmed = False
         self.wishes = [Wish("run_instance")]
@@ -94,7 +95,7 @@ class Life:
 
     def resize_chapter(self):
         flavor = dict(self.scene.api.arguments(self.instance)["instance"]["instance_type"])
-        flavor.update(id=2, name="m1.chaos", flavorid="2", memory_mb=48)
+        flavor.update(id=2, name="m1.chaos", flavorid="2", memory_mb=self.scene.random.choice((40, 48)))
         return [Wish("prep_resize", instance_type=flavor, image={}, reservations=None),
                 Wish(self.scene.random.choice(("confirm_resize", "revert_resize")), migration_id=1, reservations=None)]
 
@@ -137,8 +138,10 @@ class Life:
             self.is_attached = cast.method == "attach_volume"
         elif cast.method == "terminate_instance":
             self.is_attached = False
-        elif cast.method in ("prep_resize", "revert_resize"):
-            self.memory = 48 if cast.method == "prep_resize" else 32
+        elif cast.method == "prep_resize":
+            self.memory_before, self.memory = self.memory, cast.wish.extra["instance_type"]["memory_mb"]
+        elif cast.method == "revert_resize":
+            self.memory = self.memory_before
         elif cast.method == "snapshot_instance":
             if cast.wish.extra["image_type"] == "backup":
                 self.images = [pair for pair in self.images if not pair[1]]  # the rotation

@@ -6,7 +6,7 @@ class Operation:
     """events: in their order, the last of which ends it; none where only the journal (and an update) tells of the end.
     task: the task_state that the API has written. leaves: the vm_state after it, None where it stays.
     follows: what the worker casts to itself for it, under the same request.
-    starts: whether the guest's process is started in it; again: whether it may be again after a restart of the worker."""
+    starts: whether the guest's process is started in it; again: whether also after a restart of the worker."""
 
     def __init__(self, *events, task=None, leaves=None, starts=False, again=False, follows=(), version="2.0"):
         self.events, self.task, self.leaves = list(events), task, leaves

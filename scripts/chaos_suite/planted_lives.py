@@ -24,8 +24,8 @@ class PlantedLives:
 
     def plant_state(self, scene):
         there = uuid.UUID(scene.lives[1].instance).hex
-        self.write(scene, "UPDATE instance SET fields = json_set(CAST(fields AS TEXT), '$.vm_state', 'stopped') "
-                          f"WHERE uuid = x'{there}'")
+        self.write(scene, "UPDATE instance SET fields = CAST(json_set(CAST(fields AS TEXT), '$.vm_state', "
+                          f"'stopped') AS BLOB) WHERE uuid = x'{there}'")
 
     def plant_stale(self, scene):
         """An event that says another state than the guest is in."""

@@ -89,7 +89,7 @@ class Plant(PlantedLives):
 
     def plant_resource(self, scene):
         """Something registered for an instance that is deleted."""
-        gone = uuid.UUID(scene.api.casts[0].instance).hex
+        gone = uuid.UUID(scene.lives[0].instance).hex
         self.write(scene, f"INSERT INTO resource (instance, kind, name) VALUES (x'{gone}', 'domain', 'planted')")
 
     @staticmethod
@@ -103,7 +103,7 @@ class Plant(PlantedLives):
     def plant_process(self, scene):
         """A guest's process that libvirt does not know."""
         process = subprocess.Popen(
-            ["qemu-system-x86_64", "-uuid", scene.api.casts[0].instance, "-display", "none", "-m", "16", "-S"],
+            ["qemu-system-x86_64", "-uuid", scene.lives[0].instance, "-display", "none", "-m", "16", "-S"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         scene.closing.append(lambda: (process.kill(), process.wait()))
         until("the planted process", 10, lambda: process.pid in guests())

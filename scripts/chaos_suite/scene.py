@@ -35,15 +35,15 @@ class Scene:
 
     # What it is played with
 
-    def open(self, driver="fake", proxy=False, state=None, instances=None, **options):
+    def open(self, driver="fake", proxy=False, state=None, instances=None, cluster=None, **options):
         os.makedirs(self.images)
         for name in (IMAGE, IMAGE + ".json"):
             shutil.copy2(os.path.join(self.stage.images, name), self.images)
         self.instances = instances or self.instances
-        self.broker = self.stage.broker()
+        self.broker = cluster or self.stage.broker()
         self.broker.ctl("add_vhost", self.virtual_host)
         self.broker.ctl("set_permissions", "-p", self.virtual_host, "compute", ".*", ".*", ".*")
-        self.address = Address(self.broker.url, self.virtual_host)
+        self.address = Address(self.broker.url, self.virtual_host, self.broker.other_ports)
         url = self.address.url()
         if proxy:
             self.proxy = Proxy(self.address.host, self.address.port)

@@ -9,6 +9,7 @@ SCENARIOS = {
     "outbox": "outbox.play",
     "broker-restart": "broker.restart",
     "broker-freeze": "broker.freeze",
+    "failover": "broker.failover",
     "cut": "network.cut",
     "black-hole": "network.black_hole",
     "dropped-packets": "network.dropped_packets",

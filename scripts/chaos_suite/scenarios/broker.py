@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Faults of the broker itself."""
+import os
 import signal
 import time
 
 from stage import until
 
+from ..servers import ChaosCluster
 from .traffic import Traffic, open_with_traffic, served_within
 
 BACK = 5  # seconds in which the worker serves again when the broker does
@@ -42,6 +44,22 @@ def freeze(scene):
         if seconds > 2 * scene.HEARTBEAT:
             scene.expect_unready(began, 2 * scene.HEARTBEAT + 2)
         served_within(scene, BACK, time.time())
+    traffic.finish()
+
+
+def failover(scene):
+    """One of two brokers of a cluster dies, the one that the worker is connected to, again and again."""
+    cluster = ChaosCluster(os.path.join(scene.stage.directory, scene.host + "-cluster"))
+    scene.closing.append(cluster.stop)
+    traffic = open_with_traffic(scene, cluster=cluster.start())
+    for number in (0, 1, 0):
+        time.sleep(scene.duration(1, 3))
+        began = time.time()
+        cluster.kill(number)
+        served_within(scene, BACK, began)
+        scene.expect_unready(began, BACK)  # it was the worker's own
+        cluster.start_again(number, scene.virtual_host)
+        scene.measure("failovers", 1, total=True)
     traffic.finish()
 
 
