@@ -45,8 +45,8 @@ class API:
         made["request_spec"]["image"]["disk_format"] = "raw"
         return made
 
-    def make(self, method, instance, form="enveloped", state="active", reply_to=None, **extra):
-        """A cast, or where there is a queue to reply to, a call; `state` is the instance's when it is sent."""
+    def make(self, method, instance, form="enveloped", state="active", flavor=None, reply_to=None, **extra):
+        """A cast, or where there is a queue to reply to, a call; `state` and `flavor` are the instance's by then."""
         operation, arguments = OPERATIONS.get(method), {}
         if instance:
             arguments = self.arguments(instance)
@@ -54,6 +54,9 @@ class API:
             arguments = {"instance": instance_of(
                 arguments, self.host, vm_state=state, task_state=operation and operation.task,
                 power_state=POWER.get(state, 4))}
+            if flavor:
+                arguments["instance"].update(
+                    instance_type=flavor, instance_type_id=flavor["id"], memory_mb=flavor["memory_mb"])
         if method == "reboot_instance":
             arguments["reboot_type"] = "HARD"
         arguments.update(extra)

@@ -189,7 +189,7 @@ class Suite:
 
 SUMS = ("kills", "given up", "casts", "events", "told again", "guests started", "numbered events",
         "restarts", "cuts", "stops", "builds", "fills", "failed with a cause", "failovers", "looks", "answers", "calls",
-        "images")
+        "images", "guests compared")
 
 
 def end_with_outside():

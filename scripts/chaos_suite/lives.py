@@ -46,7 +46,7 @@ class Life:
         self.is_patient = scene.random.random() >= TOGETHER
         self.form = scene.random.choice(("enveloped", "enveloped", "flat"))
         self.volume, self.is_attached, self.images, self.casts = None, False, [], []
-        self.memory = self.memory_before = 32  # MiB
+        self.flavor = self.flavor_before = dict(scene.api.arguments(self.instance)["instance"]["instance_type"])
         self.stays = self.is_patient and scene.random.random() < 0.15
         self.was_harmed = False
         self.wishes = [Wish("run_instance")]
@@ -89,12 +89,14 @@ class Life:
         return self.volume
 
     def volume_chapter(self):
+        # The name is one of the root disk's kind, and stays held: a second time it would be refused.
+        reserve = [] if self.volume else [Wish("reserve_block_device_name", device=DEVICE, reply_to=QUEUE)]
         volume = self.volume_made()
-        return [Wish("reserve_block_device_name", device=DEVICE, reply_to=QUEUE),
-                Wish("attach_volume", volume_id=volume, mountpoint=DEVICE), Wish("detach_volume", volume_id=volume)]
+        return reserve + [Wish("attach_volume", volume_id=volume, mountpoint=DEVICE),
+                          Wish("detach_volume", volume_id=volume)]
 
     def resize_chapter(self):
-        flavor = dict(self.scene.api.arguments(self.instance)["instance"]["instance_type"])
+        flavor = dict(self.flavor)
         flavor.update(id=2, name="m1.chaos", flavorid="2", memory_mb=self.scene.random.choice((40, 48)))
         return [Wish("prep_resize", instance_type=flavor, image={}, reservations=None),
                 Wish(self.scene.random.choice(("confirm_resize", "revert_resize")), migration_id=1, reservations=None)]
@@ -110,7 +112,8 @@ class Life:
             return False
         for _ in range(1 if self.is_patient else len(self.wishes)):
             wish = self.wishes.pop(0)
-            cast = self.scene.api.send(wish.method, self.instance, self.form, state=self.state, **wish.extra)
+            cast = self.scene.api.send(
+                wish.method, self.instance, self.form, state=self.state, flavor=self.flavor, **wish.extra)
             cast.wish = wish
             self.casts.append(cast)
         return True
@@ -139,9 +142,9 @@ class Life:
         elif cast.method == "terminate_instance":
             self.is_attached = False
         elif cast.method == "prep_resize":
-            self.memory_before, self.memory = self.memory, cast.wish.extra["instance_type"]["memory_mb"]
+            self.flavor_before, self.flavor = self.flavor, cast.wish.extra["instance_type"]
         elif cast.method == "revert_resize":
-            self.memory = self.memory_before
+            self.flavor = self.flavor_before
         elif cast.method == "snapshot_instance":
             if cast.wish.extra["image_type"] == "backup":
                 self.images = [pair for pair in self.images if not pair[1]]  # the rotation
