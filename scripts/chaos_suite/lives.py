@@ -97,7 +97,8 @@ class Life:
 
     def resize_chapter(self):
         flavor = dict(self.flavor)
-        flavor.update(id=2, name="m1.chaos", flavorid="2", memory_mb=self.scene.random.choice((40, 48)))
+        memory = self.scene.random.choice((40, 48))
+        flavor.update(id=memory, name=f"m1.chaos{memory}", flavorid=str(memory), memory_mb=memory)
         return [Wish("prep_resize", instance_type=flavor, image={}, reservations=None),
                 Wish(self.scene.random.choice(("confirm_resize", "revert_resize")), migration_id=1, reservations=None)]
 
@@ -129,7 +130,7 @@ class Life:
             if ends[0].priority != "ERROR":
                 self.learn(cast)
                 self.scene.look(self, cast)
-            elif cast.method != "set_admin_password":
+            else:
                 self.was_harmed = True
                 self.wishes = [] if cast.method == "terminate_instance" else [Wish("terminate_instance")]
         return True
