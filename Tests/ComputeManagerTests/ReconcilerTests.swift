@@ -220,6 +220,32 @@ struct ReconcilerTests {
         await fixture.close()
     }
 
+    @Test(
+        "A guest that a reboot switches off after it was given up is followed: its instance is stopped, with events",
+        arguments: [true, false])
+    func lateReboot(isTold: Bool) async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.run { manager async throws in
+            try await fixture.perform(manager, Requests.run())
+            // The driver has answered for a call that still goes on in the hypervisor.
+            fixture.driver.faults.plan(
+                .fail(ComputeFault(.timeout, "libvirt is overdue")), for: .reboot, call: 1)
+            try await fixture.perform(
+                manager, Requests.of(Requests.id, "reboot_instance", ["reboot_type": "HARD"]))
+            #expect(try await fixture.instance(id)?.vmState == .active)
+            #expect(try await fixture.eventTypes().last == "reboot_instance")
+            // Its destroy comes through, and nobody begins the guest anew.
+            fixture.driver.outsideChange(id, to: .shutdown, isTold: isTold)
+            if !isTold { fixture.driver.tellToResynchronize() }
+            #expect(try await eventually(fixture) { try await fixture.instance(id)?.vmState == .stopped })
+            #expect(
+                try await fixture.eventTypes().suffix(2) == [
+                    "compute.instance.power_off.start", "compute.instance.power_off.end",
+                ])
+        }
+        await fixture.close()
+    }
+
     @Test("500 guests: the worker serves at once, reads all of them in one question, and touches none")
     func many() async throws {
         let fixture = try ManagerFixture()
