@@ -193,11 +193,20 @@ struct IntakeRouter: RequestRouter {
     }
 }
 
+/// A wall clock that the test moves.
+final class ManualWallClock: WallClock {
+    private let time = Mutex(Timestamp(microseconds: 1_000_000_000))
+    func now() -> Timestamp { time.withLock { $0 } }
+    func advance(bySeconds seconds: Int) { time.withLock { $0 = $0.advanced(bySeconds: Int64(seconds)) } }
+}
+
 /// An intake between fakes, on a real store.
 struct IntakeFixture: Sendable {
     let directory: String
     let log = EventLog<IntakeEvent>()
     let clock = ManualClock()
+    let wallClock: ManualWallClock
+    let room: InstanceRoom
     let store: WorkerStore
     let source: IntakeSource
     let work: IntakeWork
@@ -206,7 +215,8 @@ struct IntakeFixture: Sendable {
     static func run<Value: Sendable>(
         store configure: (inout StoreConfiguration) -> Void = { _ in },
         _ configuration: IntakeConfiguration = IntakeConfiguration(), failures: [DeliveryFailure] = [],
-        holdsReadings: Bool = false, onAcknowledge: @escaping @Sendable (String, [UInt64]) -> Void = { _, _ in },
+        holdsReadings: Bool = false, isFull: Bool = false,
+        onAcknowledge: @escaping @Sendable (String, [UInt64]) -> Void = { _, _ in },
         _ body: @escaping @Sendable (IntakeFixture) async throws -> Value
     ) async throws -> Value {
         let directory = FileManager.default.temporaryDirectory.path + "/intake-\(UUID().uuidString)"
@@ -214,7 +224,7 @@ struct IntakeFixture: Sendable {
         var storeConfiguration = StoreConfiguration(directory: directory)
         configure(&storeConfiguration)
         let fixture = try IntakeFixture(
-            directory, storeConfiguration, configuration, failures, holdsReadings, onAcknowledge)
+            directory, storeConfiguration, configuration, failures, holdsReadings, isFull, onAcknowledge)
         let outcome: Result<Value, any Error>
         do {
             let value = try await withThrowingTaskGroup(of: Void.self) { group in
@@ -235,7 +245,7 @@ struct IntakeFixture: Sendable {
 
     private init(
         _ directory: String, _ storeConfiguration: StoreConfiguration, _ configuration: IntakeConfiguration,
-        _ failures: [DeliveryFailure], _ holdsReadings: Bool,
+        _ failures: [DeliveryFailure], _ holdsReadings: Bool, _ isFull: Bool,
         _ onAcknowledge: @escaping @Sendable (String, [UInt64]) -> Void
     ) throws {
         self.directory = directory
@@ -243,10 +253,13 @@ struct IntakeFixture: Sendable {
         let log = log
         source = IntakeSource(log: log) { onAcknowledge(directory, $0) }
         work = IntakeWork(log: log, holdsReadings: holdsReadings)
+        wallClock = ManualWallClock()
+        room = InstanceRoom()
+        room.report(isFull: isFull)
         intake = Intake(
             source: source, sink: IntakeSink(log: log, failures: failures), encoder: FlatWire(), router: IntakeRouter(),
             work: work, store: store, configuration: configuration, clock: clock,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onState: { log.append(.state($0)) })
+            wallClock: wallClock, room: room, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onState: { log.append(.state($0)) })
     }
 
     /// The numbers of all messages that were acknowledged so far.
@@ -276,12 +289,13 @@ struct IntakeFixture: Sendable {
 func incoming(
     _ number: UInt64, _ method: String = "reboot_instance", id: String? = nil, body: String? = nil,
     redelivered: Bool = false, connection: UInt64 = 1, isCall: Bool = false, size: Int? = nil,
-    malformed: MalformedMessage? = nil
+    malformed: MalformedMessage? = nil, of instance: UInt64? = nil
 ) -> IncomingMessage {
     let bytes = Array((body ?? "{\"n\": \(number)}").utf8)
     let summary = MessageSummary(
         form: id == nil ? .flat : .enveloped, method: method, version: "2.0", uniqueID: id,
-        reply: isCall ? .messageID("call\(number)") : nil)
+        reply: isCall ? .messageID("call\(number)") : nil,
+        instance: instance.map { InstanceID(bits: UniqueBits(high: 0, low: $0)) })
     return IncomingMessage(
         token: AcknowledgementToken(generation: connection, number: number), body: bytes, size: size ?? bytes.count,
         isRedelivered: redelivered, scan: malformed.map { .failure($0) } ?? .success(summary))

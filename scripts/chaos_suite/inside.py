@@ -34,7 +34,7 @@ class Stage:
         os.makedirs(self.images)
         self.small_disk = os.path.join(self.directory, "small")
         os.makedirs(self.small_disk)
-        run("mount", "-t", "tmpfs", "-o", "size=32m", "chaos", self.small_disk)
+        run("mount", "-t", "tmpfs", "-o", "size=128m", "chaos", self.small_disk)
         image = os.path.join(self.images, IMAGE)
         run(sys.executable, os.path.join(HERE, "make-bootsector-guest.py"), image)
         with open(image + ".json", "w", encoding="utf-8") as f:

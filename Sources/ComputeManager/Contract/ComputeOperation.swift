@@ -29,6 +29,9 @@ public protocol ComputeOperation: Sendable {
     /// Which of the bounded slots it takes.
     static var slot: SlotKind { get }
 
+    /// Whether it writes disks of guests to the host; where there is no room for them it is not taken in.
+    static var needsRoom: Bool { get }
+
     /// The value that a caller gets.
     static func json(_ output: Output) -> JSONValue
 }
@@ -51,4 +54,6 @@ public struct NoStep: Codable, Sendable, Hashable {
 extension ComputeOperation {
     /// Whether it passes by the journal and the lanes.
     public static var isReadOnly: Bool { slot == .read }
+
+    public static var needsRoom: Bool { false }
 }

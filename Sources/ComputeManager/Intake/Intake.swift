@@ -20,6 +20,11 @@ public final class Intake: Sendable {
     let wallClock: any WallClock
     let logger: Logger
     let metrics = IntakeMetrics()
+    let room: InstanceRoom
+    let held: Mutex<HeldRequests>
+    let heldNumber = Atomic(0)
+    /// Whoever holds back or lets go does so alone, from the look at what is held to the hand-over.
+    let holdingTurn = Slots(1)
     private let onState: @Sendable (IntakeState) -> Void
     private let current = Mutex(IntakeState.starting)
     private let readings = Atomic(0)
@@ -33,11 +38,13 @@ public final class Intake: Sendable {
     /// - Parameters:
     ///   - clock: what pauses are measured by.
     ///   - wallClock: what the time of arrival is read from.
+    ///   - room: whether guests' disks have room; what needs some is held while there is none.
     ///   - onState: told of every change of ``state``, from the intake's own task.
     public init(
         source: any MessageSource, sink: any MessageSink, encoder: any MessageEncoder, router: any RequestRouter,
         work: any AcceptedWork, store: WorkerStore, configuration: IntakeConfiguration = IntakeConfiguration(),
-        clock: any Clock<Duration> = ContinuousClock(), wallClock: any WallClock = SystemWallClock(), logger: Logger,
+        clock: any Clock<Duration> = ContinuousClock(), wallClock: any WallClock = SystemWallClock(),
+        room: InstanceRoom = InstanceRoom(), logger: Logger,
         onState: @escaping @Sendable (IntakeState) -> Void = { _ in }
     ) {
         self.source = source
@@ -49,8 +56,10 @@ public final class Intake: Sendable {
         self.configuration = configuration
         self.clock = clock
         self.wallClock = wallClock
+        self.room = room
         self.logger = logger
         self.onState = onState
+        held = Mutex(HeldRequests(configuration.heldBounds))
         deadLetterSlots = Slots(configuration.deadLetterLimit)
     }
 
@@ -63,7 +72,9 @@ public final class Intake: Sendable {
     public func run() async throws {
         defer { enter(.stopped) }
         try await withThrowingDiscardingTaskGroup { group in
+            group.addTask { try await self.followRoom() }
             try await consume(&group)
+            await giveBackHeld()
             // What is under way has a moment to end. A read-only call has no row that another start would take up: its
             // caller asks again; what was to be put aside was not acknowledged and comes again.
             if !Task.isCancelled { await outlastAnswers() }
@@ -79,7 +90,11 @@ public final class Intake: Sendable {
         enter(.consuming)
         while !Task.isCancelled, let batch = await source.nextBatch() {
             do throws(NotJournaled) {
-                try await take(batch, &group)
+                let sifts = self.sifts
+                // Cancelled first, and then all of it is the broker's.
+                if sifts, await !holdingTurn.take() { return }
+                defer { if sifts { holdingTurn.give() } }
+                try await take(batch, sifts: sifts, &group)
             } catch {
                 guard error.cause.isRetriable else { throw error.cause }
                 try await outlast(error)
@@ -96,17 +111,18 @@ public final class Intake: Sendable {
     }
 
     private func take(
-        _ batch: [IncomingMessage], _ group: inout ThrowingDiscardingTaskGroup<any Error>
+        _ batch: [IncomingMessage], sifts: Bool, _ group: inout ThrowingDiscardingTaskGroup<any Error>
     ) async throws(NotJournaled) {
         metrics.countReceived(batch.count)
-        let sorting = IntakeSorting(batch, router: router, receivedAt: wallClock.now())
+        var sorting = IntakeSorting(batch, router: router, receivedAt: wallClock.now())
+        if sifts { sift(&sorting) }
         var answers = sorting.answers
         for reading in sorting.readings {
             if let answer = begin(reading, &group) { answers.append(answer) }
         }
         if !sorting.journal.isEmpty || !answers.isEmpty {
             do {
-                try await journal(sorting, answers)
+                try await journal(sorting.journal, sorting.journalTokens, answers)
             } catch {
                 throw NotJournaled(
                     cause: (error as? StoreError) ?? StoreError(.database, "the journal failed"),
@@ -124,8 +140,10 @@ public final class Intake: Sendable {
         }
     }
 
-    private func journal(_ sorting: IntakeSorting, _ answers: [IntakeSorting.Answer]) async throws {
-        let entries = sorting.journal
+    /// Writes requests and answers to the journal, acknowledges them and hands the requests on.
+    func journal(
+        _ entries: [NewJournalEntry], _ tokens: [AcknowledgementToken], _ answers: [IntakeSorting.Answer] = []
+    ) async throws {
         let replies = answers.flatMap { answer in
             encoder.failure(answer.fault, to: answer.reply).map { OutboxMessage(reply: $0, to: answer.reply) }
         }
@@ -141,7 +159,7 @@ public final class Intake: Sendable {
             return acceptances
         }
         // Only now does the disk hold them.
-        source.acknowledge(sorting.journalTokens + answers.map(\.token))
+        source.acknowledge(tokens + answers.map(\.token))
         var accepted: [JournalEntry] = []
         accepted.reserveCapacity(entries.count)
         for (entry, acceptance) in zip(entries, acceptances) {

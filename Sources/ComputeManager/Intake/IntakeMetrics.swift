@@ -8,6 +8,7 @@ struct IntakeMetrics: Sendable {
     private let received = Counter(label: "compute_rpc_received_total")
     private let journaled = Counter(label: "compute_rpc_journaled_total")
     private let duplicates = Counter(label: "compute_rpc_duplicates_total")
+    private let held = Counter(label: "compute_rpc_held_total")
     private let readOnly = Counter(label: "compute_rpc_read_only_total")
     private let storeFailures = Counter(label: "compute_rpc_store_failures_total")
     private let lostDeadLetters = Counter(label: "compute_rpc_dead_letters_lost_total")
@@ -31,6 +32,7 @@ struct IntakeMetrics: Sendable {
     func countReceived(_ count: Int) { received.increment(by: count) }
     func countJournaled(_ count: Int) { if count > 0 { journaled.increment(by: count) } }
     func countDuplicates(_ count: Int) { if count > 0 { duplicates.increment(by: count) } }
+    func countHeld(_ count: Int) { if count > 0 { held.increment(by: count) } }
     func countReadOnly() { readOnly.increment() }
     func countStoreFailure() { storeFailures.increment() }
     func countDeadLetter(_ reason: MalformedMessage.Reason) { deadLetters[reason]?.increment() }

@@ -37,6 +37,12 @@ struct IntakeSorting {
         for message in batch { sort(message, router: router, receivedAt: receivedAt) }
     }
 
+    /// What is to be journaled after some was held back, and some let go before it.
+    mutating func setJournal(_ requests: [HeldRequests.Request]) {
+        journal = requests.map(\.entry)
+        journalTokens = requests.map(\.token)
+    }
+
     private mutating func sort(_ message: IncomingMessage, router: some RequestRouter, receivedAt: Timestamp) {
         switch message.scan {
         case .failure(let malformed):

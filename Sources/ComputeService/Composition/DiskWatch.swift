@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ComputeManager
 internal import Glibc
 internal import Logging
 internal import Metrics
@@ -16,6 +17,8 @@ struct DiskWatch: Sendable {
     let store: WorkerStore
     /// Where the driver keeps disks of guests; nil where it keeps none.
     let instances: String?
+    /// Told of each look at that disk.
+    let room: InstanceRoom
     let health: HealthMonitor
     let logger: Logger
 
@@ -40,6 +43,7 @@ struct DiskWatch: Sendable {
             let fault = free.flatMap { free in
                 free < Self.room ? "\(instances) has \(free >> 20) MiB left; free some space" : nil
             }
+            room.report(isFull: fault != nil)
             health.update { $0.instancesFault = fault }
         } while (try? await ContinuousClock().sleep(for: Self.interval)) != nil
     }

@@ -74,13 +74,18 @@ final class Worker: Service {
             configuration: ManagerConfiguration(configuration), store: store, driver: driver,
             images: LocalImageDirectory(path: configuration.images.directory),
             peers: Peers(configuration, peers), encoder: encoder, decoder: WireRequestDecoder(), sink: sink, logger: makeLogger("compute.manager"))
+        let room = InstanceRoom()
+        let options = configuration.manager
         intake = Intake(
             source: BrokerSource(server: broker.server), sink: sink, encoder: encoder, router: manager.router,
             work: manager.work, store: store,
             configuration: IntakeConfiguration(
                 highWater: configuration.store.intakeHighWater, lowWater: configuration.store.intakeLowWater,
-                finishedRows: configuration.manager.doneWorkRows),
-            logger: makeLogger("compute.intake"), onState: { state in broker.health.update { $0.intake = state } })
+                // At most half of a queue's window, and no more bytes than leave consuming going on.
+                heldLimit: messaging.connection.prefetch / 2, heldBytes: configuration.store.intakeBufferBytes / 4,
+                ageLimits: options.ageLimits, finishedRows: options.doneWorkRows),
+            room: room, logger: makeLogger("compute.intake"),
+            onState: { state in broker.health.update { $0.intake = state } })
         relay = OutboxRelay(
             store: store, sink: sink, observer: manager.castObserver,
             configuration: RelayConfiguration(
@@ -88,10 +93,10 @@ final class Worker: Service {
             logger: makeLogger("compute.relay"))
         disks = DiskWatch(
             store: store, instances: type(of: driver).needsImage ? configuration.store.instancesPath : nil,
-            health: broker.health, logger: logger)
+            room: room, health: broker.health, logger: logger)
         control = ControlServer(
             path: ControlSocket.path(inStateDirectory: configuration.store.statePath),
-            handler: WorkerControl(manager: manager, store: store, monitor: broker.health),
+            handler: WorkerControl(manager: manager, intake: intake, store: store, monitor: broker.health),
             logger: makeLogger("compute.control"))
     }
 
@@ -101,6 +106,7 @@ final class Worker: Service {
     /// Sets the gauges that tell how full the worker is; asked for when somebody looks.
     func measure() {
         Gauge(label: "compute_journal_unfinished").record(store.levels.unfinished)
+        Gauge(label: "compute_rpc_held").record(intake.heldCount)
         Gauge(label: "compute_outbox_pending").record(store.levels.outbox)
         broker.health.measure()
         Gauge(label: "compute_operations_running").record(manager.load.running)

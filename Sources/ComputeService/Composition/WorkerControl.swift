@@ -8,6 +8,7 @@ internal import WorkerStore
 /// What a worker answers its operators.
 struct WorkerControl: ControlHandler {
     let manager: ComputeManager
+    let intake: Intake
     let store: WorkerStore
     let monitor: HealthMonitor
 
@@ -35,9 +36,11 @@ struct WorkerControl: ControlHandler {
         if case .storeFails = health.intake { reasons = [] }
         reasons += health.reasons
         let load = manager.load
+        let held = intake.heldCount
+        let waits = held > 0 ? ["requests that wait for room for disks, unacknowledged: \(held)"] : []
         return WorkerStatus(
             host: health.host, processID: Int(getpid()), isReady: reasons.isEmpty, reasons: reasons,
-            warnings: health.warnings, since: monitor.since, running: load.running, waiting: load.waiting,
+            warnings: health.warnings + waits, since: monitor.since, running: load.running, waiting: load.waiting,
             outbox: store.levels.outbox, quarantined: store.quarantined.map(\.words),
             resources: HostShares(total: manager.resources.total, claimed: manager.resources.claimed))
     }

@@ -3,7 +3,7 @@
 import os
 import time
 
-from stage import run
+from stage import run, until
 
 from .traffic import Traffic, served_within
 
@@ -73,7 +73,7 @@ def state_full(scene):
 
 
 def instances_full(scene):
-    """The instances' directory is full: a build fails with a cause and leaves nothing; what runs goes on."""
+    """The instances' directory is full: builds fail, or wait at the broker once the worker knows; what runs goes on."""
     # Mounted before libvirtd was started, which else would not see it.
     instances = scene.stage.small_disk
     scene.open("libvirt", instances=os.path.join(instances, scene.host))
@@ -82,20 +82,34 @@ def instances_full(scene):
     first = scene.api.send("run_instance", scene.new_instance())
     scene.ledger.await_ends([first], 60, scene.worker.must_live)
     identity = scene.hypervisor.identity(first.instance)
+    began = time.time()
     ballast = fill(instances)
     scene.closing.append(lambda: os.path.exists(ballast) and os.unlink(ballast))
-    failing = [scene.api.send("run_instance", scene.new_instance()) for _ in range(3)]
-    scene.ledger.await_ends(failing, 60, scene.worker.must_live)
-    for cast in failing:
-        if not any(event.priority == "ERROR" for event in scene.ledger.ends(cast)):
-            scene.violation("not failed", f"{cast} did not fail on a full disk")
+    early = [scene.api.send("run_instance", scene.new_instance()) for _ in range(3)]
+    until("a worker that knows of the full disk", 30,
+          lambda: any(not is_ready and at >= began for at, is_ready in scene.worker.health()), pause=0.2)
+    scene.expect_unready(began, 15)
+    held = [scene.api.send("run_instance", scene.new_instance()) for _ in range(4)]
+    until("builds that wait at the broker", 30, lambda: scene.unacknowledged() >= len(held), pause=0.2)
     reboot = scene.api.send("reboot_instance", first.instance)
-    scene.ledger.await_ends([reboot], 60, scene.worker.must_live)
+    dropped = held.pop()
+    delete = scene.api.send("terminate_instance", dropped.instance)
+    if scene.ledger.await_ends([reboot, delete], 60, scene.worker.must_live):
+        scene.violation("not served", "a reboot or a delete waits for room that it does not need")
     if scene.hypervisor.state(first.instance) != "running" or scene.hypervisor.identity(first.instance) == identity:
         scene.violation("touched", f"{first.instance} was not rebooted on a full disk")
+    for cast in early:
+        if any(event.priority != "ERROR" for event in scene.ledger.ends(cast)):
+            scene.violation("not failed", f"{cast} was built on a full disk")
+    for cast in held:
+        if scene.ledger.ends(cast):
+            scene.violation("taken in", f"{cast} was taken in though the disk was known to be full")
     os.unlink(ballast)
+    freed = time.time()
+    scene.ledger.await_ends(held + early, 60, scene.worker.must_live)
+    scene.measure("served again s", max(event.at for cast in held for event in scene.ledger.ends(cast)) - freed)
     after = scene.api.send("run_instance", scene.new_instance())
     scene.ledger.await_ends([after], 60, scene.worker.must_live)
-    for cast in (first, after, *failing):
+    for cast in (first, after, *early, *held):
         scene.api.send("terminate_instance", cast.instance)
-    scene.finish(may_fail=lambda cast, event: cast in failing)
+    scene.finish(may_fail=lambda cast, event: cast in early or cast is dropped)

@@ -31,6 +31,7 @@ enum RebuildInstance: InstanceOperation {
     static let summary = "puts a new root disk under an instance"
     static let needs: [DriverOperation] = [.spawn, .destroy]
     static let events = ["exists", "rebuild.start", "rebuild.end"]
+    static let needsRoom = true
     static let slot = SlotKind.build
 
     static func instance(of arguments: Arguments) -> Instance { arguments.instance }

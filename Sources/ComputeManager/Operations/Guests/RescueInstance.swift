@@ -21,6 +21,7 @@ enum RescueInstance: TransitionOperation {
 
     static let name = OperationName(rawValue: "rescue_instance")
     static let summary = "boots an instance from a rescue image, with its own disk as the second"
+    static let needsRoom = true
     static let transition = Transition(
         call: .rescue, task: .rescuing, expected: [.rescuing], finalState: .rescued, doneWhen: nil)
 

@@ -33,6 +33,7 @@ enum SnapshotInstance: InstanceOperation {
     static let summary = "copies an instance's root disk into an image"
     static let needs: [DriverOperation] = [.snapshot]
     static let events = ["snapshot.start", "snapshot.end"]
+    static let needsRoom = true
 
     static func instance(of arguments: Arguments) -> Instance { arguments.instance }
     static func acceptance(of arguments: Arguments) -> AcceptanceRule { .ifIdle(arguments.kind.task) }

@@ -38,6 +38,7 @@ enum RunInstance: InstanceOperation {
     static let summary = "builds an instance from an image and starts it"
     static let needs: [DriverOperation] = [.spawn, .info, .destroy]
     static let events = ["create.start", "create.end"]
+    static let needsRoom = true
     static let slot = SlotKind.build
     static let seesHandedBack = true
 

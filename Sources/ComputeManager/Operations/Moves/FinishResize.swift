@@ -23,6 +23,7 @@ enum FinishResize: InstanceOperation {
     static let summary = "builds a resized or moved instance on its new host"
     static let needs: [DriverOperation] = [.finishMigration]
     static let events = ["finish_resize.start", "finish_resize.end"]
+    static let needsRoom = true
     static let slot = SlotKind.build
     static let seesMovedAway = true
 

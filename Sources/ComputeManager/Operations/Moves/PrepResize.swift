@@ -28,6 +28,8 @@ enum PrepResize: InstanceOperation {
     static let summary = "begins to resize an instance, or to move it to this host"
     static let needs: [DriverOperation] = [.finishMigration]
     static let events = ["exists", "resize.prep.start", "resize.prep.end"]
+    /// What it begins ends in disks here.
+    static let needsRoom = true
     static let seesMovedAway = true
 
     static func instance(of arguments: Arguments) -> Instance { arguments.instance }

@@ -26,6 +26,7 @@ enum ResizeInstance: InstanceOperation {
     static let summary = "stops an instance that is resized or moved, and hands its disks over"
     static let needs: [DriverOperation] = [.migrateDiskAndPowerOff, .finishRevertMigration]
     static let events = ["resize.start", "resize.end"]
+    static let needsRoom = true
 
     static func instance(of arguments: Arguments) -> Instance { arguments.moving.instance }
     static func acceptance(of arguments: Arguments) -> AcceptanceRule { .ifIdle(.resizePrep) }
