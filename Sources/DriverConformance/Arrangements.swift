@@ -11,6 +11,12 @@ extension Stage {
         try await noteBoot()
     }
 
+    /// A guest that runs and has no interface.
+    func buildAlone() async throws {
+        try await bench.build(SpawnRequest(instance: instance, image: image, networkInfo: []))
+        try await noteBoot()
+    }
+
     func noteBoot() async throws {
         bootIdentity = try await driver.info(instance.id).bootIdentity
     }

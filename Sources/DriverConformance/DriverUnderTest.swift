@@ -13,11 +13,9 @@ public protocol DriverUnderTest: Sendable {
     var neighbour: (any ComputeDriver)? { get }
     var neighbourName: String { get }
 
-    /// What this hypervisor refuses though the driver's type has it, and why. It is checked that it does refuse.
+    /// What this hypervisor refuses though the driver's type has it, and why. It is checked that it does, by a fault
+    /// of kind `unsupportedOperation` that leaves the host as it was.
     var refusals: [DriverOperation: String] { get }
-
-    /// What can't be tried in these surroundings, and why: for want of a second host, or of a guest that answers.
-    var untried: [DriverOperation: String] { get }
 
     /// An instance that can be built, another each time.
     func makeInstance() throws -> Instance
@@ -44,27 +42,42 @@ public protocol DriverUnderTest: Sendable {
     func snapshotPath() throws -> String
 
     /// What can be seen of a host; a fact that is left out can't be seen here. Nothing of it comes from the driver.
+    /// A scenario that needs one that is left out finds fault, unless ``unseen`` says why.
     func facts(of instance: InstanceID, atNeighbour: Bool) async throws -> [HostFact: [String]]
 
-    /// How many requests the hypervisor has seen so far; nil where they can't be counted.
-    func requests() async throws -> Int?
+    /// How many requests the driver has made of its hypervisor so far.
+    func requests() async throws -> Int
 
-    /// The ways in which an operation can be made to fail.
+    /// Why a fact can't be seen here.
+    var unseen: [HostFact: String] { get }
+
+    /// The ways in which an operation can be made to fail. What changes something has one, or ``unbroken`` says why
+    /// not.
     func breakages(of operation: DriverOperation) -> [Breakage]
 
-    /// Places in an operation at which it can be held, to be cancelled there.
+    /// Why an operation can't be made to fail here.
+    var unbroken: [DriverOperation: String] { get }
+
+    /// Places in an operation at which it can be held, to be cancelled there. What takes long has one, or ``unheld``
+    /// says why not.
     func holds(of operation: DriverOperation) -> [Hold]
+
+    /// Why an operation can't be cancelled on its way here.
+    var unheld: [DriverOperation: String] { get }
 }
 
 /// A way to make an operation fail.
 public struct Breakage: Sendable {
     public let name: String
-    let apply: @Sendable () async throws -> Void
-    let mend: @Sendable () async throws -> Void
+    let apply: @Sendable (Instance) async throws -> Void
+    let mend: @Sendable (Instance) async throws -> Void
 
+    /// - Parameters:
+    ///   - apply: makes the next call of the operation for the instance fail.
+    ///   - mend: takes that back, before it is looked whether the host is as it was.
     public init(
-        _ name: String, apply: @escaping @Sendable () async throws -> Void,
-        mend: @escaping @Sendable () async throws -> Void
+        _ name: String, apply: @escaping @Sendable (Instance) async throws -> Void,
+        mend: @escaping @Sendable (Instance) async throws -> Void
     ) {
         self.name = name
         self.apply = apply

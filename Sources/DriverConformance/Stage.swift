@@ -134,11 +134,13 @@ final class Stage: Sendable {
         expect(listed == expected, "the list shows \(Self.spelled(listed)), not \(Self.spelled(expected))")
     }
 
-    /// Passes where the fact can't be seen.
+    /// Passes where the fact can't be seen, and something says why.
     func expectFact(
         _ fact: HostFact, atNeighbour: Bool = false, _ isRight: ([String]) -> Bool, _ sentence: String
     ) async throws {
-        guard let found = try await facts(atNeighbour: atNeighbour)[fact] else { return }
+        guard let found = try await facts(atNeighbour: atNeighbour)[fact] else {
+            return expect(bench.unseen[fact] != nil, "nothing is seen of \(fact.rawValue), and nothing says why")
+        }
         expect(isRight(found), "\(sentence); what is seen of \(fact.rawValue): \(found)")
     }
 

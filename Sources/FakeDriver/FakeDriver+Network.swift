@@ -16,6 +16,7 @@ extension FakeDriver: InterfaceAttachingDriver {
     public func detachInterface(_ interface: JSONValue, from instance: Instance) async throws {
         try await perform(.detachInterface, on: instance.id) { state throws(ComputeFault) in
             let address = try Self.address(of: interface, instance)
+            guard state.guests[instance.id] != nil else { return }
             try state.change(instance.id) { $0.interfaces.removeAll { $0["address"]?.string == address } }
             state.host.plugged[instance.id]?.removeAll { $0 == address }
         }

@@ -27,6 +27,7 @@ extension FakeDriver: VolumeAttachingDriver {
 
     public func detachVolume(_ device: BlockDevice, from instance: Instance) async throws {
         try await perform(.detachVolume, on: instance.id) { state throws(ComputeFault) in
+            guard state.guests[instance.id] != nil else { return }
             try state.change(instance.id) { guest in
                 guest.volumes.removeAll { $0.volumeID == device.volumeID }
                 guest.volumeSizes[device.volumeID] = nil

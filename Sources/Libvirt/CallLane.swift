@@ -18,6 +18,8 @@ public final class CallLane: Sendable {
         public let lost: Int
         /// Threads that live, the lost ones counted.
         public let threads: Int
+        /// Calls that somebody has asked for so far.
+        public let asked: Int
     }
 
     /// What becomes of a call that was given up.

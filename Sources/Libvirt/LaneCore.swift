@@ -13,6 +13,7 @@ final class LaneCore: @unchecked Sendable {
     private var running = 0
     private var lost = 0
     private var started = 0
+    private var asked = 0
     private var stopped = false
 
     init(name: String, nominal: Int, spare: Int) {
@@ -24,7 +25,8 @@ final class LaneCore: @unchecked Sendable {
     var statistics: CallLane.Statistics {
         lock.lock()
         defer { lock.unlock() }
-        return CallLane.Statistics(queued: queue.count, running: running, lost: lost, threads: threads)
+        return CallLane.Statistics(
+            queued: queue.count, running: running, lost: lost, threads: threads, asked: asked)
     }
 
     /// Lets idle threads end; what is queued is still done.
@@ -37,6 +39,7 @@ final class LaneCore: @unchecked Sendable {
 
     func submit(_ job: LaneJob, within deadline: Duration) {
         lock.lock()
+        if !job.mustRun { asked += 1 }
         guard job.phase == .queued else {
             // Cancelled before it came here.
             lock.unlock()

@@ -11,6 +11,7 @@ public protocol VolumeAttachingDriver: ComputeDriver {
     /// Nova: `attach_volume`.
     func attachVolume(_ device: BlockDevice, to instance: Instance) async throws
 
-    /// Unplugs a volume and returns when the guest has let go of it; success if it is not there. Nova: `detach_volume`.
+    /// Unplugs a volume and returns when the guest has let go of it; success if it is not there, nor the
+    /// guest. Nova: `detach_volume`.
     func detachVolume(_ device: BlockDevice, from instance: Instance) async throws
 }

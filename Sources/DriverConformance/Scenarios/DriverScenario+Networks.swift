@@ -7,7 +7,7 @@ extension DriverScenario {
     /// Interfaces, filters and rules.
     static let networks: [DriverScenario] = [
         DriverScenario(
-            .attachInterface, isIdempotent: true, absence: .isNotFound, arrange: { try await $0.build() },
+            .attachInterface, isIdempotent: true, absence: .isNotFound, arrange: { try await $0.buildAlone() },
             act: { stage in
                 try await stage.facet((any InterfaceAttachingDriver).self, .attachInterface)
                     .attachInterface(stage.interface, to: stage.instance)
@@ -17,7 +17,7 @@ extension DriverScenario {
                 try await stage.expectBoot(false)
             }),
         DriverScenario(
-            .detachInterface, isIdempotent: true, absence: .isNotFound,
+            .detachInterface, isIdempotent: true, absence: .isSuccess,
             arrange: { try await $0.buildWithInterface() },
             act: { stage in
                 try await stage.facet((any InterfaceAttachingDriver).self, .detachInterface)
@@ -29,6 +29,11 @@ extension DriverScenario {
             }),
         DriverScenario(
             .plugVIFs, isIdempotent: true,
+            // A guest that is there: some hypervisors connect the interfaces of one only as it starts.
+            arrange: { stage in
+                try await stage.buildWithInterface()
+                try await stage.facet((any VIFPluggingDriver).self, .plugVIFs).unplugVIFs(stage.withInterface)
+            },
             act: { stage in
                 try await stage.facet((any VIFPluggingDriver).self, .plugVIFs).plugVIFs(stage.withInterface)
             },
@@ -40,9 +45,7 @@ extension DriverScenario {
             }),
         DriverScenario(
             .unplugVIFs, isIdempotent: true,
-            arrange: { stage in
-                try await stage.facet((any VIFPluggingDriver).self, .unplugVIFs).plugVIFs(stage.withInterface)
-            },
+            arrange: { try await $0.buildWithInterface() },
             act: { stage in
                 try await stage.facet((any VIFPluggingDriver).self, .unplugVIFs).unplugVIFs(stage.withInterface)
             },
@@ -111,6 +114,6 @@ extension DriverScenario {
 }
 
 extension Stage {
-    /// The guest with an interface that it does not have.
+    /// The guest with its interface, whether or not it was built with that.
     fileprivate var withInterface: GuestRequest { GuestRequest(instance: instance, networkInfo: [interface]) }
 }

@@ -32,7 +32,7 @@ extension DriverScenario {
                 try await stage.expectBoot(false)
             }),
         DriverScenario(
-            .detachVolume, needsVolumes: true, isIdempotent: true, absence: .isNotFound,
+            .detachVolume, needsVolumes: true, isIdempotent: true, absence: .isSuccess,
             arrange: { try await $0.buildWithVolume() },
             act: { stage in
                 try await stage.facet((any VolumeAttachingDriver).self, .detachVolume)

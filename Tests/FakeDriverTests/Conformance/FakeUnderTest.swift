@@ -25,7 +25,9 @@ final class FakeUnderTest: DriverUnderTest {
     let hostName = "here"
     let neighbourName = "there"
     let refusals: [DriverOperation: String] = [:]
-    let untried: [DriverOperation: String] = [:]
+    let unseen: [HostFact: String] = [:]
+    let unbroken: [DriverOperation: String] = [:]
+    let unheld: [DriverOperation: String] = [.rescue: "it has no middle", .manageImageCache: "it has no middle"]
 
     private func number() -> Int { made.add(1, ordering: .relaxed).newValue }
 
@@ -58,7 +60,7 @@ final class FakeUnderTest: DriverUnderTest {
         FileManager.default.temporaryDirectory.appending(path: "cw-snapshot-\(UUID().uuidString)").path
     }
 
-    func requests() async throws -> Int? { hosts.here.faults.calls }
+    func requests() async throws -> Int { hosts.here.faults.calls }
 
     func breakages(of operation: DriverOperation) -> [Breakage] {
         var all = [breakage("at once", operation) { .fail($0) }]
@@ -81,10 +83,10 @@ final class FakeUnderTest: DriverUnderTest {
         let faults = [hosts.here.faults, hosts.there.faults]
         return Breakage(
             name,
-            apply: {
+            apply: { _ in
                 let fault = ComputeFault(.hypervisorFailure, "no luck")
                 for host in faults { host.plan(plan(fault), for: operation) }
-            }, mend: { for host in faults { host.clear() } })
+            }, mend: { _ in for host in faults { host.clear() } })
     }
 
     func holds(of operation: DriverOperation) -> [Hold] {

@@ -39,8 +39,9 @@ struct WrongDriverTests {
     private struct Pretended: DriverUnderTest {
         let base: FakeUnderTest
         let refusals: [DriverOperation: String]
-        let untried: [DriverOperation: String]
         var extraRequests = false
+        /// Shows nothing, breaks nothing, holds nothing, and says nothing of it.
+        var isIdle = false
 
         var driver: any ComputeDriver { base.driver }
         var hostName: String { base.hostName }
@@ -55,25 +56,28 @@ struct WrongDriverTests {
         func makeInterface() throws -> JSONValue? { try base.makeInterface() }
         func snapshotPath() throws -> String { try base.snapshotPath() }
         func facts(of id: InstanceID, atNeighbour: Bool) async throws -> [HostFact: [String]] {
-            try await base.facts(of: id, atNeighbour: atNeighbour)
+            isIdle ? [:] : try await base.facts(of: id, atNeighbour: atNeighbour)
         }
-        func requests() async throws -> Int? {
+        func requests() async throws -> Int {
             // As if each look at the counter were a request of the driver's.
             if extraRequests { _ = try await base.hosts.here.instances() }
             return try await base.requests()
         }
-        func breakages(of operation: DriverOperation) -> [Breakage] { base.breakages(of: operation) }
-        func holds(of operation: DriverOperation) -> [Hold] { base.holds(of: operation) }
+        var unseen: [HostFact: String] { base.unseen }
+        var unbroken: [DriverOperation: String] { isIdle ? [:] : base.unbroken }
+        var unheld: [DriverOperation: String] { isIdle ? [:] : base.unheld }
+        func breakages(of operation: DriverOperation) -> [Breakage] { isIdle ? [] : base.breakages(of: operation) }
+        func holds(of operation: DriverOperation) -> [Hold] { isIdle ? [] : base.holds(of: operation) }
     }
 
     private func pretending(
-        refusals: [DriverOperation: String] = [:], untried: [DriverOperation: String] = [:],
-        _ operation: DriverOperation, extraRequests: Bool = false
+        refusals: [DriverOperation: String] = [:], _ operation: DriverOperation, extraRequests: Bool = false,
+        isIdle: Bool = false
     ) async throws -> [Finding] {
         let scenario = try #require(DriverScenario.all.first { $0.operation == operation })
         let bench = Pretended(
-            base: FakeUnderTest { WrongDriver(fake: $0, vice: nil) }, refusals: refusals, untried: untried,
-            extraRequests: extraRequests)
+            base: FakeUnderTest { WrongDriver(fake: $0, vice: nil) }, refusals: refusals,
+            extraRequests: extraRequests, isIdle: isIdle)
         return await scenario.findings(on: bench)
     }
 
@@ -85,7 +89,13 @@ struct WrongDriverTests {
     @Test("an exception for an operation that the driver does not have is found")
     func idleException() async throws {
         #expect(try await pretending(refusals: [.suspend: "no disk"], .suspend).count == 1)
-        #expect(try await pretending(untried: [.suspend: "no disk"], .suspend).count == 1)
+    }
+
+    @Test("surroundings in which nothing is seen, broken or held are found, unless they say why")
+    func idleBench() async throws {
+        #expect(try await pretending(.snapshot, isIdle: true).map(\.phase) == [.failure, .cancellation])
+        #expect(try await pretending(.info, isIdle: true).isEmpty)
+        #expect(try await pretending(.destroy, isIdle: true).map(\.phase).contains(.effect))
     }
 
     @Test("a request for what the driver's type lacks is found")
