@@ -34,10 +34,17 @@ public struct FolsomMethod: Sendable {
         self.counterpart = counterpart
     }
 
+    /// A driver that has it, or a part of it.
+    public struct Service: Sendable, Hashable {
+        public let driver: DriverName
+        /// What holds of it with a restriction; nil for one that has all of it.
+        public let caveat: String?
+    }
+
     /// How far the drivers of today have it.
     public enum Standing: Sendable, Hashable {
-        /// These drivers have it.
-        case served([DriverName])
+        /// These drivers have it; those with a caveat stand there only if none is without.
+        case served([Service])
         /// Whatever the driver is.
         case inherent
         /// There is nothing for a driver to do.
@@ -57,9 +64,14 @@ public struct FolsomMethod: Sendable {
         case .none: return .unneeded
         }
         let able = drivers.filter { driver in operations.allSatisfy { $0.isImplemented(by: driver) } }
-        if !able.isEmpty { return .served(able.map { $0.name }) }
-        // XenAPI's driver did most of what libvirt's did not.
-        let order: [Family] = [.xenAPI, .libvirt, .vmware, .hyperV, .bareMetal]
+        let services = able.map { driver in
+            let caveats = operations.compactMap { driver.caveats[$0] }
+            return Service(driver: driver.name, caveat: caveats.isEmpty ? nil : caveats.joined(separator: "; "))
+        }
+        let whole = services.filter { $0.caveat == nil }
+        if !services.isEmpty { return .served(whole.isEmpty ? services : whole) }
+        // A family that is here comes first, then the one whose driver did most of what that did not.
+        let order: [Family] = [.libvirt, .xenAPI, .vmware, .hyperV, .bareMetal]
         return order.first { families.contains($0) }.map { .planned($0) } ?? .absent
     }
 }

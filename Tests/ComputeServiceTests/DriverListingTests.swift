@@ -46,8 +46,20 @@ struct DriverListingTests {
         for method in FolsomMethod.all {
             switch method.standing(among: real) {
             case .absent: #expect(method.families.isEmpty, "\(method.name)")
-            case .planned(let family): #expect(method.families.contains(family), "\(method.name)")
-            case .served(let names): #expect(!names.isEmpty, "\(method.name)")
+            case .planned(let family):
+                #expect(method.families.contains(family), "\(method.name)")
+                // A family that is here is the first to bring what its driver had.
+                let isHere = method.families.contains(.libvirt)
+                #expect((family == .libvirt) == isHere, "\(method.name)")
+            case .served(let services):
+                #expect(!services.isEmpty, "\(method.name)")
+                // What a driver has with a restriction is told with it.
+                guard case .operations(let operations) = method.counterpart else { continue }
+                for service in services {
+                    let driver = real.first { $0.name == service.driver }
+                    let isPartial = operations.contains { driver?.caveats[$0] != nil }
+                    #expect((service.caveat != nil) == isPartial, "\(method.name)")
+                }
             case .inherent, .unneeded:
                 if case .operations = method.counterpart { Issue.record("\(method.name)") }
             }

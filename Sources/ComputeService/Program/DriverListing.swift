@@ -55,7 +55,7 @@ struct DriverListing {
 
         The methods that nova's compute manager called of its drivers in the Folsom release, what stands in their place,
         and whether a driver of a real hypervisor has it today. Where none has what a driver of Folsom's had, the driver
-        that is to bring it is named.
+        that is to bring it is named; where one has a part, what that is, and the rest is the same driver's to bring.
 
         | method | Folsom's drivers that had it | here | today |
         |---|---|---|---|
@@ -96,7 +96,7 @@ struct DriverListing {
                 }
             let standing =
                 switch method.standing(among: realDrivers) {
-                case .served(let names): names.map { "`\($0)`" }.joined(separator: ", ")
+                case .served(let services): services.map(Self.words).joined(separator: "; ")
                 case .inherent: "every driver"
                 case .unneeded: "not needed"
                 case .planned(let family): "planned: the driver for \(family.rawValue)"
@@ -104,5 +104,9 @@ struct DriverListing {
                 }
             return "| `\(method.name)` | \(families.isEmpty ? "–" : families) | \(place) | \(standing) |"
         }
+    }
+
+    private static func words(_ service: FolsomMethod.Service) -> String {
+        service.caveat.map { "partly `\(service.driver)`: \($0)" } ?? "`\(service.driver)`"
     }
 }
