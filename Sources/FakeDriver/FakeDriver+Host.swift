@@ -83,37 +83,22 @@ extension FakeDriver: HostStatisticsDriver {
 
 extension FakeDriver: AggregateDriver {
     public func addToAggregate(_ change: AggregateChange) async throws {
-        try await perform(.addToAggregate) { $0.join(change, true) }
+        try await perform(.addToAggregate) { $0.setMember(change, true) }
     }
 
     public func removeFromAggregate(_ change: AggregateChange) async throws {
-        try await perform(.removeFromAggregate) { $0.join(change, false) }
+        try await perform(.removeFromAggregate) { $0.setMember(change, false) }
     }
 
-    /// Takes back what was done last to the host's membership; nothing if nothing was.
-    public func undoAggregateChange(_ change: AggregateChange) async throws {
-        try await perform(.undoAggregateChange) { state in
-            let last = state.host.aggregateHistory.lastIndex {
-                $0.aggregate == change.aggregateID && $0.host == change.host
-            }
-            guard let last else { return }
-            let undone = state.host.aggregateHistory.remove(at: last)
-            state.setMember(change, !undone.isJoined)
-        }
+    public func undoAggregateChange(_ change: AggregateChange, _ kind: AggregateChange.Kind) async throws {
+        try await perform(.undoAggregateChange) { $0.setMember(change, kind == .leaving) }
     }
 }
 
 extension FakeHostState.State {
-    fileprivate mutating func join(_ change: AggregateChange, _ isJoined: Bool) {
-        guard setMember(change, isJoined) else { return }
-        host.aggregateHistory.append((change.aggregateID, change.host, isJoined))
-    }
-
-    /// Whether that changed anything.
-    @discardableResult
-    fileprivate mutating func setMember(_ change: AggregateChange, _ isMember: Bool) -> Bool {
+    fileprivate mutating func setMember(_ change: AggregateChange, _ isMember: Bool) {
         var members = host.aggregates[change.aggregateID] ?? []
         defer { host.aggregates[change.aggregateID] = members.isEmpty ? nil : members }
-        return isMember ? members.insert(change.host).inserted : members.remove(change.host) != nil
+        if isMember { members.insert(change.host) } else { members.remove(change.host) }
     }
 }

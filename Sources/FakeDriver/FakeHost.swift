@@ -33,5 +33,4 @@ public struct FakeHost: Sendable {
     /// The marks of storage checks, and of checks for live migrations, that were not removed yet.
     public internal(set) var marks: Set<String> = []
     /// What was done to the pools, so that it can be undone.
-    var aggregateHistory: [(aggregate: Int, host: String, isJoined: Bool)] = []
 }

@@ -79,15 +79,25 @@ struct HostOperationTests {
         await fixture.close()
     }
 
-    @Test("A change of a pool that fails is taken back")
+    @Test("A change of a pool that fails is taken back, and nothing else: a host that could not leave is a member still")
     func undone() async throws {
         let fixture = try ManagerFixture()
-        fixture.driver.faults.plan(.fail(ComputeFault(.aggregateFailure, "No.")), for: .addToAggregate)
-        try await fixture.run {
-            try await fixture.perform($0, Self.body("add_aggregate_host", ["aggregate_id": 1, "host": "two"]))
-        }
+        let change: JSONObject = ["aggregate_id": 1, "host": "two"]
+        let members = { fixture.driver.host.aggregates[1] }
+        fixture.driver.faults.plan(.fail(ComputeFault(.aggregateFailure, "No.")), for: .addToAggregate, call: 1)
+        try await fixture.run { try await fixture.perform($0, Self.body("add_aggregate_host", change)) }
         #expect(fixture.driver.faults.calls(of: .undoAggregateChange) == 1)
         #expect(try await replies(fixture).last?["failure"] == "aggregateFailure")
+        #expect(members() == nil)
+
+        try await fixture.run { try await fixture.perform($0, Self.body("add_aggregate_host", change)) }
+        #expect(members() == ["two"])
+        for (call, kind) in [(1, ComputeFault.Kind.aggregateFailure), (2, .unavailable)] {
+            fixture.driver.faults.plan(.fail(ComputeFault(kind, "No.")), for: .removeFromAggregate, call: call)
+            try await fixture.run { try await fixture.perform($0, Self.body("remove_aggregate_host", change)) }
+            #expect(members() == ["two"])
+        }
+        #expect(fixture.driver.faults.calls(of: .undoAggregateChange) == 2)
         await fixture.close()
     }
 

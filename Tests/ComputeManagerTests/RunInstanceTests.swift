@@ -95,7 +95,7 @@ struct RunInstanceTests {
         fixture.driver.faults.plan(.fail(Self.failure), for: .spawn)
         let arguments: JSONObject = [
             "request_spec": ["instance_properties": ["user_data": "CANARY", "key_data": "CANARY"]],
-            "admin_password": "CANARY", "injected_files": [["/root/CANARY", "CANARY"]], "is_first_time": true,
+            "admin_password": "CANARY", "injected_files": [["/root/CANARY", "Q0FOQVJZ"]], "is_first_time": true,
         ]
         try await fixture.run { manager in
             try await fixture.perform(manager, Requests.run(Requests.id, arguments) { $0["user_data"] = "CANARY" })

@@ -21,7 +21,8 @@ struct ControlSocketTests {
             claimed: ClaimAmounts(vcpus: 2, memoryMiB: 1024, diskGiB: 10)))
     private static let operation = RunningOperation(
         id: JournalID(5), method: "run_instance", instance: InstanceID(bits: UniqueBits(high: 1, low: 2)),
-        requestID: "req-1", begunAt: Timestamp(microseconds: 2_000_000), isResumed: true, isEnding: false)
+        requestID: "req-1", begunAt: Timestamp(microseconds: 2_000_000), isResumed: true, isEnding: false,
+        progress: 70)
 
     private static let tasks = [
         PeriodicTaskStatus(

@@ -22,10 +22,10 @@ struct OperationOutputTests {
             finishedAt: isFinished ? received : nil)
     }
 
-    private static func turn(isEnding: Bool) -> RunningOperation {
+    private static func turn(isEnding: Bool, progress: Int? = nil) -> RunningOperation {
         RunningOperation(
             id: JournalID(5), method: "reboot_instance", instance: nil, requestID: nil, begunAt: received,
-            isResumed: false, isEnding: isEnding)
+            isResumed: false, isEnding: isEnding, progress: progress)
     }
 
     @Test("An operation's state is what it is at, or how it ended")
@@ -51,6 +51,15 @@ struct OperationOutputTests {
         #expect(row.stepName == name)
         #expect(row.json["step"] == json)
         #expect(ToolOutput([row], now: Self.received).text.contains(" \(name) "))
+    }
+
+    @Test("Long work shows how far it is")
+    func progress() {
+        let row = OperationRow(
+            line: Self.line(step: "\"spawning\""), turn: Self.turn(isEnding: false, progress: 40))
+        #expect(ToolOutput([row], now: Self.received).text.contains(" spawning 40 % "))
+        #expect(ToolOutput(row, resources: [], now: Self.received).text.contains("progress    40 %"))
+        #expect(row.json["progress"] == 40)
     }
 
     @Test("What others wrote moves no cursor and breaks no line")

@@ -60,7 +60,8 @@ struct FolsomMethod: Sendable {
             "check_can_live_migrate_destination", ["block_migration": false, "disk_over_commit": false],
             .refusal("MigrationError")),
         FolsomMethod("check_can_live_migrate_source", ["dest_check_data": [:]]),
-        FolsomMethod("confirm_resize", ["migration_id": 1, "reservations": nil]),
+        FolsomMethod(
+            "confirm_resize", ["migration_id": 1, "reservations": nil], .refusal("InstanceInvalidState")),
         FolsomMethod("detach_volume", ["volume_id": volume], .refusal("VolumeNotFound")),
         FolsomMethod(
             "finish_resize", ["migration_id": 1, "image": [:], "disk_info": "[]", "reservations": nil],

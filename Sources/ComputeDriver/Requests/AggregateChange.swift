@@ -4,6 +4,8 @@ public import ComputeModel
 
 /// A host that joins or leaves a pool.
 public struct AggregateChange: Sendable {
+    public enum Kind: Sendable, Hashable { case joining, leaving }
+
     public let aggregateID: Int
     /// The host that joins or leaves.
     public let host: String

@@ -83,7 +83,7 @@ extension FolsomDialect {
         _ reader: inout ArgumentReader
     ) throws(ComputeFault) -> RemoveFixedIPFromInstance.Arguments {
         RemoveFixedIPFromInstance.Arguments(
-            instance: try reader.instance(), address: try reader.required("address"))
+            instance: try reader.instance(), address: try reader.address("address"))
     }
 
     /// A volume's name: a uuid, or a number in older clouds, that comes as text.

@@ -2,7 +2,6 @@
 
 internal import ComputeDriver
 internal import ComputeModel
-internal import FoundationEssentials
 
 extension FolsomDialect {
     /// What a guest does and holds.
@@ -89,7 +88,7 @@ extension FolsomDialect {
     ) throws(ComputeFault) -> RebuildInstance.Arguments {
         RebuildInstance.Arguments(
             instance: try reader.instance(), imageRef: try reader.required("image_ref"),
-            originalImageRef: try reader.string("orig_image_ref"), injectedFiles: try injectedFiles(&reader),
+            originalImageRef: try reader.string("orig_image_ref"), injectedFiles: try reader.injectedFiles(),
             newPassword: try reader.string("new_pass").flatMap { $0.isEmpty ? nil : Secret($0) },
             originalSystemMetadata: try reader.object("orig_sys_metadata"))
     }
@@ -105,21 +104,11 @@ extension FolsomDialect {
     @Sendable
     private static func injectFile(_ reader: inout ArgumentReader) throws(ComputeFault) -> InjectFile.Arguments {
         let path = try reader.required("path")
-        guard path.utf8.count <= 4096, !path.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
-            throw reader.fault("argument 'path' must be a path of at most 4096 bytes without control characters")
-        }
-        let contents = try reader.string("file_contents")
-        guard let contents, isBase64(contents) else {
-            throw reader.fault("argument 'file_contents' must be base64 text")
+        guard let contents = try reader.string("file_contents") else {
+            throw reader.fault("missing required argument 'file_contents'")
         }
         return InjectFile.Arguments(
-            instance: try reader.instance(), file: Secret(InjectedFile(path: path, contents: contents)))
-    }
-
-    /// Whether it is base64; older encoders break it into lines.
-    private static func isBase64(_ text: String) -> Bool {
-        let lines = text.utf8.filter { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
-        return Data(base64Encoded: Data(lines)) != nil
+            instance: try reader.instance(), file: Secret(try reader.file(path, contents, "the file")))
     }
 
     @Sendable

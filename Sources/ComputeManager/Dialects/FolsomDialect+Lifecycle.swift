@@ -28,22 +28,9 @@ extension FolsomDialect {
         RunInstance.Arguments(
             instance: try reader.instance(), requestSpec: try reader.object("request_spec"),
             filterProperties: try reader.object("filter_properties"),
-            requestedNetworks: try reader.array("requested_networks") ?? [],
-            injectedFiles: try injectedFiles(&reader),
+            requestedNetworks: try reader.requestedNetworks(), injectedFiles: try reader.injectedFiles(),
             adminPassword: try reader.string("admin_password").map { Secret($0) },
             isFirstTime: try reader.bool("is_first_time", default: false))
-    }
-
-    /// Pairs of a path and base64 text.
-    static func injectedFiles(_ reader: inout ArgumentReader) throws(ComputeFault) -> Secret<[InjectedFile]> {
-        var files: [InjectedFile] = []
-        for element in try reader.array("injected_files") ?? [] {
-            guard let pair = element.array, pair.count == 2, let path = pair[0].string, let text = pair[1].string else {
-                throw reader.fault("argument 'injected_files' must be pairs of a path and base64 text")
-            }
-            files.append(InjectedFile(path: path, contents: text))
-        }
-        return Secret(files)
     }
 
     @Sendable

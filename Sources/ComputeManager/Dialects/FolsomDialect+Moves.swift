@@ -67,6 +67,7 @@ extension FolsomDialect {
         guard let flavor = try reader.object("instance_type") else {
             throw reader.fault("missing required argument 'instance_type'")
         }
+        if let host = instance.host { try reader.checkHostName(host, "instance.host") }
         // Wrong sizes are to be refused here, not where the guest is already off.
         _ = try instance.resized(to: flavor)
         return PrepResize.Arguments(
@@ -120,11 +121,8 @@ extension FolsomDialect {
 
     @Sendable
     private static func liveMigration(_ reader: inout ArgumentReader) throws(ComputeFault) -> LiveMigration.Arguments {
-        guard let destination = try reader.string("dest"), !destination.isEmpty else {
-            throw reader.fault("missing required argument 'dest'")
-        }
-        return LiveMigration.Arguments(
-            instance: try reader.instance(), destination: destination,
+        LiveMigration.Arguments(
+            instance: try reader.instance(), destination: try reader.hostName("dest"),
             takesDisks: try reader.bool("block_migration", default: false),
             migrateData: try reader.object("migrate_data") ?? JSONObject())
     }

@@ -30,9 +30,9 @@ extension DriverGateway {
         try await call(.removeFromAggregate) { try await driver.removeFromAggregate(change) }
     }
 
-    func undoAggregateChange(_ change: AggregateChange) async throws {
+    func undoAggregateChange(_ change: AggregateChange, _ kind: AggregateChange.Kind) async throws {
         let driver = try hostFacet((any AggregateDriver).self, .undoAggregateChange)
-        try await call(.undoAggregateChange) { try await driver.undoAggregateChange(change) }
+        try await call(.undoAggregateChange) { try await driver.undoAggregateChange(change, kind) }
     }
 
     func refreshSecurityGroupRules(_ groupID: Int) async throws {

@@ -6,7 +6,7 @@ internal import WorkerStore
 /// Builds what an event says of an instance, with nova's keys.
 ///
 /// Two things differ from Folsom on purpose: values are those of this moment, where Folsom repeated the request's, and
-/// a date has one spelling, where Folsom had two in one payload.
+/// a date has one spelling, where Folsom had two in one payload; the period of `exists` keeps nova's, with a space.
 struct InstancePayload: Sendable {
     /// Where images are said to be: `http://<host>:<port>`.
     let glanceURL: String
@@ -70,8 +70,8 @@ struct InstancePayload: Sendable {
     /// What `compute.instance.exists` adds to the base, for the period that is not over yet.
     func existence(at now: Timestamp) -> JSONObject {
         [
-            "audit_period_beginning": .string(auditPeriod.beginning(of: now).iso),
-            "audit_period_ending": .string(now.iso), "bandwidth": .object([:]),
+            "audit_period_beginning": .string(auditPeriod.beginning(of: now).spaced),
+            "audit_period_ending": .string(now.spaced), "bandwidth": .object([:]),
         ]
     }
 

@@ -37,6 +37,8 @@ final class InterruptionToken: Sendable {
         var signal: AsyncStream<Void>.Continuation?
     }
 
+    /// How far the operation says that it is; here because its lane has this and no more of what runs.
+    let progress = ProgressTenths()
     private let state = Mutex(State())
 
     init() {}

@@ -311,7 +311,8 @@ struct LaneTable: Sendable {
             guard let running = lane.running, !running.isLeft, let entry = running.item.entry else { return nil }
             return RunningOperation(
                 id: entry.id, method: entry.method, instance: entry.instance, requestID: entry.requestID,
-                begunAt: running.begunAt, isResumed: running.item.isResumed, isEnding: running.token.isInterrupted)
+                begunAt: running.begunAt, isResumed: running.item.isResumed, isEnding: running.token.isInterrupted,
+                progress: running.token.progress.percent)
         }.sorted { $0.id < $1.id }
     }
 

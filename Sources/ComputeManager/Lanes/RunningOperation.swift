@@ -15,10 +15,12 @@ public struct RunningOperation: Sendable, Hashable {
     public let isResumed: Bool
     /// Whether it was told to end, by a cancel or a terminate.
     public let isEnding: Bool
+    /// How far it is, in percent; nil where that is not known.
+    public let progress: Int?
 
     public init(
         id: JournalID, method: String, instance: InstanceID?, requestID: String?, begunAt: Timestamp, isResumed: Bool,
-        isEnding: Bool
+        isEnding: Bool, progress: Int? = nil
     ) {
         self.id = id
         self.method = method
@@ -27,5 +29,6 @@ public struct RunningOperation: Sendable, Hashable {
         self.begunAt = begunAt
         self.isResumed = isResumed
         self.isEnding = isEnding
+        self.progress = progress
     }
 }

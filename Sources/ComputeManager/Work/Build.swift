@@ -79,7 +79,7 @@ final class Build: Sendable {
             injectedFiles: accepted.contains(.injectedFiles) ? arguments.injectedFiles : Secret([]),
             adminPassword: accepted.contains(.adminPassword) ? arguments.adminPassword : nil,
             networkInfo: accepted.contains(.networks) ? run.row?.networkInfo ?? [] : [],
-            blockDevices: run.row.map { BlockDevices($0).devices } ?? [])
+            blockDevices: run.row.map { BlockDevices($0).devices } ?? [], progress: run.progress)
         try await run.driver.spawn(request, interruptedBy: run.token)
         try run.checkInterruption()
     }

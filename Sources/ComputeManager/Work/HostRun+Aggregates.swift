@@ -10,10 +10,12 @@ struct SecurityGroupArguments: Sendable {
 }
 
 extension HostRun {
-    /// Takes a change of a pool back; that it fails is logged, the change's own failure is what is told.
-    func undo(_ change: AggregateChange) async throws {
+    /// Takes a change of a pool back that the pool did not take well, as nova does; what was refused, or not heard of,
+    /// was none. That it fails is logged, the change's own failure is what is told.
+    func undo(_ change: AggregateChange, _ kind: AggregateChange.Kind, after failure: ComputeFault) async throws {
+        guard failure.kind == .aggregateFailure else { return }
         do {
-            try await driver.undoAggregateChange(change)
+            try await driver.undoAggregateChange(change, kind)
         } catch let fault as ComputeFault {
             services.logger.error(
                 "a change of a host pool can't be taken back",

@@ -26,20 +26,6 @@ extension OperationRun {
             blockDevices: devices?.devices ?? row.guest.blockDevices)
     }
 
-    /// Tells the log of each tenth of a long way.
-    var progress: ProgressReporter {
-        let tenth = ProgressTenths()
-        return ProgressReporter { [services, entry] progress in
-            guard let percent = tenth.news(progress) else { return }
-            services.logger.info(
-                "a move goes on",
-                metadata: [
-                    LogKey.method: .string(entry.method), "progress": .string("\(percent) %"),
-                    LogKey.instance: .string(entry.instance?.description ?? "-"),
-                ])
-        }
-    }
-
     /// A cast to the worker of another host, in the form of this request.
     func cast(
         _ method: String, to host: String, _ arguments: JSONObject, elevated: Bool = false

@@ -47,7 +47,8 @@ struct Rebuild: Sendable {
             instance: instance, image: try await image().local,
             injectedFiles: accepted.contains(.injectedFiles) ? arguments.injectedFiles : Secret([]),
             adminPassword: accepted.contains(.adminPassword) ? arguments.newPassword : nil,
-            networkInfo: run.row?.networkInfo ?? [], blockDevices: run.row?.guest.blockDevices ?? [])
+            networkInfo: run.row?.networkInfo ?? [], blockDevices: run.row?.guest.blockDevices ?? [],
+            progress: run.progress)
         do {
             try await guestIsHere
                 ? run.driver.rebuild(request, interruptedBy: run.token)

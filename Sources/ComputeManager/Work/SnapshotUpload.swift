@@ -35,7 +35,7 @@ struct SnapshotUpload: Sendable {
             let path = try await begin()
             try run.checkInterruption()
             let result = try await run.driver.snapshot(
-                SnapshotRequest(instance: instance, imageID: arguments.imageID, path: path, progress: progress),
+                SnapshotRequest(instance: instance, imageID: arguments.imageID, path: path, progress: run.progress),
                 interruptedBy: run.token)
             let fields = try await fields(of: instance, result)
             let now = run.services.events.clock.now()
@@ -90,17 +90,6 @@ struct SnapshotUpload: Sendable {
         if let ramdisk = instance.ramdiskID ?? base?.ramdiskID { fields["ramdisk_id"] = .string(ramdisk) }
         if let architecture = instance.architecture { fields["architecture"] = .string(architecture) }
         return fields
-    }
-
-    /// Tells the log of each tenth of the way.
-    private var progress: ProgressReporter {
-        let tenth = ProgressTenths()
-        return ProgressReporter { [run, id] progress in
-            guard let percent = tenth.news(progress) else { return }
-            run.services.logger.info(
-                "a snapshot goes on",
-                metadata: [LogKey.instance: .string(id.description), "progress": .string("\(percent) %")])
-        }
     }
 
     /// Asks the image service, whose disk may never answer. Not given up for an interruption: what it does then is

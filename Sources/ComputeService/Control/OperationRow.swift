@@ -26,6 +26,9 @@ struct OperationRow: Sendable, Hashable {
         }
     }
 
+    /// The step, and how far it is where that is known.
+    var stage: String { [stepName ?? "-", turn?.progress.map { "\($0) %" }].compactMap(\.self).joined(separator: " ") }
+
     /// The checkpoint's name, without what stands in it.
     var stepName: String? {
         step.map { $0.string ?? $0.object?.keys.first ?? JSONWriter.text($0) }
@@ -37,7 +40,7 @@ struct OperationRow: Sendable, Hashable {
             "instance": JSONValue(line.instance?.description), "request_id": JSONValue(line.requestID),
             "state": .string(state), "received_at": .string(line.receivedAt.iso),
             "begun_at": JSONValue(turn?.begunAt.iso), "finished_at": JSONValue(line.finishedAt?.iso),
-            "step": step ?? .null,
+            "step": step ?? .null, "progress": JSONValue(turn?.progress),
             "attempts": JSONValue(line.attempts), "last_error": JSONValue(line.lastError),
             "call": .bool(line.expectsReply),
         ]

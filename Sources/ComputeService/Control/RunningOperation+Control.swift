@@ -10,7 +10,7 @@ extension RunningOperation {
         [
             "id": JSONValue(Int(id.value)), "method": .string(method), "instance": JSONValue(instance?.description),
             "request_id": JSONValue(requestID), "begun_at": .string(begunAt.iso), "resumed": .bool(isResumed),
-            "ending": .bool(isEnding),
+            "ending": .bool(isEnding), "progress": JSONValue(progress),
         ]
     }
 
@@ -21,7 +21,7 @@ extension RunningOperation {
         self.init(
             id: JournalID(Int64(id)), method: method, instance: json["instance"]?.string.flatMap { InstanceID($0) },
             requestID: json["request_id"]?.string, begunAt: begun, isResumed: json["resumed"]?.bool ?? false,
-            isEnding: json["ending"]?.bool ?? false)
+            isEnding: json["ending"]?.bool ?? false, progress: json["progress"]?.int)
     }
 }
 

@@ -12,7 +12,7 @@ extension ToolOutput {
             let line = row.line
             table.append([
                 line.id.description, Self.oneLine(line.method), line.instance?.description ?? "-", row.state,
-                Self.oneLine(row.stepName ?? "-"), Age.text(from: line.receivedAt, to: now), String(line.attempts),
+                Self.oneLine(row.stage), Age.text(from: line.receivedAt, to: now), String(line.attempts),
                 Self.oneLine(line.lastError ?? "-"),
             ])
         }
@@ -34,6 +34,7 @@ extension ToolOutput {
         if let turn = row.turn {
             lines.append(("begun", "\(turn.begunAt.iso) (\(Age.text(from: turn.begunAt, to: now)) ago)"))
         }
+        if let progress = row.turn?.progress { lines.append(("progress", "\(progress) %")) }
         if let finished = line.finishedAt { lines.append(("finished", finished.iso)) }
         lines += [("attempts", String(line.attempts)), ("last error", line.lastError ?? "-")]
         lines += calls.map { call in

@@ -100,7 +100,7 @@ extension DriverScenario {
             },
             act: { stage in
                 try await stage.facet((any AggregateDriver).self, .undoAggregateChange)
-                    .undoAggregateChange(stage.membership)
+                    .undoAggregateChange(stage.membership, .joining)
             },
             shows: { stage in
                 try await stage.expectFact(

@@ -16,6 +16,9 @@ struct GuestTransition: Sendable, CustomStringConvertible {
     let from: VMState
     let to: VMState
 
+    /// Whether nova puts the instance into ERROR where the driver fails.
+    var failsIntoError: Bool { [.suspend, .rescue, .unrescue].contains(call) }
+
     var description: String { method }
 
     static let all: [GuestTransition] = [
@@ -52,7 +55,7 @@ struct GuestTransitionTests {
         #expect(try await fixture.instance(id)?.vmState == transition.from)
     }
 
-    @Test("A failure clears the task and is told under the method's name; a suspend that fails ends in ERROR",
+    @Test("A failure clears the task and is told under the method's name; a suspend or a rescue that fails ends in ERROR",
         arguments: GuestTransition.all)
     func failure(_ transition: GuestTransition) async throws {
         let fixture = try ManagerFixture()
@@ -61,7 +64,7 @@ struct GuestTransitionTests {
         try await fixture.run { try await fixture.perform($0, transition.body) }
         let row = try #require(try await fixture.instance(id))
         #expect(row.taskState == nil)
-        #expect(row.vmState == (transition.call == .suspend ? .error : transition.from))
+        #expect(row.vmState == (transition.failsIntoError ? .error : transition.from))
         #expect(try await fixture.eventTypes().last == transition.method)
         let reply = try #require(try await fixture.outbox().first { $0.kind == .reply })
         #expect(try JSONParser.parse(reply.body)["failure"] == "hypervisorFailure")

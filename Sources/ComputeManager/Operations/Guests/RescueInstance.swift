@@ -23,7 +23,8 @@ enum RescueInstance: TransitionOperation {
     static let summary = "boots an instance from a rescue image, with its own disk as the second"
     static let needsRoom = true
     static let transition = Transition(
-        call: .rescue, task: .rescuing, expected: [.rescuing], finalState: .rescued, doneWhen: nil)
+        call: .rescue, task: .rescuing, expected: [.rescuing], finalState: .rescued, doneWhen: nil,
+        failsIntoError: true)
 
     static func instance(of arguments: Arguments) -> Instance { arguments.instance }
 

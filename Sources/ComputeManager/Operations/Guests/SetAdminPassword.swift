@@ -64,7 +64,7 @@ enum SetAdminPassword: InstanceOperation {
                 run.services.logger.warning(
                     "a guest did not take its new password",
                     metadata: [
-                        LogKey.instance: .string(instance.id.description), LogKey.error: .string(fault.message),
+                        LogKey.instance: .string(instance.id.description), LogKey.error: .string("\(fault.kind)"),
                     ])
                 guard number < tries else { throw failure(exhausted, instance) }
             }

@@ -13,7 +13,8 @@ enum UnrescueInstance: TransitionOperation {
     static let name = OperationName(rawValue: "unrescue_instance")
     static let summary = "boots a rescued instance from its own disk again"
     static let transition = Transition(
-        call: .unrescue, task: .unrescuing, expected: [.unrescuing], finalState: .active, doneWhen: nil)
+        call: .unrescue, task: .unrescuing, expected: [.unrescuing], finalState: .active, doneWhen: nil,
+        failsIntoError: true)
 
     /// The instance's interfaces.
     static func prepare(_ arguments: InstanceArguments, in run: OperationRun<Self>) async throws -> [JSONValue] {

@@ -19,7 +19,7 @@ enum AddAggregateHost: HostOperation {
         do {
             try await run.driver.addToAggregate(arguments.change)
         } catch let fault as ComputeFault {
-            try await run.undo(arguments.change)
+            try await run.undo(arguments.change, .joining, after: fault)
             throw fault
         }
         return .null

@@ -19,7 +19,7 @@ enum RemoveAggregateHost: HostOperation {
         do {
             try await run.driver.removeFromAggregate(arguments.change)
         } catch let fault as ComputeFault {
-            try await run.undo(arguments.change)
+            try await run.undo(arguments.change, .leaving, after: fault)
             throw fault
         }
         return .null

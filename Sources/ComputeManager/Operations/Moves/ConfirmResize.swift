@@ -39,7 +39,7 @@ enum ConfirmResize: InstanceOperation {
         }
         let known = run.row
         if step == nil {
-            if let known { try checkIsOver(known, told: moving.migration) }
+            if let known { try checkIsOver(known, told: moving.migration, host: run.host) }
             try await run.begin(
                 moving.instance, .confirming, accept: .none, missing: missing(known, moving.instance, run)
             ) { change throws(ComputeFault) in
@@ -71,13 +71,23 @@ enum ConfirmResize: InstanceOperation {
     }
 
     /// A move that is not over is not confirmed: its guest would be dropped where it still is. A delete may say so.
-    private static func checkIsOver(_ known: StoredInstance, told: Migration?) throws(ComputeFault) {
-        guard let migration = known.migration, told?.status != .confirmed else { return }
+    /// Nor is one of which this host, whose instance it is, knows nothing: its network would be taken down.
+    private static func checkIsOver(
+        _ known: StoredInstance, told: Migration?, host: String
+    ) throws(ComputeFault) {
+        guard let migration = known.migration else {
+            guard told == nil, known.instance.host == host else { return }
+            throw waitsForNone(known.id)
+        }
+        guard told?.status != .confirmed else { return }
         let isOneHost = migration.sourceHost == migration.destinationHost
         let isUnderWay = migration.status == .preMigrating || migration.status == .migrating
         guard isUnderWay || isOneHost && known.instance.vmState != .resized else { return }
-        throw ComputeFault(
-            .instanceInvalidState, "The instance waits for no confirmation of a resize.", instance: known.id)
+        throw waitsForNone(known.id)
+    }
+
+    private static func waitsForNone(_ id: InstanceID) -> ComputeFault {
+        ComputeFault(.instanceInvalidState, "The instance waits for no confirmation of a resize.", instance: id)
     }
 
     /// What another host has is what the request says; what nobody knows may be left by an earlier worker.
@@ -105,8 +115,7 @@ enum ConfirmResize: InstanceOperation {
         }
         let isKnownThere = moving.migration?.status == .confirmed
         guard isKnownThere || row.instance.vmState == .resized else {
-            throw ComputeFault(
-                .instanceInvalidState, "The instance waits for no confirmation of a resize.", instance: row.id)
+            throw waitsForNone(row.id)
         }
         return try await run.finish(.null) { change throws(ComputeFault) in
             if row.instance.vmState == .resized { change.update { $0.vmState = .active } }

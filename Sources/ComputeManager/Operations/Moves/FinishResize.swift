@@ -95,7 +95,11 @@ enum FinishResize: InstanceOperation {
             change.amend { $0.instance.host = host }
             change.register(["domain", "directory"])
             // The host was asked whether it has room before the guest was stopped; now it must have.
-            if !isKnown { change.claim(.instance, ClaimAmounts(of: resized), limits: .none) }
+            if !isKnown {
+                change.claim(.instance, ClaimAmounts(of: resized), limits: .none)
+                // It may still be held, where nobody noticed before a crash that the source had the cast.
+                change.releaseClaim(.resize)
+            }
             if migration.oldFlavor["id"] != migration.newFlavor["id"] {
                 change.update { instance in
                     instance = resized.refreshed(keepingStatesOf: instance)

@@ -100,10 +100,14 @@ enum PrepResize: InstanceOperation {
     private static func number(_ bits: UniqueBits) -> Int { max(1, Int(bits.low & 0x7FFF_FFFF)) }
 
     static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
-        change.moveFailed(fault, elevated: true)
-        change.amend { $0.pendingCast = nil }
         change.releaseClaim(.resize)
-        // Only a note of what does not come.
-        if let host = change.instance.host, host != change.host { change.remove() }
+        if let host = change.instance.host, host != change.host {
+            // Only a note of what does not come: the instance is on its host as it was.
+            change.update(elevated: true) { $0.taskState = nil }
+            change.remove()
+        } else {
+            change.moveFailed(fault, elevated: true)
+            change.amend { $0.pendingCast = nil }
+        }
     }
 }

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeDriver
+internal import ComputeModel
+internal import Logging
+internal import WorkerStore
+
+extension OperationRun {
+    /// Tells the log, and who lists what runs, of each tenth of a long way.
+    var progress: ProgressReporter {
+        ProgressReporter { [services, entry, token] progress in
+            guard let percent = token.progress.news(progress) else { return }
+            services.logger.info(
+                "an operation goes on",
+                metadata: [
+                    LogKey.method: .string(entry.method), "progress": .string("\(percent) %"),
+                    LogKey.instance: .string(entry.instance?.description ?? "-"),
+                ])
+        }
+    }
+}
