@@ -59,7 +59,8 @@ struct SickGuestTests {
                     let state = try await states(driver)[sick.id]
                     #expect(state == .paused)
                 }
-                #expect(first < configuration.callDeadline / 2, "what waits for a sick guest waits for the whole deadline")
+                #expect(
+                    first < configuration.callDeadline / 2, "what waits for a sick guest waits for the whole deadline")
 
                 await #expect { try await driver.powerOn(sick) } throws: {
                     guard let fault = $0 as? ComputeFault else { return false }

@@ -33,7 +33,8 @@ struct MoveRefusalTests {
     func noRoom() async throws {
         let fixture = try ManagerFixture({ $0.claims.memoryRatio = 1 })
         let flavor: JSONObject = [
-            "id": 9, "name": "m1.huge", "memory_mb": 100_000_000, "vcpus": 1, "root_gb": 1, "ephemeral_gb": 0, "swap": 0,
+            "id": 9, "name": "m1.huge", "memory_mb": 100_000_000, "vcpus": 1, "root_gb": 1, "ephemeral_gb": 0,
+            "swap": 0,
         ]
         let body = Requests.of(
             Requests.id, "prep_resize",
