@@ -31,7 +31,9 @@ extension Program {
             #expect(try await probe.depth("compute.one") == 0, "all is acknowledged")
             let events = try await probe.collected(Probe.events).distinct
             for instance in instances {
-                #expect(events.filter { $0.instance == instance }.types == ["create.start", "create.end"])
+                // The guests of the fake driver go with its process: that they have vanished may be told as well.
+                let types = events.filter { $0.instance == instance }.types.filter { $0 != "sync_power_state" }
+                #expect(types == ["create.start", "create.end"])
             }
             let counters = try String(contentsOf: bench.countersFile, encoding: .utf8)
             // A counter is there from its first count on.
