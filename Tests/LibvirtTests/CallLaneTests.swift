@@ -68,7 +68,7 @@ struct CallLaneTests {
         #expect(seen.isSubset(of: ["lane-test-1", "lane-test-2", "lane-test-3"]))
         #expect(!seen.isEmpty)
         #expect(lane.statistics.threads <= 3)
-        #expect(lane.statistics.running == 0)
+        #expect(try await eventually { lane.statistics.running == 0 })
         #expect(lane.statistics.queued == 0)
     }
 
