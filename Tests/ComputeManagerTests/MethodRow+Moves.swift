@@ -40,7 +40,7 @@ extension MethodRow {
         ], leaves: "active/resize_migrated/1")
 
     static let finishResize = move(
-        "finish_resize", ["migration_id": 1, "disk_info": .string("disks of \(Requests.id)")],
+        "finish_resize", ["migration_id": 1],
         after: [prepResize, resize],
         tells: [
             "update active/resize_migrated", "update active/resize_migrated > active/resize_finish",

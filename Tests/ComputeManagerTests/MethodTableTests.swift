@@ -2,6 +2,7 @@
 
 import ComputeManager
 import ComputeModel
+import FakeDriver
 import Testing
 
 /// The table method × transitions × events: what nova-compute of Folsom writes and tells, with fresh values.
@@ -20,7 +21,7 @@ struct MethodTableTests {
         let fixture = try ManagerFixture(row.configure)
         let told = try await fixture.run(
             peers: row.isMove ? .yielding : .none,
-            driver: row.isMove ? TwinDriver(host: ManagerFixture.host, cluster: TwinCluster()) : nil
+            driver: row.isMove ? FakeDriver(hostname: ManagerFixture.host) : nil
         ) { manager in
             if row.isAboutInstance, row.method != "run_instance" { try await fixture.perform(manager, Requests.run()) }
             for earlier in row.before { try await fixture.perform(manager, earlier.body) }

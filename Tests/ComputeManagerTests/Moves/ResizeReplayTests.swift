@@ -2,6 +2,7 @@
 
 import ComputeManager
 import ComputeModel
+import FakeDriver
 import Foundation
 import Testing
 
@@ -37,7 +38,7 @@ struct ResizeReplayTests {
         let requests = Self.bodies("request")
         #expect(requests.map { $0["method"] } == ["prep_resize", "resize_instance", "finish_resize", "confirm_resize"])
         let fixture = try ManagerFixture { $0.allowsResizeToSameHost = true }
-        let driver = TwinDriver(host: ManagerFixture.host, cluster: TwinCluster())
+        let driver = FakeDriver(hostname: ManagerFixture.host)
         var peers = Peers.none
         peers.network = TwinNetwork(host: ManagerFixture.host, crash: CrashPlan())
         try await fixture.run(peers: peers, driver: driver) { manager in
@@ -49,9 +50,6 @@ struct ResizeReplayTests {
                 // One instance through both recordings.
                 instance["uuid"] = try GoldenSequence("f11-sequence-create").instance["uuid"]
                 arguments["instance"] = .object(instance)
-                if request["method"] == "finish_resize" {
-                    arguments["disk_info"] = .string("disks of \(instance["uuid"]?.string ?? "")")
-                }
                 request["args"] = .object(arguments)
                 try await fixture.perform(manager, JSONWriter.bytes(.object(request)))
             }
@@ -84,7 +82,7 @@ struct ResizeReplayTests {
     @Test("Sizes and flavor are the new ones from finish_resize.start on, the addresses are told")
     func fresh() async throws {
         let fixture = try ManagerFixture { $0.allowsResizeToSameHost = true }
-        let driver = TwinDriver(host: ManagerFixture.host, cluster: TwinCluster())
+        let driver = FakeDriver(hostname: ManagerFixture.host)
         var peers = Peers.none
         peers.network = TwinNetwork(host: ManagerFixture.host, crash: CrashPlan())
         try await fixture.run(peers: peers, driver: driver) { manager in

@@ -24,7 +24,7 @@ struct TwinDeleteTests {
 
     private func expectNothing(_ world: TwinWorld, _ comment: Comment? = nil) async throws {
         for host in [Self.source, Self.target] {
-            #expect(world.cluster[host].isEmpty, comment)
+            #expect(world.cluster[host].isEmpty(of: id), comment)
             #expect(try await world[host].row(id) == nil, comment)
             #expect(try await world[host].resources(id).isEmpty, comment)
         }
@@ -144,7 +144,8 @@ struct TwinDeleteTests {
                 world.forgetEvents()
                 world.crash.arm(at: moment) { host in try? world[host].kill() }
                 try await delete(world, on: Self.target)
-                let comment: Comment = "death \(moment) of \(count), \(world.crash.names.dropFirst(moment - 1).first ?? "?")"
+                let fatal = world.crash.names.dropFirst(moment - 1).first ?? "?"
+                let comment: Comment = "death \(moment) of \(count), \(fatal)"
                 try await expectNothing(world, comment)
                 #expect(world.events(of: Self.target) == Self.ends, comment)
             }
@@ -194,7 +195,7 @@ struct TwinUnroutableTests {
             // A delete finds all of it.
             try await world.perform("terminate_instance", on: Self.source, ["instance": .object(Requests.instance)])
             #expect(try await world[Self.source].row(id) == nil)
-            #expect(world.cluster[Self.source].isEmpty)
+            #expect(world.cluster[Self.source].isEmpty(of: id))
         }
     }
 
@@ -220,7 +221,8 @@ struct TwinUnroutableTests {
             try await TwinResizeTests.resize(world)
             world.remove(Self.source)
             let instance = try await TwinResizeTests.seen(world, on: Self.target)
-            try await world.perform("confirm_resize", on: Self.target, ["instance": .object(instance), "migration_id": 1])
+            try await world.perform(
+                "confirm_resize", on: Self.target, ["instance": .object(instance), "migration_id": 1])
             let row = try #require(try await world[Self.target].row(id))
             #expect(row.instance.vmState == .resized)
             #expect(row.migration != nil)
@@ -234,17 +236,20 @@ struct TwinUnroutableTests {
             try await TwinResizeTests.build(world)
             try await TwinResizeTests.resize(world)
             let instance = try await TwinResizeTests.seen(world, on: Self.target)
-            try await world.perform("confirm_resize", on: Self.target, ["instance": .object(instance), "migration_id": 1])
+            try await world.perform(
+                "confirm_resize", on: Self.target, ["instance": .object(instance), "migration_id": 1])
             let row = try #require(try await world[Self.target].row(id))
             #expect(row.instance.vmState == .active)
             #expect(row.migration == nil)
             #expect(row.pendingCast == nil)
-            #expect(world.cluster[Self.source].isEmpty)
+            #expect(world.cluster[Self.source].isEmpty(of: id))
             #expect(try await world[Self.source].row(id) == nil)
         }
     }
 
-    @Test("What acts on an instance is refused on the host that it was handed over by", arguments: ["start_instance", "reboot_instance", "stop_instance"])
+    @Test(
+        "What acts on an instance is refused on the host that it was handed over by",
+        arguments: ["start_instance", "reboot_instance", "stop_instance"])
     func refused(_ method: String) async throws {
         try await TwinWorld().run { world in
             try await TwinResizeTests.build(world)

@@ -2,69 +2,45 @@
 
 import ComputeDriver
 import ComputeModel
-@testable import FakeDriver
+import FakeDriver
 import Synchronization
 
-/// The guests of several hosts, in memory: what one host's driver hands over the other's finds.
+/// The hosts of a ``TwinWorld``, as a test looks at them.
 final class TwinCluster: Sendable {
-    struct Guest: Sendable, Hashable {
-        var powerState = PowerState.running
-        var boot: Int?
-        var memoryMiB: Int
-    }
-
+    /// What a host has of a guest.
     struct Host: Sendable {
-        var guests: [InstanceID: Guest] = [:]
-        /// What a source keeps for a revert.
-        var kept: [InstanceID: Guest] = [:]
-        /// Disks that came from a source.
-        var arrived: Set<InstanceID> = []
-        /// What is ready for a guest that is to come alive.
-        var prepared: Set<InstanceID> = []
+        let driver: FakeDriver?
 
-        var isEmpty: Bool { guests.isEmpty && kept.isEmpty && arrived.isEmpty && prepared.isEmpty }
-    }
+        /// The guest on this host; the source of a resize has one that is off.
+        func guest(_ id: InstanceID) -> FakeGuest? { driver?.guest(id) }
+        var kept: [InstanceID: FakeGuest] { driver?.host.kept ?? [:] }
 
-    private struct State {
-        var hosts: [String: Host] = [:]
-        var boots = 0
-    }
-
-    private let state = Mutex(State())
-
-    func change<Output>(
-        _ host: String, _ body: (inout Host, _ boot: () -> Int) throws(ComputeFault) -> Output
-    ) throws(ComputeFault) -> Output {
-        try state.withLock { state throws(ComputeFault) in
-            var boots = state.boots
-            var hosts = state.hosts[host] ?? Host()
-            defer {
-                state.boots = boots
-                state.hosts[host] = hosts
-            }
-            return try body(&hosts) {
-                boots += 1
-                return boots
-            }
+        /// Whether nothing is left here of it.
+        func isEmpty(of id: InstanceID) -> Bool {
+            guard let driver else { return true }
+            let host = driver.host
+            return driver.guest(id) == nil && host.kept[id] == nil && !host.expected.contains(id)
+                && !host.leftBehind.contains(id) && host.marks.isEmpty
         }
     }
 
-    /// Whether there is such a host; what goes to another is gone.
-    func knows(_ host: String) -> Bool { state.withLock { $0.hosts[host] != nil } }
+    let hosts = FakeCluster()
+    private let drivers = Mutex<[String: FakeDriver]>([:])
 
-    subscript(host: String) -> Host { state.withLock { $0.hosts[host] ?? Host() } }
+    func add(_ driver: FakeDriver, _ name: String) { drivers.withLock { $0[name] = driver } }
+
+    subscript(host: String) -> Host { Host(driver: drivers.withLock { $0[host] }) }
 
     /// The hosts on which a guest runs.
     func running(_ id: InstanceID) -> [String] {
-        state.withLock { state in
-            state.hosts.filter { $0.value.guests[id]?.powerState == .running }.map(\.key).sorted()
-        }
+        drivers.withLock { $0 }.filter { $0.value.guest(id)?.powerState == .running }.map(\.key).sorted()
     }
 }
 
-/// One host of a cluster: every facet that a move needs, and faults by plan.
-final class TwinDriver: ComputeDriver, PoweringDriver, ResizingDriver, LiveMigrationSourceDriver,
-    LiveMigrationTargetDriver, LiveMigrationControllingDriver
+/// The driver in memory on one host of a cluster, with the moments before and after each call at which its worker can
+/// die.
+final class TwinDriver: ComputeDriver, ResizingDriver, LiveMigrationSourceDriver, LiveMigrationTargetDriver,
+    LiveMigrationControllingDriver, InstanceFilteringDriver, PoweringDriver
 {
     static let name = DriverName(rawValue: "twin.TwinDriver")
     static let caveats: [DriverOperation: String] = [:]
@@ -72,211 +48,90 @@ final class TwinDriver: ComputeDriver, PoweringDriver, ResizingDriver, LiveMigra
     static let needsImage = false
 
     let host: String
-    let cluster: TwinCluster
-    let faults = FaultPlan()
+    let fake: FakeDriver
     private let crash: CrashPlan
 
-    init(host: String, cluster: TwinCluster, crash: CrashPlan = CrashPlan()) {
+    var faults: FaultPlan { fake.faults }
+
+    init(host: String, cluster: TwinCluster, crash: CrashPlan) {
         self.host = host
-        self.cluster = cluster
         self.crash = crash
+        fake = FakeDriver(hostname: host, cluster: cluster.hosts)
+        cluster.add(fake, host)
     }
 
-    private func perform<Output>(
-        _ operation: DriverOperation, _ body: (inout TwinCluster.Host, () -> Int) throws(ComputeFault) -> Output
+    private func around<Output>(
+        _ operation: DriverOperation, _ body: () async throws -> Output
     ) async throws -> Output {
-        var afterwards: ComputeFault?
-        let (host, cluster) = (host, cluster)
-        for misbehaviour in faults.next(operation) {
-            switch misbehaviour {
-            case .fail(let fault): throw fault
-            case .failAfterwards(let fault): afterwards = fault
-            case .cancelled: throw CancellationError()
-            case .delay, .steps, .failMidway: break
-            case .hang(let point), .hangMidway(let point): try await point.wait(for: nil)
-            }
-        }
-        let output =
-            operation == .info || operation == .liveMigrate
-            ? try cluster.change(host, body)
-            : try await crash.around(host, operation.rawValue) { try cluster.change(host, body) }
-        if let afterwards { throw afterwards }
-        return output
+        try await crash.around(host, operation.rawValue, body)
     }
 
     func start() async throws {}
-    func run() async throws {}
-    func summary() async -> String { "twin" }
-    func instances() async throws -> [InstanceSummary] { [] }
-    func hostResources() async throws -> HostResources {
-        HostResources(
-            vcpus: 64, vcpusUsed: 0, memory: .gib(1024), memoryUsed: .zero, disk: .gib(1000), diskUsed: .zero,
-            hypervisorType: "twin", hypervisorVersion: 1, hypervisorHostname: host)
-    }
+    func run() async throws { try await fake.run() }
+    func summary() async -> String { await fake.summary() }
+    func instances() async throws -> [InstanceSummary] { try await fake.instances() }
+    func info(_ instance: InstanceID) async throws -> InstanceInfo { try await fake.info(instance) }
+    func hostResources() async throws -> HostResources { try await fake.hostResources() }
 
-    func info(_ instance: InstanceID) async throws -> InstanceInfo {
-        try await perform(.info) { host, _ throws(ComputeFault) in
-            guard let guest = host.guests[instance] else { throw ComputeFault.instanceNotFound(instance) }
-            return InstanceInfo(
-                powerState: guest.powerState, maximumMemory: .mib(guest.memoryMiB), memory: .mib(guest.memoryMiB),
-                vcpus: 1, cpuTime: .zero,
-                bootIdentity: guest.boot.map(String.init))
-        }
-    }
-
-    func spawn(_ request: SpawnRequest) async throws {
-        try await perform(.spawn) { host, boot throws(ComputeFault) in
-            host.guests[request.instance.id] = TwinCluster.Guest(boot: boot(), memoryMiB: request.instance.memoryMiB)
-        }
-    }
-
-    func destroy(_ instance: Instance) async throws {
-        try await perform(.destroy) { host, _ throws(ComputeFault) in
-            host.guests[instance.id] = nil
-            _ = host.arrived.remove(instance.id)
-            _ = host.prepared.remove(instance.id)
-        }
-    }
-
-    func reboot(_ request: RebootRequest) async throws {
-        try await perform(.reboot) { host, boot throws(ComputeFault) in
-            host.guests[request.instance.id]?.boot = boot()
-        }
-    }
-
+    func spawn(_ request: SpawnRequest) async throws { try await around(.spawn) { try await fake.spawn(request) } }
+    func destroy(_ instance: Instance) async throws { try await around(.destroy) { try await fake.destroy(instance) } }
+    func reboot(_ request: RebootRequest) async throws { try await around(.reboot) { try await fake.reboot(request) } }
     func powerOff(_ instance: Instance) async throws {
-        try await perform(.powerOff) { host, _ throws(ComputeFault) in
-            host.guests[instance.id]?.powerState = .shutdown
-            host.guests[instance.id]?.boot = nil
-        }
+        try await around(.powerOff) { try await fake.powerOff(instance) }
     }
-
-    func powerOn(_ instance: Instance) async throws {
-        try await perform(.powerOn) { host, boot throws(ComputeFault) in
-            host.guests[instance.id]?.powerState = .running
-            host.guests[instance.id]?.boot = boot()
-        }
-    }
-
-    // MARK: Resizing
+    func powerOn(_ instance: Instance) async throws { try await around(.powerOn) { try await fake.powerOn(instance) } }
 
     func migrateDiskAndPowerOff(_ request: MigrateDiskRequest) async throws -> DiskTransfer {
-        let id = request.instance.id
-        let transfer = try await perform(.migrateDiskAndPowerOff) { host, _ throws(ComputeFault) -> DiskTransfer in
-            guard let guest = host.guests[id] else { throw ComputeFault.instanceNotFound(id) }
-            host.kept[id] = guest
-            host.guests[id] = nil
-            return DiskTransfer("disks of \(id)")
-        }
-        try cluster.change(request.migration.destinationHost) { host, _ throws(ComputeFault) in
-            _ = host.arrived.insert(id)
-        }
-        return transfer
+        try await around(.migrateDiskAndPowerOff) { try await fake.migrateDiskAndPowerOff(request) }
     }
-
     func finishMigration(_ request: FinishMigrationRequest) async throws {
-        let id = request.instance.id
-        try await perform(.finishMigration) { host, boot throws(ComputeFault) in
-            guard host.arrived.contains(id), request.transfer.text == "disks of \(id)" else {
-                throw ComputeFault(.hypervisorFailure, "no disks", instance: id)
-            }
-            host.guests[id] = TwinCluster.Guest(boot: boot(), memoryMiB: request.instance.memoryMiB)
-        }
+        try await around(.finishMigration) { try await fake.finishMigration(request) }
     }
-
     func confirmMigration(_ request: MigrationRequest) async throws {
-        let id = request.instance.id
-        try await perform(.confirmMigration) { host, _ throws(ComputeFault) in host.kept[id] = nil }
+        try await around(.confirmMigration) { try await fake.confirmMigration(request) }
     }
-
     func finishRevertMigration(_ request: MigrationRequest) async throws {
-        let id = request.instance.id
-        try await perform(.finishRevertMigration) { host, boot throws(ComputeFault) in
-            if host.guests[id]?.powerState == .running { return }
-            guard var guest = host.kept.removeValue(forKey: id) ?? host.guests[id] else {
-                throw ComputeFault.instanceNotFound(id)
-            }
-            guest.powerState = .running
-            guest.boot = boot()
-            host.guests[id] = guest
-        }
+        try await around(.finishRevertMigration) { try await fake.finishRevertMigration(request) }
     }
-
-    // MARK: Moving alive
 
     func checkLiveMigrationSource(_ instance: Instance, destination: JSONObject) async throws -> JSONObject {
-        try await perform(.checkLiveMigrationSource) { host, _ throws(ComputeFault) in
-            guard host.guests[instance.id] != nil else { throw ComputeFault.instanceNotFound(instance.id) }
-            return ["checked": destination["filename"] ?? .null]
-        }
+        try await fake.checkLiveMigrationSource(instance, destination: destination)
     }
-
-    func disks(of instance: Instance) async throws -> [GuestDisk] {
-        try await perform(.disksOfInstance) { _, _ throws(ComputeFault) in
-            [GuestDisk(format: "qcow2", path: "/disk", virtualSize: .gib(1), size: .mib(1), backingFile: nil)]
-        }
-    }
-
+    func disks(of instance: Instance) async throws -> [GuestDisk] { try await fake.disks(of: instance) }
     func liveMigrate(_ request: LiveMigrationRequest) async throws {
-        let id = request.instance.id
-        try await perform(.liveMigrate) { host, _ throws(ComputeFault) in
-            guard host.guests[id] != nil else { throw ComputeFault.instanceNotFound(id) }
-        }
-        guard !cluster.knows(request.destination) || cluster[request.destination].prepared.contains(id) else {
-            throw ComputeFault(.hypervisorFailure, "not prepared", instance: id)
-        }
-        try await crash.around(host, "live_migration") {
-            let guest = try cluster.change(host) { host, _ throws(ComputeFault) in host.guests.removeValue(forKey: id) }
-            try cluster.change(request.destination) { host, _ throws(ComputeFault) in host.guests[id] = guest }
-        }
-        for case .failAfterwards(let fault) in faults.next(.forceLiveMigration) { throw fault }
+        try await around(.liveMigrate) { try await fake.liveMigrate(request) }
     }
-
     func cleanUpAfterLiveMigration(_ request: GuestRequest) async throws {
-        try await perform(.cleanUpAfterLiveMigration) { _, _ throws(ComputeFault) in }
+        try await around(.cleanUpAfterLiveMigration) { try await fake.cleanUpAfterLiveMigration(request) }
     }
 
     func checkLiveMigrationDestination(_ request: LiveMigrationCheck) async throws -> JSONObject {
-        try await perform(.checkLiveMigrationDestination) { host, _ throws(ComputeFault) in
-            _ = host.prepared.insert(request.instance.id)
-            return ["filename": "mark", "migrate_data": ["seen": true]]
-        }
+        try await around(.checkLiveMigrationDestination) { try await fake.checkLiveMigrationDestination(request) }
     }
-
     func cleanUpLiveMigrationCheck(_ check: JSONObject) async throws {
-        try await perform(.cleanUpLiveMigrationCheck) { host, _ throws(ComputeFault) in host.prepared = [] }
+        try await around(.cleanUpLiveMigrationCheck) { try await fake.cleanUpLiveMigrationCheck(check) }
     }
-
     func prepareLiveMigration(_ request: PrepareLiveMigrationRequest) async throws {
-        try await perform(.prepareLiveMigration) { host, _ throws(ComputeFault) in
-            _ = host.prepared.insert(request.instance.id)
-        }
+        try await around(.prepareLiveMigration) { try await fake.prepareLiveMigration(request) }
     }
-
     func finishLiveMigrationAtDestination(_ request: GuestRequest) async throws {
-        let isAlone = !cluster.knows("compute2")
-        try await perform(.finishLiveMigrationAtDestination) { host, boot throws(ComputeFault) in
-            if host.guests[request.instance.id] == nil, isAlone,
-                host.prepared.contains(request.instance.id)
-            {
-                // From nowhere, as the only host of its cluster.
-                host.guests[request.instance.id] = TwinCluster.Guest(boot: boot(), memoryMiB: 1)
-            }
-            guard host.guests[request.instance.id] != nil else {
-                throw ComputeFault.instanceNotFound(request.instance.id)
-            }
-            _ = host.prepared.remove(request.instance.id)
+        try await around(.finishLiveMigrationAtDestination) {
+            try await fake.finishLiveMigrationAtDestination(request)
         }
     }
-
     func rollBackLiveMigrationAtDestination(_ request: GuestRequest) async throws {
-        try await perform(.rollBackLiveMigrationAtDestination) { host, _ throws(ComputeFault) in
-            _ = host.prepared.remove(request.instance.id)
+        try await around(.rollBackLiveMigrationAtDestination) {
+            try await fake.rollBackLiveMigrationAtDestination(request)
         }
     }
 
-    func forceLiveMigration(of instance: Instance) async throws {}
+    func forceLiveMigration(of instance: Instance) async throws { try await fake.forceLiveMigration(of: instance) }
     func abortLiveMigration(of instance: Instance) async throws {
-        try await perform(.abortLiveMigration) { _, _ throws(ComputeFault) in }
+        try await around(.abortLiveMigration) { try await fake.abortLiveMigration(of: instance) }
     }
+
+    func ensureFilters(_ request: GuestRequest) async throws {
+        try await around(.ensureFilters) { try await fake.ensureFilters(request) }
+    }
+    func removeFilters(_ request: GuestRequest) async throws { try await fake.removeFilters(request) }
 }

@@ -87,7 +87,7 @@ struct TwinResizeTests {
 
     private func expectConfirmed(_ world: TwinWorld, _ comment: Comment? = nil) async throws {
         #expect(world.cluster.running(id) == [Self.target], comment)
-        #expect(world.cluster[Self.source].isEmpty, comment)
+        #expect(world.cluster[Self.source].isEmpty(of: id), comment)
         #expect(try await world[Self.source].row(id) == nil, comment)
         #expect(try await world[Self.source].resources(id).isEmpty, comment)
         let row = try #require(try await world[Self.target].row(id), comment)
@@ -112,7 +112,7 @@ struct TwinResizeTests {
 
     private func expectReverted(_ world: TwinWorld, _ comment: Comment? = nil) async throws {
         #expect(world.cluster.running(id) == [Self.source], comment)
-        #expect(world.cluster[Self.target].isEmpty, comment)
+        #expect(world.cluster[Self.target].isEmpty(of: id), comment)
         #expect(world.cluster[Self.source].kept.isEmpty, comment)
         #expect(try await world[Self.target].row(id) == nil, comment)
         #expect(try await world[Self.target].resources(id).isEmpty, comment)
