@@ -69,7 +69,8 @@ extension LibvirtDriver: LiveMigrationSourceDriver {
                 try await domain.migrate(move)
             }
         } catch {
-            // One that was made to pause so that it would come to an end goes on here.
+            // One that was made to pause so that it would come to an end goes on here; where it can't, the failure
+            // of the move is still what is told.
             if PowerState(state) == .running {
                 await uncancelled { [self] in
                     try? await host.withConnection(for: id) { _ throws(LibvirtError) in

@@ -66,6 +66,7 @@ extension LibvirtDriver: LiveMigrationTargetDriver {
                 try directory.setOwner(name)
                 for plan in plans { try plan.make(in: directory, limits: limits) }
             } catch {
+                // The failure counts; what stays is this host's by its owner file and is replaced the next time.
                 try? directory.remove()
                 throw error
             }

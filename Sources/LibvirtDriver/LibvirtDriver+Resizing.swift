@@ -42,6 +42,7 @@ extension LibvirtDriver: ResizingDriver {
             }
         } catch {
             await uncancelled { [self] in
+                // Where they can't be brought back, the guest can't be put back either, and that is logged.
                 _ = try? await host.files.run("bring the instance's files back") { () throws(ComputeFault) in
                     try directory.bringBack()
                 }
@@ -60,6 +61,7 @@ extension LibvirtDriver: ResizingDriver {
             try directory.read(directory.domainDocument)
         }
         guard let text else {
+            // Nothing came, or an earlier attempt used it up; a guest that can't be asked is not known to run.
             if (try? await info(id).powerState) == .running { return }
             throw ComputeFault(
                 .migrationFailure, "Migration error: the instance's disks have not come to this host", instance: id,
@@ -82,6 +84,7 @@ extension LibvirtDriver: ResizingDriver {
         } catch {
             await uncancelled { [self] in
                 if isSameHost { return await restore(original, id, isRunning: false) {} }
+                // What stays is off, and is removed with the instance or replaced by the next attempt.
                 try? await removeDomain(id)
             }
             throw error
@@ -186,7 +189,7 @@ extension LibvirtDriver: ResizingDriver {
         try directory.putAside()
         let kept = directory.kept
         try directory.make(isEntered: mode)
-        let files = kept.diskFiles()
+        let files = try kept.diskFiles()
         let sizes = files.map { DiskHeader(path: "\(kept.path)/\($0)", format: .raw)?.allocated ?? 0 }
         let total = ByteCount(bytes: sizes.reduce(0, +))
         var done: Int64 = 0
@@ -212,7 +215,7 @@ extension LibvirtDriver: ResizingDriver {
     func disksInFiles(_ id: InstanceID) async throws -> [GuestDisk] {
         let directory = directory(id)
         return try await host.files.run("look at the instance's disks") { () throws(ComputeFault) in
-            directory.diskFiles().compactMap { file in
+            try directory.diskFiles().compactMap { file in
                 let path = "\(directory.path)/\(file)"
                 guard let header = DiskHeader(path: path, format: .qcow2) ?? DiskHeader(path: path, format: .raw) else {
                     return nil

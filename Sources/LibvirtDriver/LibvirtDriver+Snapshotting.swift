@@ -66,6 +66,7 @@ extension LibvirtDriver: SnapshottingDriver {
             }
         } catch {
             await uncancelled { [self] in
+                // The failure counts, not what its clean-up comes to.
                 _ = try? await host.files.run("remove a snapshot's file") { () throws(ComputeFault) in
                     unlink(partial)
                     unlink(request.path)

@@ -134,10 +134,7 @@ extension FolsomDialect {
         let takesDisks = try reader.bool("block_migration", default: false)
         var disks: [GuestDisk] = []
         if let text = try reader.string("disk") {
-            guard let list = (try? JSONParser.parse(text))?.array else {
-                throw reader.fault("argument 'disk' must be the JSON text of a list of disks")
-            }
-            for element in list {
+            for element in try list(of: text, reader) {
                 guard let disk = GuestDisk(element) else {
                     throw reader.fault("argument 'disk' holds something that is no disk")
                 }
@@ -145,6 +142,14 @@ extension FolsomDialect {
             }
         }
         return PreLiveMigration.Arguments(moving: try moving(&reader), disks: takesDisks ? disks : nil)
+    }
+
+    private static func list(of text: String, _ reader: ArgumentReader) throws(ComputeFault) -> [JSONValue] {
+        let fault = reader.fault("argument 'disk' must be the JSON text of a list of disks")
+        let value: JSONValue
+        do { value = try JSONParser.parse(text) } catch { throw fault }
+        guard let list = value.array else { throw fault }
+        return list
     }
 
     @Sendable

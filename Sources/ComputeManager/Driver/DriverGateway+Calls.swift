@@ -34,6 +34,11 @@ extension DriverGateway {
         try await info(id)?.powerState ?? .noState
     }
 
+    /// The state of a guest that was just started: it runs, and that it can't be asked just now does not undo that.
+    func powerStateOfStarted(_ id: InstanceID) async -> PowerState {
+        do { return try await powerState(id) } catch { return .running }
+    }
+
     /// All guests, asked once.
     func inventory() async throws -> [InstanceSummary] {
         try await call(.listInstances, isRepeatable: false) { try await driver.instances() }

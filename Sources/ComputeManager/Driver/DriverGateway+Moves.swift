@@ -2,6 +2,7 @@
 
 internal import ComputeDriver
 internal import ComputeModel
+internal import Logging
 
 /// Calls that move a guest; each is refused where the driver's type lacks its facet.
 extension DriverGateway {
@@ -65,7 +66,15 @@ extension DriverGateway {
         try await call(
             .liveMigrate, on: instance.id, isRepeatable: false, interruptedBy: token, yieldingTo: .cancelled,
             unblock: {
-                if (try? await abortLiveMigration(of: instance)) == true { return false }
+                do {
+                    if try await abortLiveMigration(of: instance) { return false }
+                } catch {
+                    logger.warning(
+                        "a move that is to end can't be given up",
+                        metadata: [
+                            LogKey.instance: .string(instance.id.description), LogKey.error: .string("\(error)"),
+                        ])
+                }
                 return token.reason == .superseded ? await unblock(instance) : false
             }
         ) { try await driver.liveMigrate(request) }

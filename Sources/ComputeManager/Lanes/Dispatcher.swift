@@ -173,8 +173,14 @@ final class Dispatcher: AcceptedWork {
             isStopping: { [self] in state.withLock { if case .draining = $0.phase { true } else { false } } },
             hindered: { [services] text in
                 guard let id = start.item.entry?.id else { return }
-                // Only a note: where it can't be written, the work waits all the same.
-                try? await services.store.write { try $0.noteError(id, text) }
+                do {
+                    try await services.store.write { try $0.noteError(id, text) }
+                } catch {
+                    // Only a note: where it can't be written, the work waits all the same.
+                    services.logger.debug(
+                        "why work waits can't be written down",
+                        metadata: [LogKey.entry: .string(id.description), LogKey.error: .string("\(error)")])
+                }
             })
     }
 

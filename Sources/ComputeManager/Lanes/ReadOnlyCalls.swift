@@ -30,7 +30,7 @@ struct ReadOnlyCalls: Sendable {
     /// Answers one call; returns when the answer was sent or given up.
     func serve(_ message: IncomingMessage) async {
         // Without a summary there is no address to answer to; what is wrong with it shows where it is decoded.
-        let summary = try? message.scan.get()
+        let summary: MessageSummary? = if case .success(let found) = message.scan { found } else { nil }
         let address = summary?.reply
         // Its caller waits from now on, whenever its turn comes.
         heartbeats.begin(address)

@@ -99,6 +99,6 @@ struct MoveFate: CastObserver {
         TerminateInstance.name.rawValue: TerminateInstance.name.rawValue,
     ]
 
-    /// A cast is read as the other worker reads it.
+    /// A cast is read as the other worker reads it; what is no request moves nothing.
     private func request(_ message: OutboxMessage) -> RPCRequest? { try? services.decoder.decode(message.body) }
 }

@@ -11,7 +11,7 @@ extension OperationEngine {
         let fault = ComputeFault(
             .internalError, "\(entry.method) was given up after \(attempts - 1) attempts that did not end.",
             instance: entry.instance)
-        // What was begun is taken back; where that too does not end, the request is ended without.
+        // What was begun is taken back; where that too does not end, or nobody knows how, the request is ended without.
         if entry.step != nil, attempts <= 2 * services.configuration.maximumAttempts, let request,
             let binding = try? services.dialects.journaledBinding(request)
         {
@@ -38,6 +38,7 @@ extension OperationEngine {
     func endUnbegun(
         _ entry: JournalEntry, _ request: RPCRequest?, _ turn: Turn, _ fault: ComputeFault, outcome: JournalOutcome
     ) async throws -> Ending {
+        // A request that no dialect knows has no error event of its own.
         if let request, let binding = try? services.dialects.journaledBinding(request) {
             return try await binding.execute(request, entry, self, turn, givingUp: fault)
         }

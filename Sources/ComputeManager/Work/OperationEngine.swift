@@ -31,7 +31,7 @@ struct OperationEngine: Sendable {
             }
             return try await perform(request, entry, turn)
         }
-        // A stop in good order is no sign that the work itself ends the worker.
+        // A stop in good order is no sign that the work itself ends the worker; one attempt too many does no harm.
         if ending == .left, isCounted { try? await services.store.write { try $0.forgetAttempt(entry.id) } }
         return ending
     }
@@ -280,6 +280,7 @@ struct OperationEngine: Sendable {
         }
     }
 
+    /// The request; nil where it can't be read.
     func read(_ entry: JournalEntry) async throws -> RPCRequest? {
         let stored: [UInt8]?
         if let body = entry.body {

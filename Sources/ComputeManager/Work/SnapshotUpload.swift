@@ -41,7 +41,7 @@ struct SnapshotUpload: Sendable {
             let now = run.services.events.clock.now()
             try await ask { [arguments] in try await $0.publish(arguments.imageID, fields, at: now) }
         } catch let fault as ComputeFault {
-            try? await discard()
+            await discardFailed()
             // A copy that was cut short says what became of it, not why.
             try run.checkInterruption()
             throw fault
@@ -49,6 +49,20 @@ struct SnapshotUpload: Sendable {
     }
 
     func discard() async throws { try await ask { [arguments] in try await $0.discard(arguments.imageID) } }
+
+    /// The failure is what is told; what it leaves behind goes with the next upload of that id or a look at the disk.
+    private func discardFailed() async {
+        do {
+            try await discard()
+        } catch {
+            run.services.logger.warning(
+                "what a snapshot that failed has left can't be removed",
+                metadata: [
+                    LogKey.instance: .string(id.description), "image": .string(arguments.imageID.description),
+                    LogKey.error: .string("\(error)"),
+                ])
+        }
+    }
 
     /// Deletes the instance's backups of that type beyond the ones that are kept, the oldest first.
     func rotate(_ type: String, keeping count: Int) async throws {
@@ -66,7 +80,7 @@ struct SnapshotUpload: Sendable {
 
     /// What a build, and who asks for the image, must know of it.
     private func fields(of instance: Instance, _ result: SnapshotResult) async throws -> JSONObject {
-        // An image that boots by a kernel names it where the instance does not.
+        // An image that boots by a kernel names it where the instance does not; one that is gone since names none.
         var base: ImageMetadata?
         if let reference = instance.imageRef {
             base = try? await ask { try await $0.metadata(of: reference) }

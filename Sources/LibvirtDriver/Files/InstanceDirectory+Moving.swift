@@ -37,9 +37,15 @@ extension InstanceDirectory {
         return try owner() == nil ? .cutOff : .finished
     }
 
-    /// The files of the guest's disks, the root disk first.
-    func diskFiles() -> [String] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    /// The files of the guest's disks, the root disk first. A move that overlooked one would lose it.
+    func diskFiles() throws(ComputeFault) -> [String] {
+        guard exists else { return [] }
+        let names: [String]
+        do { names = try FileManager.default.contentsOfDirectory(atPath: path) } catch {
+            throw ComputeFault(
+                .hypervisorFailure, "The worker can't list the instance's files: \(error)", instance: instance,
+                isRetriable: true)
+        }
         return names.filter { $0 == "disk" || $0.hasPrefix("disk.") }.sorted()
     }
 

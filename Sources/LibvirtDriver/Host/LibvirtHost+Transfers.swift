@@ -29,12 +29,14 @@ extension LibvirtHost {
             group.addTask {
                 while !end.isSet {
                     guard Task.isCancelled else {
+                        // Cut short by a cancellation, which is seen above.
                         try? await clock.sleep(for: Self.beat, tolerance: nil)
                         if !end.isSet, !Task.isCancelled { await watch() }
                         continue
                     }
                     await uncancelled {
                         await abort()
+                        // Never cut short: this is not cancelled.
                         try? await clock.sleep(for: Self.beat, tolerance: nil)
                     }
                 }
@@ -53,12 +55,14 @@ extension LibvirtHost {
             try await transfer {
                 try await self.withConnection(for: instance) { _ throws(LibvirtError) in try await call() }
             } watch: {
+                // News of the progress only; the next beat asks again.
                 guard let job = try? await domain.job() else { return }
                 progress.report(
                     .init(
                         done: ByteCount(bytes: Int64(clamping: job.processed)),
                         total: job.total > 0 ? ByteCount(bytes: Int64(clamping: job.total)) : nil))
             } abort: {
+                // Asked again at the next beat, for as long as the call has not ended.
                 try? await domain.abortJob()
             }
         } catch {

@@ -119,8 +119,7 @@ enum RebuildInstance: InstanceOperation {
     private static func complete(
         _ rebuild: Rebuild, _ run: OperationRun<RebuildInstance>
     ) async throws -> Finished<JSONValue> {
-        // The guest runs; that it can't be asked just now does not undo that.
-        let power = (try? await run.driver.powerState(rebuild.instance.id)) ?? .running
+        let power = await run.driver.powerStateOfStarted(rebuild.instance.id)
         let imageName = run.row?.details[Build.imageNameKey] ?? ""
         return try await run.finish(.null) { change throws(ComputeFault) in
             let now = change.now

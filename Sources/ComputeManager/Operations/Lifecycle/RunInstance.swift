@@ -185,8 +185,7 @@ enum RunInstance: InstanceOperation {
 
     private static func complete(_ build: Build) async throws -> Finished<JSONValue> {
         let run = build.run
-        // The guest runs; that it can't be asked just now does not undo that.
-        let power = (try? await run.driver.powerState(build.arguments.instance.id)) ?? .running
+        let power = await run.driver.powerStateOfStarted(build.arguments.instance.id)
         let imageName = run.row?.details[Build.imageNameKey] ?? ""
         return try await run.finish(.null) { change throws(ComputeFault) in
             let now = change.now

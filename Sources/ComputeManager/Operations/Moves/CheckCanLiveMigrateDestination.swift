@@ -36,6 +36,7 @@ enum CheckCanLiveMigrateDestination: InstanceOperation {
         _ arguments: Arguments, from step: Step?, in run: OperationRun<CheckCanLiveMigrateDestination>
     ) async throws -> Finished<JSONValue> {
         let instance = arguments.instance
+        // The journal's own text; where it can't be read, nothing is known that could be cleaned up.
         if case .checked(let text)? = step, let check = (try? JSONParser.parse(text))?.object {
             try await run.driver.cleanUpLiveMigrationCheck(check, on: instance.id)
         }

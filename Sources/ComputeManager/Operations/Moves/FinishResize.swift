@@ -58,7 +58,7 @@ enum FinishResize: InstanceOperation {
         try run.checkInterruption()
         let devices = try await run.connectVolumes()
         if !isDone { try await build(arguments, migration, devices, run) }
-        let power = (try? await run.driver.powerState(id)) ?? .running
+        let power = await run.driver.powerStateOfStarted(id)
         return try await run.finish(.null) { change throws(ComputeFault) in
             let now = change.now
             change.amend { devices.write(to: &$0) }
