@@ -103,19 +103,7 @@ private protocol ArgumentNaming {
     func names(in arguments: JSONObject) throws -> Set<String>
 }
 
-extension Changes: ArgumentNaming {
-    func names(in arguments: JSONObject) throws -> Set<String> {
-        try ArgumentReader.reading(method, arguments, decode).names
-    }
-}
-
-extension HostChanges: ArgumentNaming {
-    func names(in arguments: JSONObject) throws -> Set<String> {
-        try ArgumentReader.reading(method, arguments, decode).names
-    }
-}
-
-extension Reads: ArgumentNaming {
+extension Binding: ArgumentNaming {
     func names(in arguments: JSONObject) throws -> Set<String> {
         try ArgumentReader.reading(method, arguments, decode).names
     }

@@ -141,14 +141,6 @@ private protocol ArgumentsReading {
     func readArguments(_ arguments: JSONObject) throws
 }
 
-extension Changes: ArgumentsReading {
-    func readArguments(_ arguments: JSONObject) throws { _ = try ArgumentReader.read(method, arguments, decode) }
-}
-
-extension HostChanges: ArgumentsReading {
-    func readArguments(_ arguments: JSONObject) throws { _ = try ArgumentReader.read(method, arguments, decode) }
-}
-
-extension Reads: ArgumentsReading {
+extension Binding: ArgumentsReading {
     func readArguments(_ arguments: JSONObject) throws { _ = try ArgumentReader.read(method, arguments, decode) }
 }

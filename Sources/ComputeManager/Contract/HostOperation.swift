@@ -5,7 +5,7 @@ internal import ComputeModel
 
 /// An operation that changes the host and names no instance: journaled, in the host's lane, taken up again after a
 /// restart.
-protocol HostOperation: ComputeOperation where Step == HostStep {
+protocol HostOperation: JournaledOperation where Step == HostStep {
     /// The answer of one that a restart of the worker shows to be done; nil where it is asked for again, which does no
     /// harm then.
     static func provenByRestart(_ arguments: Arguments) -> Output?

@@ -5,7 +5,7 @@ internal import FoundationEssentials
 internal import WorkerStore
 
 /// An operation that changes an instance: journaled, in the instance's lane, taken up again after a restart.
-protocol InstanceOperation: ComputeOperation {
+protocol InstanceOperation: JournaledOperation {
     /// The instance as the request brings it.
     static func instance(of arguments: Arguments) -> Instance
 

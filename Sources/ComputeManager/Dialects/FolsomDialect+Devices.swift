@@ -5,30 +5,30 @@ internal import ComputeModel
 extension FolsomDialect {
     /// What is plugged into a guest.
     static let devices: [any MethodBinding] = [
-        Changes(
+        Binding(
             "reserve_block_device_name", since: first, ReserveBlockDeviceName.self,
             parameters: [.instance, Parameter("device", .string)], decode: reserveBlockDeviceName),
-        Changes(
+        Binding(
             "attach_volume", since: first, AttachVolume.self,
             parameters: [
                 .instance, Parameter("volume_id", .string, isRequired: true),
                 Parameter("mountpoint", .string, isRequired: true),
             ], decode: attachVolume),
-        Changes(
+        Binding(
             "detach_volume", since: first, DetachVolume.self,
             parameters: [.instance, Parameter("volume_id", .string, isRequired: true)], decode: detachVolume),
-        Changes(
+        Binding(
             "remove_volume_connection", since: first, RemoveVolumeConnection.self,
             parameters: [.instance, Parameter("volume_id", .any, isRequired: true)], decode: removeVolumeConnection),
-        Changes(
+        Binding(
             "add_fixed_ip_to_instance", since: first, AddFixedIPToInstance.self,
             parameters: [.instance, Parameter("network_id", .any, isRequired: true)], decode: addFixedIP),
-        Changes(
+        Binding(
             "remove_fixed_ip_from_instance", since: first, RemoveFixedIPFromInstance.self,
             parameters: [.instance, Parameter("address", .string, isRequired: true)], decode: removeFixedIP),
-        Changes("inject_network_info", since: first, InjectNetworkInfo.self, decode: instance),
-        Changes("reset_network", since: first, ResetNetwork.self, decode: instance),
-        Changes(
+        Binding("inject_network_info", since: first, InjectNetworkInfo.self, decode: instance),
+        Binding("reset_network", since: first, ResetNetwork.self, decode: instance),
+        Binding(
             "refresh_instance_security_rules", since: first, RefreshInstanceSecurityRules.self, decode: instance),
     ]
 

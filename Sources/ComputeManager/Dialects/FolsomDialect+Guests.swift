@@ -6,37 +6,37 @@ internal import ComputeModel
 extension FolsomDialect {
     /// What a guest does and holds.
     static let guests: [any MethodBinding] = [
-        Changes("pause_instance", since: first, PauseInstance.self, decode: instance),
-        Changes("unpause_instance", since: first, UnpauseInstance.self, decode: instance),
-        Changes("suspend_instance", since: first, SuspendInstance.self, decode: instance),
-        Changes("resume_instance", since: first, ResumeInstance.self, decode: instance),
-        Changes(
+        Binding("pause_instance", since: first, PauseInstance.self, decode: instance),
+        Binding("unpause_instance", since: first, UnpauseInstance.self, decode: instance),
+        Binding("suspend_instance", since: first, SuspendInstance.self, decode: instance),
+        Binding("resume_instance", since: first, ResumeInstance.self, decode: instance),
+        Binding(
             "rescue_instance", since: first, RescueInstance.self,
             parameters: [.instance, Parameter("rescue_password", .string, isSecret: true)], decode: rescueInstance),
-        Changes("unrescue_instance", since: first, UnrescueInstance.self, decode: instance),
-        Changes(
+        Binding("unrescue_instance", since: first, UnrescueInstance.self, decode: instance),
+        Binding(
             "snapshot_instance", since: first, SnapshotInstance.self,
             parameters: [
                 .instance, Parameter("image_id", .string, isRequired: true), Parameter("image_type", .string),
                 Parameter("backup_type", .string), Parameter("rotation", .integer),
             ], decode: snapshotInstance),
-        Changes(
+        Binding(
             "rebuild_instance", since: RPCVersion(2, 1), RebuildInstance.self,
             parameters: [
                 .instance, Parameter("image_ref", .string, isRequired: true), Parameter("orig_image_ref", .string),
                 Parameter("injected_files", .array, isSecret: true), Parameter("new_pass", .string, isSecret: true),
                 Parameter("orig_sys_metadata", .object),
             ], decode: rebuildInstance),
-        Changes(
+        Binding(
             "set_admin_password", since: first, SetAdminPassword.self,
             parameters: [.instance, Parameter("new_pass", .string, isSecret: true)], decode: setAdminPassword),
-        Changes(
+        Binding(
             "inject_file", since: first, InjectFile.self,
             parameters: [
                 .instance, Parameter("path", .string, isRequired: true),
                 Parameter("file_contents", .string, isRequired: true, isSecret: true),
             ], decode: injectFile),
-        Changes(
+        Binding(
             "change_instance_metadata", since: first, ChangeInstanceMetadata.self,
             parameters: [.instance, Parameter("diff", .object, isRequired: true)], decode: changeInstanceMetadata),
     ]

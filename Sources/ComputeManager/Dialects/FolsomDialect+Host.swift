@@ -12,30 +12,30 @@ extension FolsomDialect {
 
     /// The host itself.
     static let host: [any MethodBinding] = [
-        HostChanges(
+        Binding(
             "host_power_action", since: first, PerformHostPowerAction.self,
             parameters: [Parameter("action", .string, isRequired: true)], decode: powerAction),
-        HostChanges(
+        Binding(
             "host_maintenance_mode", since: first, HostMaintenanceMode.self,
             parameters: [
                 Parameter("host", .string, isRequired: true), Parameter("mode", .boolean, isRequired: true),
             ], decode: maintenanceMode),
-        HostChanges(
+        Binding(
             "set_host_enabled", since: first, SetHostEnabled.self,
             parameters: [Parameter("enabled", .boolean, isRequired: true)], decode: hostEnabled),
-        HostChanges(
+        Binding(
             "add_aggregate_host", since: RPCVersion(2, 2), AddAggregateHost.self, parameters: aggregate,
             decode: addAggregateHost),
-        HostChanges(
+        Binding(
             "remove_aggregate_host", since: RPCVersion(2, 2), RemoveAggregateHost.self, parameters: aggregate,
             decode: removeAggregateHost),
-        HostChanges(
+        Binding(
             "refresh_security_group_rules", since: first, RefreshSecurityGroupRules.self, parameters: securityGroup,
             decode: groupID),
-        HostChanges(
+        Binding(
             "refresh_security_group_members", since: first, RefreshSecurityGroupMembers.self,
             parameters: securityGroup, decode: groupID),
-        HostChanges(
+        Binding(
             "refresh_provider_fw_rules", since: first, RefreshProviderFirewallRules.self, parameters: [],
             decode: providerRules),
     ]

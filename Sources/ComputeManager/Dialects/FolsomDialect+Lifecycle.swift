@@ -6,21 +6,21 @@ internal import ComputeModel
 extension FolsomDialect {
     /// From the build to the end, on and off.
     static let lifecycle: [any MethodBinding] = [
-        Changes(
+        Binding(
             "run_instance", since: first, RunInstance.self,
             parameters: [
                 .instance, Parameter("request_spec", .object), Parameter("filter_properties", .object),
                 Parameter("requested_networks", .array), Parameter("injected_files", .array, isSecret: true),
                 Parameter("admin_password", .string, isSecret: true), Parameter("is_first_time", .boolean),
             ], decode: runInstance),
-        Changes(
+        Binding(
             "reboot_instance", since: first, RebootInstance.self,
             parameters: [.instance, Parameter("reboot_type", .string)], decode: rebootInstance),
-        Changes("terminate_instance", since: first, TerminateInstance.self, decode: instance),
-        Changes("start_instance", since: first, StartInstance.self, decode: instance),
-        Changes("stop_instance", since: first, StopInstance.self, decode: instance),
-        Changes("power_on_instance", since: first, PowerOnInstance.self, decode: instance),
-        Changes("power_off_instance", since: first, PowerOffInstance.self, decode: instance),
+        Binding("terminate_instance", since: first, TerminateInstance.self, decode: instance),
+        Binding("start_instance", since: first, StartInstance.self, decode: instance),
+        Binding("stop_instance", since: first, StopInstance.self, decode: instance),
+        Binding("power_on_instance", since: first, PowerOnInstance.self, decode: instance),
+        Binding("power_off_instance", since: first, PowerOffInstance.self, decode: instance),
     ]
 
     @Sendable

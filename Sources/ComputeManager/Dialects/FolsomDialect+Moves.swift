@@ -6,52 +6,52 @@ internal import ComputeModel
 extension FolsomDialect {
     /// To another size or another host.
     static let moves: [any MethodBinding] = [
-        Changes(
+        Binding(
             "prep_resize", since: first, PrepResize.self,
             parameters: [
                 .instance, Parameter("instance_type", .object, isRequired: true), Parameter("image", .object),
                 .reservations,
             ], decode: prepResize),
-        Changes(
+        Binding(
             "resize_instance", since: first, ResizeInstance.self,
             parameters: [.instance, .migrationID, Parameter("image", .object), .reservations],
             decode: resizeInstance),
-        Changes(
+        Binding(
             "finish_resize", since: first, FinishResize.self,
             parameters: [
                 .instance, .migrationID, Parameter("image", .object), Parameter("disk_info", .string), .reservations,
             ], decode: finishResize),
-        Changes(
+        Binding(
             "confirm_resize", since: first, ConfirmResize.self, parameters: [.instance, .migrationID, .reservations],
             decode: endOfResize),
-        Changes(
+        Binding(
             "revert_resize", since: first, RevertResize.self, parameters: [.instance, .migrationID, .reservations],
             decode: endOfResize),
-        Changes(
+        Binding(
             "finish_revert_resize", since: first, FinishRevertResize.self,
             parameters: [.instance, .migrationID, .reservations], decode: endOfResize),
-        Changes(
+        Binding(
             "check_can_live_migrate_destination", since: first, CheckCanLiveMigrateDestination.self,
             parameters: [
                 .instance, Parameter("block_migration", .boolean), Parameter("disk_over_commit", .boolean),
             ], decode: checkDestination),
-        Changes(
+        Binding(
             "check_can_live_migrate_source", since: first, CheckCanLiveMigrateSource.self,
             parameters: [.instance, Parameter("dest_check_data", .object, isRequired: true)], decode: checkSource),
-        Changes(
+        Binding(
             "live_migration", since: first, LiveMigration.self,
             parameters: [
                 .instance, Parameter("dest", .string, isRequired: true), Parameter("block_migration", .boolean),
                 Parameter("migrate_data", .object),
             ], decode: liveMigration),
-        Changes(
+        Binding(
             "pre_live_migration", since: first, PreLiveMigration.self,
             parameters: [.instance, Parameter("block_migration", .boolean), Parameter("disk", .string)],
             decode: preLiveMigration),
-        Changes(
+        Binding(
             "post_live_migration_at_destination", since: first, PostLiveMigrationAtDestination.self,
             parameters: [.instance, Parameter("block_migration", .boolean)], decode: postLiveMigration),
-        Changes(
+        Binding(
             "rollback_live_migration_at_destination", since: first, RollbackLiveMigrationAtDestination.self,
             decode: moving),
     ]

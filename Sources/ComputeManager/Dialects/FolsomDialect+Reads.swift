@@ -5,26 +5,26 @@ internal import ComputeModel
 extension FolsomDialect {
     /// Questions.
     static let reads: [any MethodBinding] = [
-        Reads(
+        Binding(
             "get_console_output", since: first, GetConsoleOutput.self,
             parameters: [.instance, Parameter("tail_length", .any)], decode: consoleOutput),
-        Reads(
+        Binding(
             "get_host_uptime", since: first, GetHostUptime.self, parameters: [Parameter("host", .string)],
             decode: hostUptime),
-        Reads("get_diagnostics", since: first, GetDiagnostics.self, decode: instance),
-        Reads(
+        Binding("get_diagnostics", since: first, GetDiagnostics.self, decode: instance),
+        Binding(
             "get_vnc_console", since: first, GetVNCConsole.self,
             parameters: [.instance, Parameter("console_type", .string, isRequired: true)], decode: vncConsole),
-        Reads(
+        Binding(
             "validate_console_port", since: first, ValidateConsolePort.self,
             parameters: [
                 .instance, Parameter("port", .any, isRequired: true),
                 Parameter("console_type", .string, isRequired: true),
             ], decode: consolePort),
-        Reads(
+        Binding(
             "get_console_pool_info", since: first, GetConsolePoolInfo.self,
             parameters: [Parameter("console_type", .string, isRequired: true)], decode: consolePool),
-        Reads("get_console_topic", since: first, GetConsoleTopic.self, parameters: [], decode: consoleTopic),
+        Binding("get_console_topic", since: first, GetConsoleTopic.self, parameters: [], decode: consoleTopic),
     ]
 
     @Sendable

@@ -26,8 +26,8 @@ protocol ReadBinding: MethodBinding {
     func answer(_ request: RPCRequest, in context: ReadContext) async throws -> JSONValue
 }
 
-/// A method that changes an instance, with the decoder of its arguments.
-struct Changes<Operation: InstanceOperation>: JournaledBinding {
+/// A method with the decoder of its arguments; what can be done with it follows from its operation.
+struct Binding<Operation: ComputeOperation>: MethodBinding {
     let method: String
     let since: RPCVersion
     let parameters: [Parameter]
@@ -44,7 +44,9 @@ struct Changes<Operation: InstanceOperation>: JournaledBinding {
     }
 
     var operation: any ComputeOperation.Type { Operation.self }
+}
 
+extension Binding: JournaledBinding where Operation: JournaledOperation {
     func execute(
         _ request: RPCRequest, _ entry: JournalEntry, _ engine: OperationEngine, _ turn: Turn,
         givingUp fault: ComputeFault?
@@ -55,63 +57,12 @@ struct Changes<Operation: InstanceOperation>: JournaledBinding {
         } catch {
             return try await engine.refuse(entry, request, error, outcome: .refused)
         }
-        if let fault { return try await engine.giveUp(Operation.self, arguments, request, entry, turn, fault) }
-        return try await engine.run(Operation.self, arguments, request, entry, turn)
+        if let fault { return try await Operation.giveUp(arguments, request, entry, engine, turn, fault) }
+        return try await Operation.attempt(arguments, request, entry, engine, turn)
     }
 }
 
-/// A method that changes the host, with the decoder of its arguments.
-struct HostChanges<Operation: HostOperation>: JournaledBinding {
-    let method: String
-    let since: RPCVersion
-    let parameters: [Parameter]
-    let decode: @Sendable (inout ArgumentReader) throws(ComputeFault) -> Operation.Arguments
-
-    init(
-        _ method: String, since: RPCVersion, _: Operation.Type, parameters: [Parameter],
-        decode: @escaping @Sendable (inout ArgumentReader) throws(ComputeFault) -> Operation.Arguments
-    ) {
-        self.method = method
-        self.since = since
-        self.parameters = parameters
-        self.decode = decode
-    }
-
-    var operation: any ComputeOperation.Type { Operation.self }
-
-    func execute(
-        _ request: RPCRequest, _ entry: JournalEntry, _ engine: OperationEngine, _ turn: Turn,
-        givingUp fault: ComputeFault?
-    ) async throws -> OperationEngine.Ending {
-        do {
-            let arguments = try ArgumentReader.read(method, request.arguments, decode)
-            if let fault { throw fault }
-            return try await engine.run(host: Operation.self, arguments, request, entry, turn)
-        } catch let fault as ComputeFault {
-            return try await engine.refuse(entry, request, fault, outcome: OperationEngine.outcome(of: fault))
-        }
-    }
-}
-
-/// A method that only reads, with the decoder of its arguments.
-struct Reads<Operation: ReadOnlyOperation>: ReadBinding {
-    let method: String
-    let since: RPCVersion
-    let parameters: [Parameter]
-    let decode: @Sendable (inout ArgumentReader) throws(ComputeFault) -> Operation.Arguments
-
-    init(
-        _ method: String, since: RPCVersion, _: Operation.Type, parameters: [Parameter] = [.instance],
-        decode: @escaping @Sendable (inout ArgumentReader) throws(ComputeFault) -> Operation.Arguments
-    ) {
-        self.method = method
-        self.since = since
-        self.parameters = parameters
-        self.decode = decode
-    }
-
-    var operation: any ComputeOperation.Type { Operation.self }
-
+extension Binding: ReadBinding where Operation: ReadOnlyOperation {
     func answer(_ request: RPCRequest, in context: ReadContext) async throws -> JSONValue {
         let arguments = try ArgumentReader.read(method, request.arguments, decode)
         try context.driver.require(Operation.needs, instance: nil)
