@@ -93,6 +93,8 @@ struct PausingTests {
             try await driver.spawn(Guests.request(instance, server))
             let boot = try await driver.info(instance.id).bootIdentity
             var wasCancelled = false
+            // Moments to be cancelled at, none of them waited for: a suspend tells nothing of how far it is. The task
+            // is not the test's own, because its cancellation is what is tried.
             for delay in [0, 20, 60, 120, 200] where !wasCancelled {
                 let suspend = Task { try await driver.suspend(instance) }
                 try await Task.sleep(for: .milliseconds(delay))

@@ -38,8 +38,8 @@ final class CrashPlan: Sendable {
         }
         guard let kill else { return }
         kill(host)
-        // What a dead process would do next does not happen.
-        try? await Task.sleep(for: .seconds(3600))
+        // What a dead process would do next does not happen: nothing comes until its host is cancelled.
+        for await _ in AsyncStream<Void>(Void.self, { _ in }) {}
     }
 
     /// Something outside, with the moment before and the moment after.

@@ -116,7 +116,7 @@ struct TwinDeleteTests {
                 // The destination has no row of it yet: nobody knows it, and that is what a delete is for.
                 try await world.send(
                     TwinWorld.body("terminate_instance", ["instance": .object(instance)]), to: Self.target)
-                try await Task.sleep(for: .milliseconds(50))
+                try await world.until { world.events(of: Self.target).contains("delete.end") }
                 point.release()
                 try await group.waitForAll()
             }

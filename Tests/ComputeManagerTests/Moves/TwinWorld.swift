@@ -108,12 +108,17 @@ final class TwinWorld: Sendable {
 
     func forgetEvents() { told.withLock { $0 = [] } }
 
+    /// Returns when a fact holds. What it sleeps is the pace at which it looks, not a guess at how long that takes.
+    func until(_ fact: () -> Bool) async throws {
+        while !fact() { try await Task.sleep(for: .milliseconds(2)) }
+    }
+
     /// Returns when nothing is unfinished, and nothing is on its way.
     func idle() async throws {
         var quiet = 0
-        while quiet < 4 {
-            try await Task.sleep(for: .milliseconds(2))
+        try await until {
             quiet = all.allSatisfy(\.isIdle) && calls.withLock(\.isEmpty) ? quiet + 1 : 0
+            return quiet > 4
         }
     }
 
