@@ -234,7 +234,7 @@ struct RebuildTests {
     func wishes() async throws {
         let fixture = try fixture()
         let id = id
-        let driver = BareDriver(fake: fixture.driver)
+        let driver = ConnectedDriver(plain: PlainDriver(fake: fixture.driver))
         try await fixture.run(driver: driver) { manager in
             try await fixture.perform(manager, Requests.run())
             try await fixture.store.write { transaction in
@@ -257,24 +257,4 @@ struct RebuildTests {
             try await !fixture.outbox().contains { String(decoding: $0.body, as: UTF8.self).contains("PASSWORD-CANARY") })
         await fixture.close()
     }
-}
-
-/// The fake hypervisor behind a type that honours every wish and has no facet.
-private struct BareDriver: ComputeDriver {
-    static let name = DriverName(rawValue: "bare.BareDriver")
-    static let caveats: [DriverOperation: String] = [:]
-    static let acceptedSpawnArguments = Set(SpawnArgument.allCases)
-    static let needsImage = false
-
-    let fake: FakeDriver
-
-    func start() async throws { try await fake.start() }
-    func run() async throws { try await fake.run() }
-    func summary() async -> String { await fake.summary() }
-    func instances() async throws -> [InstanceSummary] { try await fake.instances() }
-    func info(_ instance: InstanceID) async throws -> InstanceInfo { try await fake.info(instance) }
-    func spawn(_ request: SpawnRequest) async throws { try await fake.spawn(request) }
-    func destroy(_ instance: Instance) async throws { try await fake.destroy(instance) }
-    func reboot(_ request: RebootRequest) async throws { try await fake.reboot(request) }
-    func hostResources() async throws -> HostResources { try await fake.hostResources() }
 }

@@ -140,21 +140,32 @@ struct SnapshotTests {
         await fixture.close()
     }
 
-    @Test("A delete cuts a copy short, and no file is left")
-    func superseded() async throws {
-        let fixture = try ManagerFixture()
+    /// How a copy ends that is under way when it is interrupted.
+    private func outcome(
+        _ fixture: ManagerFixture,
+        interruptedBy interrupt: @escaping @Sendable (ComputeManager, JournalID) async throws -> Void
+    ) async throws -> JournalOutcome? {
         fixture.driver.faults.plan(.delay(.seconds(3600)), for: .snapshot)
         let entry = try await fixture.run { manager in
             try await fixture.perform(manager, Requests.run())
             let entries = try await fixture.submit(manager, Self.snapshot("image-1"))
             await fixture.clock.sleeper(for: .seconds(3600))
-            try await fixture.submit(manager, Requests.of(Requests.id, "terminate_instance"))
+            try await interrupt(manager, entries[0].id)
             await fixture.clock.sleeper(for: fixture.configuration.interruptionGrace)
             fixture.clock.advance(by: fixture.configuration.interruptionGrace)
             await fixture.idle()
             return entries[0]
         }
-        #expect(try await fixture.finished(entry)?.outcome == .superseded)
+        return try await fixture.finished(entry)?.outcome
+    }
+
+    @Test("A delete cuts a copy short, and no file is left")
+    func superseded() async throws {
+        let fixture = try ManagerFixture()
+        let outcome = try await outcome(fixture) { manager, _ in
+            try await fixture.submit(manager, Requests.of(Requests.id, "terminate_instance"))
+        }
+        #expect(outcome == .superseded)
         #expect(try files(fixture).isEmpty)
         #expect(try await fixture.instance(id) == nil)
         await fixture.close()
@@ -163,18 +174,8 @@ struct SnapshotTests {
     @Test("A copy that an operator cancels ends, and the guest runs on")
     func cancelled() async throws {
         let fixture = try ManagerFixture()
-        fixture.driver.faults.plan(.delay(.seconds(3600)), for: .snapshot)
-        let entry = try await fixture.run { manager in
-            try await fixture.perform(manager, Requests.run())
-            let entries = try await fixture.submit(manager, Self.snapshot("image-1"))
-            await fixture.clock.sleeper(for: .seconds(3600))
-            _ = try await manager.cancel(entries[0].id)
-            await fixture.clock.sleeper(for: fixture.configuration.interruptionGrace)
-            fixture.clock.advance(by: fixture.configuration.interruptionGrace)
-            await fixture.idle()
-            return entries[0]
-        }
-        #expect(try await fixture.finished(entry)?.outcome == .cancelled)
+        let outcome = try await outcome(fixture) { manager, entry in _ = try await manager.cancel(entry) }
+        #expect(outcome == .cancelled)
         #expect(try files(fixture).isEmpty)
         #expect(try await fixture.driver.info(id).powerState == .running)
         #expect(try await fixture.instance(id)?.taskState == nil)
