@@ -27,7 +27,7 @@ final class NetworkInfoHealing: PeriodicTask {
         guard let row = rows.first(where: { row in previous.map { row.id.description > $0 } ?? true }) ?? rows.first
         else { return PeriodicResult(0, "no instance") }
         last.withLock { $0 = row.id }
-        let info = try await surroundings.services.peers.network.networkInfo(
+        let info = try await surroundings.services.askedPeers.network.networkInfo(
             of: row.instance, context: surroundings.context)
         guard info != row.networkInfo else { return PeriodicResult(1, "\(row.id): as known") }
         let isChanged = try await surroundings.change(row.id) { change in
