@@ -95,13 +95,7 @@ extension LibvirtError {
         public static let noDomain = Code(VIR_ERR_NO_DOMAIN)
         public static let authFailed = Code(VIR_ERR_AUTH_FAILED)
         public static let operationInvalid = Code(VIR_ERR_OPERATION_INVALID)
-        public static let configUnsupported = Code(VIR_ERR_CONFIG_UNSUPPORTED)
         public static let operationTimeout = Code(VIR_ERR_OPERATION_TIMEOUT)
-        public static let authCancelled = Code(VIR_ERR_AUTH_CANCELLED)
-        public static let operationAborted = Code(VIR_ERR_OPERATION_ABORTED)
-        public static let argumentUnsupported = Code(VIR_ERR_ARGUMENT_UNSUPPORTED)
-        public static let blockCopyActive = Code(VIR_ERR_BLOCK_COPY_ACTIVE)
         public static let deviceMissing = Code(VIR_ERR_DEVICE_MISSING)
-        public static let agentUnresponsive = Code(VIR_ERR_AGENT_UNRESPONSIVE)
     }
 }

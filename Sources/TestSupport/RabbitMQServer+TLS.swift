@@ -18,12 +18,6 @@ extension RabbitMQServer {
         ]
     }
 
-    /// Another certificate of the same authority, from the next connection on.
-    public func replaceCertificate(_ names: CertificateNames) async throws {
-        try await makeCertificate(names)
-        try await control("eval", "ssl:clear_pem_cache().")
-    }
-
     func makeCertificate(_ names: CertificateNames) async throws {
         let path = directory.path
         let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]

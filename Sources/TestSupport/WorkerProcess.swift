@@ -130,11 +130,6 @@ public final class WorkerProcess: Sendable {
         _ = try await process.wait(within: .seconds(10))
     }
 
-    /// Another process with the same configuration and state; this one must have ended.
-    public func startAgain(within limit: Duration = .seconds(60)) async throws -> WorkerProcess {
-        try await Self.start(settings, in: directory, within: limit)
-    }
-
     /// Runs another command of the program with the same configuration.
     public func command(
         _ arguments: [String], environment: [String: String] = [:], within limit: Duration = .seconds(60)

@@ -227,9 +227,6 @@ extension StoreTransaction {
 
     public func finishedEntry(_ id: JournalID) throws -> FinishedEntry? { try snapshot.finishedEntry(id) }
 
-    /// Rows of the journal that are not finished, this closure's included.
-    public var unfinishedCount: Int { writer.memory.counters.unfinished }
-
     /// Finished rows that are kept, this closure's included.
     public var finishedCount: Int { writer.memory.counters.finished }
 

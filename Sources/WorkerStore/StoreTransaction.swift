@@ -200,7 +200,4 @@ extension StoreTransaction {
     ) throws -> [OutboxRow] {
         try snapshot.outbox(part, after: previous, limit: limit)
     }
-
-    /// Messages in the outbox, this closure's included.
-    public var outboxCount: Int { writer.memory.counters.outbox }
 }

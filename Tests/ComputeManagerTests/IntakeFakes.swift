@@ -173,7 +173,7 @@ final class IntakeWork: AcceptedWork {
         log.append(.enqueued(entries.map(\.id)))
     }
 
-    func serve(_ message: IncomingMessage, operation: OperationName) async {
+    func serve(_ message: IncomingMessage) async {
         log.append(.served(message.token.number))
         guard holdsReadings else { return }
         // Until the test ends and cancels it.

@@ -26,7 +26,7 @@ struct ReadOnlyCallsTests {
 
     private func answer(_ fixture: ManagerFixture, _ body: [UInt8]) async throws -> JSONValue {
         let manager = fixture.makeManager()
-        await manager.work.serve(try message(fixture, body), operation: GetConsoleOutput.name)
+        await manager.work.serve(try message(fixture, body))
         let frame = try #require(fixture.sink.published.last)
         return try JSONParser.parse(frame.body)
     }
@@ -116,7 +116,7 @@ struct ReadOnlyCallsTests {
         let manager = fixture.makeManager()
         let call = try message(fixture, Requests.of(Requests.id, "get_console_output"))
         await withTaskGroup(of: Void.self) { group in
-            for _ in 0..<3 { group.addTask { await manager.work.serve(call, operation: GetConsoleOutput.name) } }
+            for _ in 0..<3 { group.addTask { await manager.work.serve(call) } }
             await point.reached()
             #expect(fixture.driver.faults.calls(of: .consoleOutput) == 1)
             point.release()
@@ -134,7 +134,7 @@ struct ReadOnlyCallsTests {
         let fixture = try ManagerFixture()
         try await spawn(fixture)
         let call = try message(fixture, Requests.of(Requests.id, "get_console_output"), reply: address)
-        try await fixture.run { await $0.work.serve(call, operation: GetConsoleOutput.name) }
+        try await fixture.run { await $0.work.serve(call) }
         let frames = try fixture.sink.published.map { try JSONParser.parse($0.body) }
         #expect(frames.map { $0["failure"] } == [.null])
         await fixture.close()
@@ -153,9 +153,9 @@ struct ReadOnlyCallsTests {
         let gone = try message(fixture, body, reply: .messageID("gone"))
         let here = try message(fixture, body, reply: .messageID("here"))
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await manager.work.serve(gone, operation: GetConsoleOutput.name) }
+            group.addTask { await manager.work.serve(gone) }
             await sink.reached()
-            await manager.work.serve(here, operation: GetConsoleOutput.name)
+            await manager.work.serve(here)
             #expect(sink.taken.withLock { $0 } == ["here"])
             await fixture.clock.sleeper(for: .seconds(90))
             fixture.clock.advance(by: .seconds(90))
@@ -174,9 +174,9 @@ struct ReadOnlyCallsTests {
             fixture, body, reply: .replyQueue(name: "reply_1", messageID: "m", heartbeat: 10))
         try await fixture.run { manager in
             await withTaskGroup(of: Void.self) { group in
-                group.addTask { await manager.work.serve(first, operation: GetConsoleOutput.name) }
+                group.addTask { await manager.work.serve(first) }
                 await point.reached()
-                group.addTask { await manager.work.serve(second, operation: GetConsoleOutput.name) }
+                group.addTask { await manager.work.serve(second) }
                 await fixture.clock.sleeper(for: .seconds(5))
                 fixture.clock.advance(by: .seconds(5))
                 let beat = await fixture.sink.next()
@@ -197,7 +197,7 @@ struct ReadOnlyCallsTests {
         try await spawn(fixture)
         try await fixture.run { manager in
             await withTaskGroup(of: Void.self) { group in
-                group.addTask { await manager.work.serve(call, operation: GetConsoleOutput.name) }
+                group.addTask { await manager.work.serve(call) }
                 await point.reached()
                 for _ in 0..<2 {
                     await fixture.clock.sleeper(for: .seconds(5))

@@ -117,8 +117,8 @@ public final class Intake: Sendable {
         var sorting = IntakeSorting(batch, router: router, receivedAt: wallClock.now())
         if sifts { sift(&sorting) }
         var answers = sorting.answers
-        for reading in sorting.readings {
-            if let answer = begin(reading, &group) { answers.append(answer) }
+        for call in sorting.readings {
+            if let answer = begin(call, &group) { answers.append(answer) }
         }
         if !sorting.journal.isEmpty || !answers.isEmpty {
             do {
@@ -173,23 +173,23 @@ public final class Intake: Sendable {
 
     /// Hands a read-only call on, or says what to answer where too many wait already.
     private func begin(
-        _ reading: IntakeSorting.Reading, _ group: inout ThrowingDiscardingTaskGroup<any Error>
+        _ call: IncomingMessage, _ group: inout ThrowingDiscardingTaskGroup<any Error>
     ) -> IntakeSorting.Answer? {
         guard readings.load(ordering: .relaxed) < configuration.readOnlyLimit else {
-            guard case .success(let summary) = reading.message.scan, let reply = summary.reply else {
-                source.acknowledge([reading.message.token])
+            guard case .success(let summary) = call.scan, let reply = summary.reply else {
+                source.acknowledge([call.token])
                 return nil
             }
             let fault = ComputeFault(
                 .unavailable, "Too many calls wait for an answer of this host; ask again later.",
                 instance: summary.instance)
-            return IntakeSorting.Answer(token: reading.message.token, fault: fault, reply: reply)
+            return IntakeSorting.Answer(token: call.token, fault: fault, reply: reply)
         }
         readings.add(1, ordering: .relaxed)
         metrics.countReadOnly()
-        source.acknowledge([reading.message.token])
+        source.acknowledge([call.token])
         begin(&group) {
-            await self.work.serve(reading.message, operation: reading.operation)
+            await self.work.serve(call)
             self.readings.subtract(1, ordering: .relaxed)
         }
         return nil

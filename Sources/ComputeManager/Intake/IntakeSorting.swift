@@ -5,12 +5,6 @@ internal import WorkerStore
 
 /// A batch of messages, sorted by what is to become of them; pure, so that the rules stand in one place.
 struct IntakeSorting {
-    /// A read-only call.
-    struct Reading {
-        let message: IncomingMessage
-        let operation: OperationName
-    }
-
     /// A message that can't be taken in and is to be looked at by somebody.
     struct Refused {
         let message: IncomingMessage
@@ -27,7 +21,7 @@ struct IntakeSorting {
     private(set) var journal: [NewJournalEntry] = []
     private(set) var journalTokens: [AcknowledgementToken] = []
     private(set) var answers: [Answer] = []
-    private(set) var readings: [Reading] = []
+    private(set) var readings: [IncomingMessage] = []
     private(set) var refused: [Refused] = []
 
     /// Sorts a batch.
@@ -60,8 +54,8 @@ struct IntakeSorting {
                         isRedelivered: message.isRedelivered, connection: message.epoch,
                         receivedAt: receivedAt))
                 journalTokens.append(message.token)
-            case .operation(let operation, isReadOnly: true):
-                readings.append(Reading(message: message, operation: operation))
+            case .operation(_, isReadOnly: true):
+                readings.append(message)
             case .unknownMethod(let fault):
                 refuse(message, Self.malformed(.unknownMethod, fault, summary), as: fault)
             case .unsupportedVersion(let fault):

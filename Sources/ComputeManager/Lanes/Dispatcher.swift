@@ -99,9 +99,7 @@ final class Dispatcher: AcceptedWork {
         wakeUp.yield()
     }
 
-    func serve(_ message: IncomingMessage, operation: OperationName) async {
-        await reads.serve(message)
-    }
+    func serve(_ message: IncomingMessage) async { await reads.serve(message) }
 
     /// Takes no more turns; ``run()`` returns when what runs has ended. Requests that wait stay in the journal.
     func drain() {

@@ -34,5 +34,5 @@ public protocol AcceptedWork: Sendable {
     /// Answers a read-only call, which is not journaled; returns once the answer was sent or given up.
     ///
     /// Waits for one of a bounded number of slots, so a caller that starts many is held back here.
-    func serve(_ message: IncomingMessage, operation: OperationName) async
+    func serve(_ message: IncomingMessage) async
 }

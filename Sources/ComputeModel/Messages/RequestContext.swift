@@ -24,7 +24,6 @@ public struct RequestContext: Sendable, Hashable {
     public var userID: String? { fields["user_id"]?.string ?? fields["user"]?.string }
     /// When the request was made, by the clock of who took it from the user.
     public var timestamp: Timestamp? { fields["timestamp"]?.string.flatMap { Timestamp($0) } }
-    public var isAdmin: Bool { fields["is_admin"]?.bool ?? false }
     public var authToken: Secret<String>? { fields["auth_token"]?.string.map { Secret($0) } }
 
     /// The same context with the rights of an administrator (nova's `elevated()`).
