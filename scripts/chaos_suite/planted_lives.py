@@ -9,6 +9,7 @@ from stage import until
 
 class PlantedLives:
     KINDS = {"suspended": ("differs", "libvirt has"), "state": ("differs", "the journal has"),
+             "apart": ("differs", ", libvirt paused"),
              "stale": ("differs", "the last event says"), "started": ("unasked", "was started at"),
              "stopped": ("unasked", "nobody asked"), "update": ("twice", "updates to paused"),
              "unanswered": ("unanswered", "reserve_block_device_name"), "answers": ("changed", "different answers"),
@@ -20,6 +21,10 @@ class PlantedLives:
 
     def plant_suspended(self, scene):
         """A guest that is paused, and nobody asked for it."""
+        scene.hypervisor.virsh("suspend", scene.lives[1].instance)
+
+    def plant_apart(self, scene):
+        """The same, where nobody knows what was asked for."""
         scene.hypervisor.virsh("suspend", scene.lives[1].instance)
 
     def plant_state(self, scene):

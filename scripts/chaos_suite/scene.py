@@ -172,6 +172,7 @@ class Scene:
         if self.hypervisor:
             resized = {f"{life.instance}_resize" for life in lives if life.state == "resized"}
             self.audit_host(built - gone, resized)
+            rest.agree(self, built - gone, 5)
             audit.audit_starts(self, [c for c in casts if c not in unseen])
         self.measure("casts", len(casts), total=True)
         self.measure("events", len(self.ledger.first), total=True)
