@@ -52,7 +52,8 @@ extension MethodRow {
         "revert_resize", ["migration_id": 1], after: [prepResize, resize, finishResize],
         leaves: "resized/resize_reverting/1")
 
-    static let preLiveMigration = move("pre_live_migration", ["instance": foreign], of: false)
+    static let preLiveMigration = move(
+        "pre_live_migration", ["instance": foreign], of: false, leaves: "active/migrating/0")
 
     static let moves: [MethodRow] = [
         prepResize, resize, finishResize,
@@ -66,14 +67,16 @@ extension MethodRow {
                 "resize.revert.start resized/resize_reverting", "update resized/resize_reverting",
                 "update resized/resize_reverting > active/-", "resize.revert.end active/-",
             ]),
-        move("check_can_live_migrate_destination", ["instance": foreign], of: false),
+        move("check_can_live_migrate_destination", ["instance": foreign], of: false, leaves: nil),
         move("check_can_live_migrate_source", ["dest_check_data": [:]]),
         move("live_migration", ["dest": "compute2"], leaves: nil),
         preLiveMigration,
         move(
             "post_live_migration_at_destination", ["instance": foreign], of: false, after: [preLiveMigration],
             tells: ["update active/migrating > active/-"]),
-        move("rollback_live_migration_at_destination", ["instance": foreign], of: false, after: [preLiveMigration]),
+        move(
+            "rollback_live_migration_at_destination", ["instance": foreign], of: false, after: [preLiveMigration],
+            leaves: nil),
     ]
 }
 

@@ -14,21 +14,8 @@ import WorkerStore
 struct ReadOnlyCallsTests {
     private let id = InstanceID(bits: Requests.instanceID)
 
-    private func message(_ fixture: ManagerFixture, _ body: [UInt8], reply: ReplyAddress? = .messageID("m1")) throws
-        -> IncomingMessage
-    {
-        let request = try fixture.wire.decode(body)
-        let summary = MessageSummary(form: .flat, method: request.method, version: request.version, reply: reply)
-        return IncomingMessage(
-            token: AcknowledgementToken(generation: 1, number: 1), body: body, size: body.count, isRedelivered: false,
-            scan: .success(summary))
-    }
-
     private func answer(_ fixture: ManagerFixture, _ body: [UInt8]) async throws -> JSONValue {
-        let manager = fixture.makeManager()
-        await manager.work.serve(try message(fixture, body))
-        let frame = try #require(fixture.sink.published.last)
-        return try JSONParser.parse(frame.body)
+        try await fixture.answer(fixture.makeManager(), body)
     }
 
     private func spawn(_ fixture: ManagerFixture) async throws {
@@ -114,7 +101,7 @@ struct ReadOnlyCallsTests {
         try await spawn(fixture)
         let point = fixture.driver.faults.hang(.consoleOutput)
         let manager = fixture.makeManager()
-        let call = try message(fixture, Requests.of(Requests.id, "get_console_output"))
+        let call = try fixture.message(Requests.of(Requests.id, "get_console_output"))
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<3 { group.addTask { await manager.work.serve(call) } }
             await point.reached()
@@ -133,7 +120,7 @@ struct ReadOnlyCallsTests {
         #expect(address.heartbeatInterval == nil)
         let fixture = try ManagerFixture()
         try await spawn(fixture)
-        let call = try message(fixture, Requests.of(Requests.id, "get_console_output"), reply: address)
+        let call = try fixture.message(Requests.of(Requests.id, "get_console_output"), reply: address)
         try await fixture.run { await $0.work.serve(call) }
         let frames = try fixture.sink.published.map { try JSONParser.parse($0.body) }
         #expect(frames.map { $0["failure"] } == [.null])
@@ -150,8 +137,8 @@ struct ReadOnlyCallsTests {
             images: LocalImageDirectory(path: fixture.directory), encoder: fixture.wire, decoder: fixture.wire,
             sink: sink, clock: fixture.clock, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let body = Requests.of(Requests.id, "get_console_output")
-        let gone = try message(fixture, body, reply: .messageID("gone"))
-        let here = try message(fixture, body, reply: .messageID("here"))
+        let gone = try fixture.message(body, reply: .messageID("gone"))
+        let here = try fixture.message(body, reply: .messageID("here"))
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await manager.work.serve(gone) }
             await sink.reached()
@@ -169,9 +156,9 @@ struct ReadOnlyCallsTests {
         try await spawn(fixture)
         let point = fixture.driver.faults.hang(.consoleOutput)
         let body = Requests.of(Requests.id, "get_console_output")
-        let first = try message(fixture, body)
-        let second = try message(
-            fixture, body, reply: .replyQueue(name: "reply_1", messageID: "m", heartbeat: 10))
+        let first = try fixture.message(body)
+        let second = try fixture.message(
+            body, reply: .replyQueue(name: "reply_1", messageID: "m", heartbeat: 10))
         try await fixture.run { manager in
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await manager.work.serve(first) }
@@ -193,7 +180,7 @@ struct ReadOnlyCallsTests {
         let fixture = try ManagerFixture()
         let point = fixture.driver.faults.hang(.consoleOutput)
         let address = ReplyAddress.replyQueue(name: "reply_1", messageID: "m", heartbeat: 10)
-        let call = try message(fixture, Requests.of(Requests.id, "get_console_output"), reply: address)
+        let call = try fixture.message(Requests.of(Requests.id, "get_console_output"), reply: address)
         try await spawn(fixture)
         try await fixture.run { manager in
             await withTaskGroup(of: Void.self) { group in
