@@ -17,11 +17,14 @@ struct MethodRow: Sendable, CustomStringConvertible {
     let configure: @Sendable (inout ManagerConfiguration) -> Void
     /// Whether it moves a guest: then the other host says yes to everything.
     let isMove: Bool
+    /// Whether a network and a volume service answer.
+    let hasServices: Bool
 
     init(
         _ method: String, _ arguments: JSONObject = JSONObject(), version: String = "2.0", of instance: Bool = true,
         after before: [MethodRow] = [], tells: [String] = [], leaves: String? = "active/-/1",
-        isMove: Bool = false, configure: @escaping @Sendable (inout ManagerConfiguration) -> Void = { _ in }
+        isMove: Bool = false, hasServices: Bool = false,
+        configure: @escaping @Sendable (inout ManagerConfiguration) -> Void = { _ in }
     ) {
         self.method = method
         self.version = version
@@ -31,6 +34,7 @@ struct MethodRow: Sendable, CustomStringConvertible {
         self.tells = tells
         self.leaves = leaves
         self.isMove = isMove
+        self.hasServices = hasServices
         self.configure = configure
     }
 

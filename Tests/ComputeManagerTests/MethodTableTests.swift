@@ -20,7 +20,7 @@ struct MethodTableTests {
     func success(_ row: MethodRow) async throws {
         let fixture = try ManagerFixture(row.configure)
         let told = try await fixture.run(
-            peers: row.isMove ? .yielding : .none,
+            peers: row.isMove ? .yielding : row.hasServices ? FakePeers().peers : .none,
             driver: row.isMove ? FakeDriver(hostname: ManagerFixture.host) : nil
         ) { manager in
             if row.isAboutInstance, row.method != "run_instance" { try await fixture.perform(manager, Requests.run()) }
