@@ -63,7 +63,7 @@ class Scene:
                                       "rabbit_interval_max": "2"},
             "oslo_messaging_notifications": {"driver": "messagingv2", "topics": "notifications"},
             "compute_worker": {"image_directory": self.images, "volume_api": "local",
-                               "local_volumes_path": self.volumes},
+                               "local_volumes_path": self.volumes, "done_work_rows": "1000000"},
         }
         if driver == "libvirt":
             self.hypervisor = self.stage.hypervisor()
