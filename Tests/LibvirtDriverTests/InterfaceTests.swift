@@ -9,49 +9,19 @@ import Testing
 
 @Suite("Interfaces of real guests", .serialized, .timeLimit(.minutes(2)))
 struct InterfaceTests {
-    /// Runs `body` with a bridge of its own on this machine.
-    private func withBridge(_ body: (String) async throws -> Void) async throws {
-        let name = "cwbr\(UInt32.random(in: 0...9_999_999))"
-        func ip(_ arguments: String...) throws -> Int32 {
-            let tool = Process()
-            tool.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            tool.arguments = ["ip"] + arguments
-            try tool.run()
-            tool.waitUntilExit()
-            return tool.terminationStatus
-        }
-        try #require(try ip("link", "add", name, "type", "bridge") == 0)
-        do { try await body(name) } catch {
-            _ = try ip("link", "del", name)
-            throw error
-        }
-        #expect(try ip("link", "del", name) == 0)
-    }
-
-    private func interface(_ bridge: String, _ address: String = "fa:16:3e:01:02:03") -> JSONValue {
-        [
-            "id": .string(UUID().uuidString.lowercased()), "address": .string(address), "type": "bridge",
-            "network": ["id": "n", "bridge": .string(bridge), "label": "private"],
-        ]
-    }
-
-    private func ports(_ bridge: String) throws -> Set<String> {
-        Set(try FileManager.default.contentsOfDirectory(atPath: "/sys/class/net/\(bridge)/brif"))
-    }
-
     @Test("are in their bridge from a build on, are counted, and more are plugged in and out")
     func plug() async throws {
         try await LibvirtServer.withServer { server async throws in
             var configuration = Guests.configuration(server)
             configuration.detachWait = .seconds(1)
             try await Guests.withDriver(configuration) { driver async throws in
-                try await withBridge { bridge async throws in
+                try await Bridge.with { bridge async throws in
                     let instance = try Guests.newInstance()
-                    let (first, second) = (interface(bridge), interface(bridge, "FA:16:3E:0a:0b:0c"))
+                    let (first, second) = (bridge.interface(), bridge.interface("FA:16:3E:0a:0b:0c"))
                     try await driver.spawn(
                         SpawnRequest(
                             instance: instance, image: try await Guests.image(server), networkInfo: [first]))
-                    let device = try #require(try ports(bridge).first)
+                    let device = try #require(try bridge.ports().first)
                     #expect(device.hasPrefix("tap") && device.utf8.count == 14)
                     #expect(try await driver.interfaceCounters(of: instance, interface: device).receiveErrors == 0)
                     #expect(try await driver.diagnostics(instance)["\(device)_rx_packets"]?.int != nil)
@@ -60,30 +30,30 @@ struct InterfaceTests {
                     let guest = GuestRequest(instance: instance, networkInfo: [first])
                     for _ in 0..<2 {
                         try await driver.unplugVIFs(guest)
-                        #expect(try ports(bridge).isEmpty)
+                        #expect(try bridge.ports().isEmpty)
                     }
                     for _ in 0..<2 {
                         try await driver.plugVIFs(guest)
-                        #expect(try ports(bridge) == [device])
+                        #expect(try bridge.ports() == [device])
                     }
                     for _ in 0..<2 { try await driver.attachInterface(second, to: instance) }
-                    #expect(try ports(bridge).count == 2)
+                    #expect(try bridge.ports().count == 2)
                     let document = try await server.virsh("dumpxml", instance.id.description, "--inactive")
                     #expect(document.contains("fa:16:3e:0a:0b:0c"))
                     // What a guest without a system does not let go of stays whole.
                     await #expect { try await driver.detachInterface(second, from: instance) } throws: {
                         ($0 as? ComputeFault)?.message.contains("did not let go of the interface") == true
                     }
-                    #expect(try ports(bridge).count == 2)
+                    #expect(try bridge.ports().count == 2)
                     let list = try await server.virsh("domiflist", instance.id.description, "--inactive")
                     #expect(list.contains("0a:0b:0c"))
                     try await driver.powerOff(instance)
-                    #expect(try ports(bridge).isEmpty)
+                    #expect(try bridge.ports().isEmpty)
                     for _ in 0..<2 { try await driver.detachInterface(second, from: instance) }
                     try await driver.powerOn(instance)
-                    #expect(try ports(bridge) == [device])
+                    #expect(try bridge.ports() == [device])
                     try await driver.destroy(instance)
-                    #expect(try ports(bridge).isEmpty)
+                    #expect(try bridge.ports().isEmpty)
                 }
             }
         }
@@ -93,11 +63,12 @@ struct InterfaceTests {
     func refused() async throws {
         try await Guests.withDriver { driver, server async throws in
             let image = try await Guests.image(server)
-            var openVSwitch = interface("br-int").object ?? [:]
+            var openVSwitch = Bridge.interface(in: "br-int").object ?? [:]
             openVSwitch["type"] = "ovs"
             for (bad, words) in [
-                (.object(openVSwitch), "'ovs'"), (interface("absent0"), "no bridge 'absent0'"),
-                (interface("../../x"), "names no bridge"), (["network": ["bridge": "br0"]], "no MAC address"),
+                (.object(openVSwitch), "'ovs'"), (Bridge.interface(in: "absent0"), "no bridge 'absent0'"),
+                (Bridge.interface(in: "../../x"), "names no bridge"),
+                (["network": ["bridge": "br0"]], "no MAC address"),
             ] as [(JSONValue, String)] {
                 let instance = try Guests.newInstance()
                 await #expect {

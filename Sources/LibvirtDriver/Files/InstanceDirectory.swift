@@ -82,7 +82,11 @@ struct InstanceDirectory: Sendable {
             // Removes symbolic links as such and follows none.
             try FileManager.default.removeItem(atPath: path)
         } catch {
-            if exists { throw failure("can't remove the instance's directory") }
+            // One that can't be looked at is not one that is gone.
+            var status = stat()
+            guard lstat(path, &status) != 0, errno == ENOENT else {
+                throw failure("can't remove the instance's directory")
+            }
         }
     }
 

@@ -20,6 +20,11 @@ extension ComputeFault {
             if error.isConnectionLost {
                 return ComputeFault(.unavailable, "libvirt was lost during a call: \(words).", instance: instance)
             }
+            // Not every hypervisor under libvirt has each of its calls.
+            if error.code == .noSupport {
+                return ComputeFault(
+                    .unsupportedOperation, "The hypervisor does not support it: \(words).", instance: instance)
+            }
             return ComputeFault(
                 .hypervisorFailure, "libvirt refused \(error.operation): \(words).", instance: instance,
                 isRetriable: error.code != .operationDenied && error.code != .xmlError)
