@@ -27,7 +27,7 @@ extension LibvirtDriver: PoweringDriver {
                     guard error.code == .operationInvalid, try await domain.state() == .running else { throw error }
                 }
             }
-        case .shutoff, .crashed, .noState: try await bringUp(domain, instance.id, isRestored: true)
+        case .shutoff, .crashed, .noState: try await bringUp(domain, instance.id, mayBeSaved: true)
         case .shutdown, .pmSuspended:
             // On its way out, or asleep by its own doing: only a fresh start is certain to end in running.
             try await switchOff(domain, instance.id)

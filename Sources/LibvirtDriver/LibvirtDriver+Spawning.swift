@@ -103,12 +103,14 @@ extension LibvirtDriver {
 
     /// Starts a domain and waits until libvirt tells by itself that it runs.
     ///
-    /// - Parameter isRestored: Whether saved memory may have to be read first.
-    func bringUp(_ domain: Domain, _ instance: InstanceID, isRestored: Bool = false) async throws {
+    /// - Parameter mayBeSaved: Whether there may be saved memory that is read first, which is then looked up.
+    func bringUp(_ domain: Domain, _ instance: InstanceID, mayBeSaved: Bool = false) async throws {
         let started = host.events.expect([.started], of: domain.uuid)
         let state: DomainState
         do {
             state = try await host.withConnection(for: instance) { _ throws(LibvirtError) in
+                // Only what takes as long as a move waits behind moves.
+                let isRestored = mayBeSaved ? try await domain.hasManagedSave() : false
                 do throws(LibvirtError) { try await domain.create(isRestored: isRestored) } catch {
                     // A start that was under way already, as by a worker that has died, came first.
                     guard error.code == .operationInvalid, try await domain.state() == .running else { throw error }

@@ -18,8 +18,27 @@ extension LibvirtDriver: SuspendingDriver {
             throw ComputeFault.wrongState(PowerState(state), for: "be suspended", instance: id)
         }
         try await requireAnswering(id)
-        try await host.transfer(domain, .silent, instance: id) { () throws(LibvirtError) in
+        try await host.transfer(domain, .silent, instance: id) { [self] () throws(LibvirtError) in
+            if await sawJobEnd(domain), try await domain.state() == .shutoff, try await domain.hasManagedSave() {
+                return
+            }
             try await domain.managedSave()
+        }
+    }
+
+    /// Waits for a save or a migration that a worker has begun that died: libvirt takes it to its end by itself, and
+    /// takes no other meanwhile. Whether there was one.
+    ///
+    /// Goes on after a cancellation, which has the job aborted.
+    private func sawJobEnd(_ domain: Domain, clock: any Clock<Duration> = ContinuousClock()) async -> Bool {
+        await uncancelled {
+            var sawOne = false
+            // A domain that can't be asked fails the save that follows.
+            while (try? await domain.job()) != nil {
+                sawOne = true
+                try? await clock.sleep(for: .milliseconds(250), tolerance: nil)
+            }
+            return sawOne
         }
     }
 
@@ -31,7 +50,7 @@ extension LibvirtDriver: SuspendingDriver {
         switch state {
         case .running, .blocked: return
         case .paused: try await unpause(instance)
-        default: try await bringUp(domain, id, isRestored: true)
+        default: try await bringUp(domain, id, mayBeSaved: true)
         }
     }
 }

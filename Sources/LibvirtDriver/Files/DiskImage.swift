@@ -8,7 +8,7 @@ internal import ComputeModel
     internal import Musl
 #endif
 
-/// A disk's file that this driver makes or rewrites with qemu-img; every method belongs on the file lane.
+/// A disk's file that this driver makes or rewrites with qemu-img; every method belongs on a lane for files.
 struct DiskImage: Sendable {
     let path: String
     let instance: InstanceID
@@ -115,7 +115,7 @@ extension LibvirtDriver {
             deadline: configuration.transferDeadline, cpuSeconds: nil, memory: configuration.imageToolMemory)
         return try await withTaskCancellationHandler {
             do {
-                return try await host.files.run(what, within: configuration.transferDeadline + .seconds(30)) {
+                return try await host.copies.run(what, within: configuration.transferDeadline + .seconds(30)) {
                     () throws(ComputeFault) in try body(limits)
                 }
             } catch {

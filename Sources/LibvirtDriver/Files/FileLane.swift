@@ -5,7 +5,10 @@ internal import Libvirt
 
 /// The threads on which the driver reads and writes files and waits for programs.
 struct FileLane: Sendable {
-    private let lane = CallLane(name: "virt-files", threads: 4, spareThreads: 4)
+    private let lane: CallLane
+
+    /// - Parameter name: What its threads are called, by a number each.
+    init(name: String) { lane = CallLane(name: name, threads: 4, spareThreads: 4) }
 
     /// Runs a piece of work that may wait for a disk.
     ///

@@ -13,7 +13,9 @@ final class LibvirtHost: Sendable {
     let events = DomainEventHub()
     let broadcast = LifecycleBroadcast()
     let outages = OutageBroadcast()
-    let files = FileLane()
+    let files = FileLane(name: "virt-files")
+    /// Apart from the others, because copies take as long as disks are large.
+    let copies = FileLane(name: "virt-copies")
     let logger: Logger
     private let arrivals: Arrivals
     /// Who runs QEMU, as the connection told that is named.
