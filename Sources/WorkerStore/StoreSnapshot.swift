@@ -41,6 +41,15 @@ public struct StoreSnapshot: ~Copyable {
         }
     }
 
+    /// Whether a request for an instance is unfinished, another than that of `id`.
+    public func hasUnfinished(of instance: InstanceID, besides id: JournalID? = nil) throws -> Bool {
+        try storeErrors {
+            let statement = try database.cachedStatement(
+                sql: "SELECT 1 FROM pending p JOIN journal j ON j.id = p.id WHERE j.instance = ? AND p.id <> ? LIMIT 1")
+            return try Row.fetchOne(statement, arguments: [instance.bits.blob, id?.value ?? 0]) != nil
+        }
+    }
+
     /// The message as it came; nil once the row is finished, empty where the disk has damaged it. May hold secrets.
     public func body(of id: JournalID) throws -> [UInt8]? {
         try storeErrors {

@@ -68,12 +68,23 @@ extension DriverGateway {
         try await call(.destroy, on: instance.id) { try await driver.destroy(instance) }
     }
 
+    /// Restarts a guest; a soft one that is to make way for a hard one and goes on is cancelled.
     func reboot(_ request: RebootRequest, interruptedBy token: InterruptionToken) async throws {
         let instance = request.instance
+        guard request.type == .soft else {
+            return try await call(
+                .reboot, on: instance.id, isRepeatable: false, interruptedBy: token,
+                unblock: { token.reason == .superseded ? await unblock(instance) : false }
+            ) { try await driver.reboot(request) }
+        }
+        let cut = Cut()
         try await call(
-            .reboot, on: instance.id, isRepeatable: false, interruptedBy: token,
-            unblock: { token.reason == .superseded ? await unblock(instance) : false }
-        ) { try await driver.reboot(request) }
+            .reboot, on: instance.id, isRepeatable: false, interruptedBy: token, yieldingTo: .overtaken,
+            unblock: {
+                if token.reason == .overtaken { cut.make() }
+                return token.reason == .superseded ? await unblock(instance) : false
+            }
+        ) { try await cut.ending { try await driver.reboot(request) } }
     }
 
     func powerOff(_ instance: Instance, interruptedBy token: InterruptionToken) async throws {

@@ -153,11 +153,12 @@ struct DriverGateway: Sendable {
         let punctuality = await withTaskGroup(of: Signal.self) { group in
             group.addImmediateTask { .returned(await timed(operation, instance, unblock, outcome, body)) }
             if outcome.value != nil { return Punctuality.inTime }
-            group.addTask {
-                await token.wait(for: yielding)
+            @Sendable func interruption(_ least: InterruptionReason) async -> Signal {
+                await token.wait(for: least)
                 do { try await clock.sleep(for: interruptionGrace) } catch { return .quiet }
                 return .interrupted
             }
+            group.addTask { await interruption(yielding) }
             var punctuality = Punctuality.inTime
             while let signal = await group.next() {
                 switch signal {
@@ -167,6 +168,8 @@ struct DriverGateway: Sendable {
                     group.cancelAll()
                 case .interrupted where outcome.value == nil:
                     warn("driver call goes on after it was to end", operation, instance)
+                    // A delete that comes afterwards frees it as well.
+                    if token.reason != .superseded { group.addTask { await interruption(.superseded) } }
                     _ = await unblock()
                 case .interrupted: break
                 }

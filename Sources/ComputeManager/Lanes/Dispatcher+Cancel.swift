@@ -35,6 +35,12 @@ extension Dispatcher {
         return .interrupting
     }
 
+    /// Has a soft reboot that goes on in an instance's lane give up, so that a hard one gets its turn.
+    func overtakeReboot(of id: InstanceID) {
+        let token = state.withLock { $0.table.token(of: RebootInstance.name, runningIn: .instance(id)) }
+        token?.interrupt(.overtaken)
+    }
+
     private func ended(_ ending: OperationEngine.Ending) throws -> CancelOutcome {
         guard case .finished = ending else {
             throw StoreError(.closed, "the worker stops; the request is taken up again by the next start")

@@ -5,6 +5,8 @@ internal import Synchronization
 
 /// Why an operation is to end before its end; a later case stands over an earlier one.
 enum InterruptionReason: Int, Sendable, Comparable {
+    /// What waits behind it is to bring about what it can't: only a soft reboot makes way for that.
+    case overtaken
     /// The operator cancelled it: it takes back what it began, and what it acts on is left alone.
     case cancelled
     /// The instance is to be terminated: nothing of it needs to be spared.
@@ -12,9 +14,15 @@ enum InterruptionReason: Int, Sendable, Comparable {
 
     static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 
+    static let overtakenWords: JSONValue = "superseded by a hard reboot"
+
     /// How the request ends.
     func fault(_ method: String, instance: InstanceID?) -> ComputeFault {
         switch self {
+        case .overtaken:
+            ComputeFault(
+                .superseded, "\(method) was given up: it did not end in its time, and a hard reboot takes its place.",
+                instance: instance, arguments: ["reason": Self.overtakenWords])
         case .cancelled:
             ComputeFault(
                 .cancelled, "\(method) was cancelled by the operator of this host.", instance: instance,

@@ -49,8 +49,9 @@ struct LaneTable: Sendable {
             key = Key(entry)
             work = .request(entry)
             self.slot = slot
-            // One that is to be given up takes nobody's place.
-            self.supersedesEarlier = supersedesEarlier && !(entry.isCancelled && entry.step == nil)
+            // One that is to be given up takes nobody's place, nor does one that nobody asked for.
+            self.supersedesEarlier =
+                supersedesEarlier && !(entry.isCancelled && entry.step == nil) && OwnCondition(entry) == nil
             self.isResumed = isResumed
             isCancelled = entry.isCancelled
         }
@@ -303,6 +304,12 @@ struct LaneTable: Sendable {
             isThere = true
         }
         return isThere
+    }
+
+    /// How to interrupt the request that is worked on in a lane, if it is of that operation.
+    func token(of operation: OperationName, runningIn key: Key) -> InterruptionToken? {
+        guard let running = lanes[key]?.running, running.item.entry?.operation == operation.rawValue else { return nil }
+        return running.token
     }
 
     /// What is being worked on, by its place in the journal.

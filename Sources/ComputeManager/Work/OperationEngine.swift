@@ -197,6 +197,7 @@ struct OperationEngine: Sendable {
                 arguments: ["instance_id": .string(id.description), "code": 404])
             return try await refuse(entry, request, fault, outcome: .failed)
         }
+        if let ending = try await endNeedless(entry, row) { return ending }
         let run = OperationRun<Operation>(
             entry: entry, request: request, row: row, services: services, turn: turn)
         do {

@@ -13,6 +13,8 @@ struct OwnRequests: Sendable {
         case submitted(JournalID)
         /// The one before it is not finished yet.
         case underWay(JournalID)
+        /// Something else is under way for the instance, which goes first; nothing was journaled.
+        case hindered
     }
 
     /// Journals a request for an instance and hands it over; returns after the commit.
@@ -22,16 +24,18 @@ struct OwnRequests: Sendable {
     /// - Parameters:
     ///   - instance: as nova's API would send it, its task included where the operation expects one.
     ///   - context: nil for an administrator's of its own.
+    ///   - condition: what must still hold in its turn; nil for a request that is done in any case.
     /// - Throws: ``ComputeFault`` of kind `noSuchMethod` where the dialect has no such operation.
     @discardableResult
     func submit(
-        _ method: String, _ instance: Instance, arguments: JSONObject = JSONObject(), context: RequestContext? = nil
+        _ method: String, _ instance: Instance, arguments: JSONObject = JSONObject(), context: RequestContext? = nil,
+        onlyWhile condition: OwnCondition? = nil
     ) async throws -> Outcome {
         let version = try services.dialects.version(of: method)
         let context = context ?? .admin(requestID: "req-\(services.identifiers.next().dashed)")
         let summary = MessageSummary(
-            form: .flat, method: method, version: version, uniqueID: "own:\(method):\(instance.id)",
-            instance: instance.id, requestID: context.requestID)
+            form: .flat, method: method, version: version, 
+            uniqueID: "own:\(condition?.rawValue ?? method):\(instance.id)", instance: instance.id, requestID: context.requestID)
         guard case .operation(let operation, isReadOnly: false) = services.dialects.route(summary) else {
             throw ComputeFault(.noSuchMethod, "\(method) is no request for an instance.", instance: instance.id)
         }
@@ -42,8 +46,14 @@ struct OwnRequests: Sendable {
         let entry = NewJournalEntry(
             summary: summary, operation: operation.rawValue, body: JSONWriter.bytes(.object(body)),
             isRedelivered: false, receivedAt: services.events.clock.now())
-        let acceptance = try await services.write { try $0.accept(entry, isRenewed: true) }
+        let yields = condition?.yieldsToOthers == true
+        let acceptance = try await services.write { transaction in
+            // In the commit that takes it in: no request that was there before it is passed over.
+            if yields, try transaction.hasUnfinished(of: instance.id) { return Acceptance?.none }
+            return try transaction.accept(entry, isRenewed: true)
+        }
         switch acceptance {
+        case nil: return .hindered
         case .accepted(let id):
             work.enqueue([entry.entry(id)])
             return .submitted(id)

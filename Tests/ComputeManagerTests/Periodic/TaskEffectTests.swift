@@ -67,6 +67,106 @@ struct TaskEffectTests {
         }
     }
 
+    @Test("What somebody brings back is not deleted, whether that was asked for before or after the worker's delete")
+    func restored() async throws {
+        let fixture = try ManagerFixture { $0.operationSlots = 1 }
+        let clock = SetWallClock()
+        let restore = Requests.of(Requests.id, "power_on_instance") { $0["task_state"] = "powering-on" }
+        try await fixture.run(wallClock: clock) { manager in
+            var configuration = PeriodicConfiguration()
+            configuration.reclaimInterval = .seconds(3600)
+            let task = InstanceTimeout.reclaim(manager.surroundings(configuration))
+            try await fixture.perform(manager, Requests.run())
+            for isBefore in [true, false] {
+                try await age(fixture) { $0.vmState = .softDeleted }
+                clock.advance(bySeconds: 7200)
+                if isBefore {
+                    let entries = try await fixture.submit(nil, restore)
+                    #expect(try await task.run().count == 0)
+                    manager.work.enqueue(entries)
+                } else {
+                    let other = "f53be0a8-2c05-413b-b16b-7b044ffa6470"
+                    try await fixture.perform(manager, Requests.run(other))
+                    let hang = fixture.driver.faults.hang(.powerOff)
+                    try await fixture.submit(manager, Requests.of(other, "stop_instance"))
+                    await hang.reached()
+                    #expect(try await task.run().count == 1)
+                    try await fixture.submit(manager, restore)
+                    hang.release()
+                }
+                await fixture.idle()
+                #expect(try await fixture.instance(id)?.vmState == .active)
+                #expect(fixture.driver.guest(id) != nil)
+            }
+        }
+        #expect(fixture.driver.faults.calls(of: .destroy) == 0)
+        await fixture.close()
+    }
+
+    @Test("A delete that failed is tried again when its time is over once more")
+    func reclaimAgain() async throws {
+        try await running { $0.reclaimInterval = .seconds(3600) } _: { fixture, surroundings, manager in
+            let task = InstanceTimeout.reclaim(surroundings)
+            fixture.driver.faults.plan(
+                .fail(ComputeFault(.hypervisorFailure, "no")), for: .destroy, call: 1)
+            try await fixture.perform(manager, Requests.run())
+            try await age(fixture) { $0.vmState = .softDeleted }
+            for _ in 0..<2 {
+                surroundings.wallClock?.advance(bySeconds: 7200)
+                #expect(try await task.run().count == 1)
+                await fixture.idle()
+            }
+            #expect(try await fixture.instance(id) == nil)
+            #expect(fixture.driver.faults.calls(of: .destroy) == 2)
+        }
+    }
+
+    @Test("A soft reboot that goes on for too long makes way for a hard one")
+    func rebootOvertaken() async throws {
+        try await running { $0.rebootTimeout = .seconds(60) } _: { fixture, surroundings, manager in
+            let task = InstanceTimeout.reboot(surroundings)
+            try await fixture.perform(manager, Requests.run())
+            fixture.driver.faults.plan(.delay(.seconds(3600)), for: .reboot, call: 1)
+            let soft = try await fixture.submit(
+                manager, Requests.of(Requests.id, "reboot_instance", ["reboot_type": "SOFT"]))
+            await fixture.clock.sleeper(for: .seconds(3600))
+            #expect(try await task.run().count == 0)
+            surroundings.wallClock?.advance(bySeconds: 120)
+            #expect(try await task.run().count == 1)
+            await fixture.clock.sleeper(for: fixture.configuration.interruptionGrace)
+            fixture.clock.advance(by: fixture.configuration.interruptionGrace)
+            await fixture.idle()
+            #expect(try await fixture.finished(soft[0])?.outcome == .superseded)
+            #expect(fixture.driver.faults.calls(of: .reboot) == 2)
+            #expect(try await fixture.instance(id)?.taskState == nil)
+            #expect(
+                try await fixture.eventTypes().suffix(4) == [
+                    "compute.instance.reboot.start", "reboot_instance", "compute.instance.reboot.start",
+                    "compute.instance.reboot.end",
+                ])
+        }
+    }
+
+    @Test("A soft reboot that ends well all the same is not followed by a hard one")
+    func rebootEndsWell() async throws {
+        try await running { $0.rebootTimeout = .seconds(60) } _: { fixture, surroundings, manager in
+            let task = InstanceTimeout.reboot(surroundings)
+            try await fixture.perform(manager, Requests.run())
+            let hang = fixture.driver.faults.hang(.reboot)
+            let soft = try await fixture.submit(
+                manager, Requests.of(Requests.id, "reboot_instance", ["reboot_type": "SOFT"]))
+            await hang.reached()
+            surroundings.wallClock?.advance(bySeconds: 120)
+            #expect(try await task.run().count == 1)
+            hang.release()
+            await fixture.idle()
+            #expect(try await fixture.finished(soft[0])?.outcome == .succeeded)
+            #expect(fixture.driver.faults.calls(of: .reboot) == 1)
+            #expect(try await fixture.instance(id)?.taskState == nil)
+            #expect(try await fixture.eventTypes().last == "compute.instance.reboot.end")
+        }
+    }
+
     @Test("A reboot that stands still is followed by a hard one")
     func reboot() async throws {
         try await running { $0.rebootTimeout = .seconds(60) } _: { fixture, surroundings, manager in

@@ -88,9 +88,17 @@ enum RebootInstance: InstanceOperation {
                 try await run.driver.reboot(request, interruptedBy: run.token)
             }
         } catch let fault as ComputeFault {
-            // A call that was cut short for a delete says what became of it, not why.
+            // A call that was cut short says what became of it, not why.
+            if run.token.reason == .overtaken, arguments.type == .soft { try run.checkInterruption(by: .overtaken) }
             try run.checkInterruption(by: .superseded)
             throw fault
         }
+    }
+
+    /// One that a hard one takes the place of leaves it the task.
+    static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
+        guard fault.kind != .unexpectedTaskState, fault.arguments["reason"] != InterruptionReason.overtakenWords
+        else { return }
+        change.update { $0.taskState = nil }
     }
 }

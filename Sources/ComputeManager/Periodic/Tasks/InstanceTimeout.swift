@@ -7,26 +7,31 @@ internal import WorkerStore
 /// Has something done to instances of this host whose row has stood still in a state for too long; the request is the
 /// worker's own and takes its turn in the instance's lane.
 struct InstanceTimeout: PeriodicTask {
-    let name: String
+    /// The state in which an instance is for too long; the task is called by it.
+    let condition: OwnCondition
     let option: String
     let timeout: Duration?
     let method: String
     var arguments: @Sendable (StoredInstance) -> JSONObject = { _ in JSONObject() }
     /// The task that nova's API would have written; nil where it writes none.
     var task: TaskState?
-    let isStuck: @Sendable (Instance) -> Bool
     let surroundings: PeriodicSurroundings
 
+    var name: String { condition.rawValue }
     var interval: Duration? { timeout == nil ? nil : surroundings.configuration.interval }
     var obstacle: String? { surroundings.obstacle(to: method) }
 
     func run() async throws -> PeriodicResult {
         guard let timeout else { return PeriodicResult(0, "off") }
         var asked = 0
-        for row in try await surroundings.rows(stoodStillFor: timeout, where: isStuck) {
+        for row in try await surroundings.rows(stoodStillFor: timeout, where: condition.holds) {
             var instance = row.instance
             if let task { instance.taskState = task }
-            if case .submitted = try await surroundings.own.submit(method, instance, arguments: arguments(row)) {
+            let outcome = try await surroundings.own.submit(
+                method, instance, arguments: arguments(row), onlyWhile: condition)
+            // A soft one that goes on would keep the hard one, which waits behind it, from its turn.
+            if condition == .rebooting { surroundings.dispatcher.overtakeReboot(of: row.id) }
+            if case .submitted = outcome {
                 asked += 1
                 surroundings.services.logger.notice(
                     "an instance has stood still for too long",
@@ -41,37 +46,35 @@ struct InstanceTimeout: PeriodicTask {
 }
 
 extension InstanceTimeout {
-    /// A soft reboot that does not come to its end is made a hard one.
+    /// A soft reboot that does not come to its end is given up and made a hard one.
     static func reboot(_ surroundings: PeriodicSurroundings) -> InstanceTimeout {
         InstanceTimeout(
-            name: "poll_rebooting_instances", option: "reboot_timeout",
+            condition: .rebooting, option: "reboot_timeout",
             timeout: surroundings.configuration.rebootTimeout, method: RebootInstance.name.rawValue,
-            arguments: { _ in ["reboot_type": "HARD"] }, task: .rebootingHard, isStuck: { $0.taskState == .rebooting },
-            surroundings: surroundings)
+            arguments: { _ in ["reboot_type": "HARD"] }, task: .rebootingHard, surroundings: surroundings)
     }
 
     static func rescue(_ surroundings: PeriodicSurroundings) -> InstanceTimeout {
         InstanceTimeout(
-            name: "poll_rescued_instances", option: "rescue_timeout",
+            condition: .rescued, option: "rescue_timeout",
             timeout: surroundings.configuration.rescueTimeout, method: "unrescue_instance", task: .unrescuing,
-            isStuck: { $0.vmState == .rescued && $0.taskState == nil }, surroundings: surroundings)
+            surroundings: surroundings)
     }
 
     /// A resize that nobody confirms or reverts is confirmed, by the host that it went to, which passes it on.
     static func confirm(_ surroundings: PeriodicSurroundings) -> InstanceTimeout {
         InstanceTimeout(
-            name: "poll_unconfirmed_resizes", option: "resize_confirm_window",
+            condition: .resized, option: "resize_confirm_window",
             timeout: surroundings.configuration.resizeConfirmWindow, method: "confirm_resize",
             arguments: { row in ["migration_id": row.details["migration"]?["id"] ?? .null] },
-            isStuck: { $0.vmState == .resized && $0.taskState == nil }, surroundings: surroundings)
+            surroundings: surroundings)
     }
 
     /// What was deleted softly is deleted.
     static func reclaim(_ surroundings: PeriodicSurroundings) -> InstanceTimeout {
         InstanceTimeout(
-            name: "reclaim_queued_deletes", option: "reclaim_instance_interval",
+            condition: .softDeleted, option: "reclaim_instance_interval",
             timeout: surroundings.configuration.reclaimInterval, method: TerminateInstance.name.rawValue,
-            task: .deleting, isStuck: { $0.vmState == .softDeleted && $0.taskState == nil },
-            surroundings: surroundings)
+            task: .deleting, surroundings: surroundings)
     }
 }
