@@ -194,7 +194,12 @@ extension StoreTransaction {
     private func forgetTraces(before moment: Timestamp, limit: Int) throws {
         let arguments: StatementArguments = [moment.microseconds, limit]
         let gone = try Row.fetchAll(
-            try database.cachedStatement(sql: "SELECT instance FROM sequence WHERE changed_at < ? LIMIT ?"),
+            // The last event of an instance that is gone may still be to come: that it was there in its period.
+            try database.cachedStatement(
+                sql: """
+                    SELECT instance FROM sequence WHERE changed_at < ?
+                    AND instance NOT IN (SELECT instance FROM ended_instance) LIMIT ?
+                    """),
             arguments: arguments
         ).compactMap { try $0.instanceID(0) }
         for id in gone {
@@ -222,6 +227,10 @@ extension StoreTransaction {
     }
 
     public func entry(_ id: JournalID) throws -> JournalEntry? { try snapshot.entry(id) }
+
+    public func hasUnfinished(of instance: InstanceID, besides id: JournalID? = nil) throws -> Bool {
+        try snapshot.hasUnfinished(of: instance, besides: id)
+    }
 
     public func body(of id: JournalID) throws -> [UInt8]? { try snapshot.body(of: id) }
 

@@ -37,6 +37,61 @@ struct MigrationTests {
         }
     }
 
+    @Test("a database of the second version is brought up with its unfinished rows and its counts, and takes claims")
+    func secondVersion() async throws {
+        try await withDirectory { path in
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            let instance = try Instance(fields: ["uuid": .string(instanceA.description), "display_name": "old"])
+            try writeFirstVersion("\(path)/worker.sqlite", instance)
+            try bringToSecondVersion("\(path)/worker.sqlite")
+            try await reopening(path) { store in
+                #expect(store.quarantined.isEmpty)
+                let rows = try await store.read { try $0.unfinished(limit: 9) }
+                #expect(rows.map(\.uniqueID) == ["waiting"])
+                #expect(rows.first?.body == Array("{}".utf8) && rows.first?.step == Array("[1]".utf8))
+                #expect(rows.first?.attempts == 2 && rows.first?.instance == instanceA)
+                #expect(try await store.read { try $0.instance(instanceA) }?.instance == instance)
+                #expect(try await store.accept(newEntry("done")) == .duplicate(of: JournalID(1), finished: true))
+                let numbers = try await store.write { transaction in
+                    try [transaction.enqueue(event(instanceA)), transaction.enqueue(event(instanceB))]
+                }
+                let sequences = try await store.read { snapshot in
+                    try numbers.map { try snapshot.outboxRow($0)?.sequence }
+                }
+                #expect(sequences == [8, 4])
+                #expect(store.levels.claimed == .none)
+                try await store.write { transaction in
+                    try transaction.keep(
+                        EndedInstance(
+                            instance: instanceB, payload: [:], launchedAt: Timestamp(microseconds: 1),
+                            terminatedAt: Timestamp(microseconds: 2)))
+                    try transaction.finish(JournalID(2), outcome: .succeeded)
+                }
+            }
+            try await reopening(path) { store in
+                #expect(store.quarantined.isEmpty && store.levels.finished == 2)
+                let version = try await store.read { try Int.fetchOne($0.database, sql: "PRAGMA user_version") }
+                #expect(version == Schema.version)
+            }
+        }
+    }
+
+    /// What the second version made of it, and had counted since.
+    private func bringToSecondVersion(_ path: String) throws {
+        let queue = try DatabaseQueue(path: path)
+        try queue.write { database in
+            try Schema.migrations[1](database)
+            try database.execute(
+                sql: """
+                    UPDATE instance SET sequence = 7;
+                    INSERT INTO sequence (instance, last, changed_at) VALUES (?, 3, 9);
+                    PRAGMA user_version = 2;
+                    """, arguments: [instanceB.bits.blob])
+        }
+        try queue.close()
+    }
+
     /// What the first version of the worker left: its statements, word by word.
     private func writeFirstVersion(_ path: String, _ instance: Instance) throws {
         let queue = try DatabaseQueue(path: path)

@@ -78,6 +78,29 @@ struct SequenceTests {
         }
     }
 
+    @Test("the count of an instance that is gone is kept until its last period has been told")
+    func keptUntilTold() async throws {
+        try await withStore { store, path in
+            let ended = EndedInstance(
+                instance: instanceA, payload: [:], launchedAt: Timestamp(microseconds: 1),
+                terminatedAt: Timestamp(microseconds: 2))
+            try await store.write { transaction in
+                try transaction.enqueue(event(instanceA))
+                try transaction.keep(ended)
+            }
+            let later = try await store.write { $0.now.advanced(bySeconds: 1) }
+            try await store.write { _ = try $0.prune(finishedBefore: later, keepingAtMost: 9) }
+            try await expectNext(2, 1, path)
+            _ = try await store.write { try $0.enqueue(event(instanceA)) }
+            #expect(try await store.read { try $0.outbox(limit: 99) }.last?.sequence == 2)
+            try await store.write { transaction in
+                try transaction.forgetEnded(before: Timestamp(microseconds: 2))
+                _ = try transaction.prune(finishedBefore: transaction.now.advanced(bySeconds: 1), keepingAtMost: 9)
+            }
+            try await expectNext(1, 1, path)
+        }
+    }
+
     @Test("a number whose event was taken back is given to the next one")
     func takenBack() async throws {
         try await withStore { store, _ in
@@ -112,7 +135,7 @@ struct SequenceTests {
     }
 }
 
-private func event(
+func event(
     _ instance: InstanceID, kind: OutboxMessage.Kind = .notification, again: Bool = false
 ) -> OutboxMessage {
     OutboxMessage(
