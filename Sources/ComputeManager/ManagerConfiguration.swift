@@ -42,6 +42,8 @@ public struct ManagerConfiguration: Sendable {
     public var powerSyncInterval: Duration? = .seconds(600)
     /// The address of this host for the others, nova's `my_ip`.
     public var address = "127.0.0.1"
+    /// The id of the machine's present start, another after each; nil where nothing tells.
+    public var bootID: String?
     /// Nova's `allow_resize_to_same_host`.
     public var allowsResizeToSameHost = false
     /// Bytes of message bodies that wait in memory; beyond, a body is read from the journal again when its turn comes.

@@ -130,6 +130,18 @@ struct HostOperationTests {
         await fixture.close()
     }
 
+    @Test("A reboot of the host is asked for again where only the worker was restarted", arguments: ["first", "second"])
+    func sameBoot(next: String) async throws {
+        let before = try ManagerFixture { $0.bootID = "first" }
+        try await before.interrupt(at: .hostPowerAction, during: Self.body("host_power_action", ["action": "reboot"]))
+        await before.store.close()
+        let after = try ManagerFixture({ $0.bootID = next }, directory: before.directory)
+        try await after.restart()
+        #expect(after.driver.faults.calls(of: .hostPowerAction) == (next == "first" ? 1 : 0))
+        #expect(try await replies(after).map { $0["result"]?.string != nil } == [true])
+        await after.close()
+    }
+
     @Test(
         "Wrong arguments are refused by name",
         arguments: [

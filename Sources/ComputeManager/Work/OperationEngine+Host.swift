@@ -2,7 +2,6 @@
 
 internal import ComputeDriver
 internal import ComputeModel
-internal import FoundationEssentials
 internal import WorkerStore
 
 extension OperationEngine {
@@ -19,11 +18,14 @@ extension OperationEngine {
         do {
             try services.driver.require(Operation.needs, instance: nil)
             let output: Operation.Output
-            if entry.step != nil, let proven = Operation.provenByRestart(arguments) {
+            let bootID = services.configuration.bootID
+            if let step = entry.step, !HostStep.isOf(bootID: bootID, step),
+                let proven = Operation.provenByReboot(arguments)
+            {
                 output = proven
             } else {
                 if let reason = turn.token.reason { throw reason.fault(entry.method, instance: nil) }
-                let step = Array(try JSONEncoder().encode([HostStep.asking]))
+                let step = HostStep.encoded(bootID: bootID)
                 try await services.write { try $0.checkpoint(entry.id, step: step) }
                 output = try await Operation.perform(arguments, in: run)
             }

@@ -19,6 +19,7 @@ extension ManagerConfiguration {
         peerTimeout = configuration.messaging.responseTimeout
         rescueImages = configuration.images.rescue
         address = configuration.address
+        bootID = SystemBoot.id
         allowsResizeToSameHost = options.allowsResizeToSameHost
         claims = configuration.periodic.claims
         periodic = configuration.periodic.tasks

@@ -5,7 +5,8 @@ internal import ComputeModel
 
 /// Switches the host. Nova: `host_power_action`.
 ///
-/// A reboot or a shutdown that was begun is not asked for again by the worker that the host has started since.
+/// A reboot or a shutdown that was begun is not asked for again once the machine was started anew; a worker that alone
+/// was restarted asks again, since nothing shows that the host has heard of it.
 enum PerformHostPowerAction: HostOperation {
     struct Arguments: Sendable {
         let action: HostPowerAction
@@ -17,7 +18,7 @@ enum PerformHostPowerAction: HostOperation {
 
     static func json(_ output: String) -> JSONValue { .string(output) }
 
-    static func provenByRestart(_ arguments: Arguments) -> String? {
+    static func provenByReboot(_ arguments: Arguments) -> String? {
         switch arguments.action {
         case .reboot, .shutdown: arguments.action.rawValue
         case .startup: nil
