@@ -23,6 +23,10 @@ extension FakeDriver: SnapshottingDriver {
                 return SnapshotResult(diskFormat: "raw", virtualSize: size, size: size)
             })
     }
+
+    public func discardSnapshot(of instance: Instance) async throws {
+        state.withLock { $0.guests[instance.id]?.isBeingCopied = false }
+    }
 }
 
 extension FakeDriver: QuiescingDriver {

@@ -38,6 +38,11 @@ extension FakeDriver {
         }
     }
 
+    /// Goes on with a copy of a guest's disk, as a worker that died may have left it.
+    public func outsideCopy(of id: InstanceID) {
+        state.withLock { $0.guests[id]?.isBeingCopied = true }
+    }
+
     /// Ends a guest and makes the hypervisor forget it.
     public func outsideRemoval(of id: InstanceID, isTold: Bool = true) {
         state.withLock { guests in

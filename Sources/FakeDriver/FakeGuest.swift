@@ -25,6 +25,8 @@ public struct FakeGuest: Sendable {
     public internal(set) var hasSavedMemory = false
     public internal(set) var rescue: Rescue?
     public internal(set) var isQuiesced = false
+    /// Whether the copy of a worker that has died goes on; see ``FakeDriver/outsideCopy(of:)``.
+    public internal(set) var isBeingCopied = false
     public internal(set) var isSoftDeleted = false
     /// Whether it came by a live migration that its new host has not made its own yet.
     public internal(set) var isPassing = false

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import ComputeDriver
-internal import ComputeModel
+public import ComputeModel
 internal import Libvirt
 internal import XML
 
@@ -24,7 +24,7 @@ extension LibvirtDriver: SnapshottingDriver {
         }
         let format = disk.format == "raw" ? DiskOverlay.Format.raw : .qcow2
         // Where QEMU may write, and on the file system that has room for disks.
-        let partial = directory(id).path + "/snapshot.partial"
+        let partial = directory(id).partialSnapshot
         do {
             let size = try await withDiskTools("make a file for a snapshot") { limits throws(ComputeFault) in
                 unlink(partial)
@@ -76,6 +76,23 @@ extension LibvirtDriver: SnapshottingDriver {
         }
     }
 
+    public func discardSnapshot(of instance: Instance) async throws {
+        let id = instance.id
+        try requireWriting(id)
+        let partial = directory(id).partialSnapshot
+        if let domain = try await knownDomain(id) {
+            // QEMU goes on with a mirror that a worker has left, and libvirt refuses a save and a move meanwhile.
+            for disk in try await document(domain, id).root.all("devices/disk") {
+                let mirror = disk.first("mirror")
+                guard mirror?["file"] == partial || mirror?.first("source")?["file"] == partial,
+                    let target = disk.first("target")?["dev"]
+                else { continue }
+                try await endBlockJob(target, of: domain, id)
+            }
+        }
+        try await host.files.run("remove a snapshot's file") { () throws(ComputeFault) in _ = unlink(partial) }
+    }
+
     /// Moves a file to where it is wanted, to another file system too; there it belongs to the worker.
     private static func move(
         _ source: String, to path: String, _ id: InstanceID, _ limits: DiskImage.Limits
@@ -85,4 +102,9 @@ extension LibvirtDriver: SnapshottingDriver {
         try DiskImage(path: path, instance: id, limits: limits).copyFile(from: source)
         unlink(source)
     }
+}
+
+extension InstanceDirectory {
+    /// Where a snapshot grows.
+    fileprivate var partialSnapshot: String { path + "/snapshot.partial" }
 }

@@ -48,6 +48,10 @@ extension SimulatedDriver: SnapshottingDriver {
     func snapshot(_ request: SnapshotRequest) async throws -> SnapshotResult {
         try await change(.snapshot, request.instance) { try await $0.snapshot(request) }
     }
+
+    func discardSnapshot(of instance: Instance) async throws {
+        try await ask(.snapshot, instance.id) { try await fake.discardSnapshot(of: instance) }
+    }
 }
 
 extension SimulatedDriver: PasswordSettingDriver {

@@ -130,7 +130,9 @@ struct HostOperationTests {
         await fixture.close()
     }
 
-    @Test("A reboot of the host is asked for again where only the worker was restarted", arguments: ["first", "second"])
+    @Test(
+        "A reboot of the host is asked for again where only the worker was restarted",
+        arguments: ["first", "second"])
     func sameBoot(next: String) async throws {
         let before = try ManagerFixture { $0.bootID = "first" }
         try await before.interrupt(at: .hostPowerAction, during: Self.body("host_power_action", ["action": "reboot"]))

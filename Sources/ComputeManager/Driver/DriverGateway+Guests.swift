@@ -41,24 +41,21 @@ extension DriverGateway {
     ) async throws -> SnapshotResult {
         let instance = request.instance
         let driver = try guestFacet((any SnapshottingDriver).self, .snapshot, instance)
-        let (cuts, cut) = AsyncStream<Void>.makeStream()
+        let cut = Cut()
         return try await call(
             .snapshot, on: instance.id, isRepeatable: false, interruptedBy: token, yieldingTo: .cancelled,
             unblock: {
-                cut.yield()
+                cut.make()
                 return token.reason == .superseded ? await unblock(instance) : false
             }
-        ) {
-            try await withThrowingTaskGroup(of: SnapshotResult?.self) { group in
-                group.addTask { try await driver.snapshot(request) }
-                group.addTask {
-                    for await _ in cuts { break }
-                    return nil
-                }
-                defer { group.cancelAll() }
-                guard let first = try await group.next(), let result = first else { throw CancellationError() }
-                return result
-            }
+        ) { try await cut.ending { try await driver.snapshot(request) } }
+    }
+
+    /// Ends what a snapshot has left that was begun before a restart.
+    func discardSnapshot(of instance: Instance) async throws {
+        let driver = try guestFacet((any SnapshottingDriver).self, .snapshot, instance)
+        try await call(.snapshot, on: instance.id, isRepeatable: false) {
+            try await driver.discardSnapshot(of: instance)
         }
     }
 

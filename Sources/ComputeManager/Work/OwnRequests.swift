@@ -34,8 +34,9 @@ struct OwnRequests: Sendable {
         let version = try services.dialects.version(of: method)
         let context = context ?? .admin(requestID: "req-\(services.identifiers.next().dashed)")
         let summary = MessageSummary(
-            form: .flat, method: method, version: version, 
-            uniqueID: "own:\(condition?.rawValue ?? method):\(instance.id)", instance: instance.id, requestID: context.requestID)
+            form: .flat, method: method, version: version,
+            uniqueID: "own:\(condition?.rawValue ?? method):\(instance.id)", instance: instance.id,
+            requestID: context.requestID)
         guard case .operation(let operation, isReadOnly: false) = services.dialects.route(summary) else {
             throw ComputeFault(.noSuchMethod, "\(method) is no request for an instance.", instance: instance.id)
         }

@@ -48,7 +48,13 @@ struct SnapshotUpload: Sendable {
         }
     }
 
-    func discard() async throws { try await ask { [arguments] in try await $0.discard(arguments.imageID) } }
+    /// Removes what there is of the copy: the image's half file, and what a copy that was begun before a restart goes
+    /// on with.
+    func discard() async throws {
+        try await ask { [arguments] in try await $0.discard(arguments.imageID) }
+        guard run.entry.step != nil else { return }
+        try await run.driver.discardSnapshot(of: run.row?.instance ?? arguments.instance)
+    }
 
     /// The failure is what is told; what it leaves behind goes with the next upload of that id or a look at the disk.
     private func discardFailed() async {

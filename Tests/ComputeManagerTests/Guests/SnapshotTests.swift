@@ -122,6 +122,32 @@ struct SnapshotTests {
         await fixture.close()
     }
 
+    @Test(
+        "What a dead worker's copy goes on with is ended by a cancel, and where the copy is given up",
+        arguments: [true, false])
+    func endedAfterRestart(isCancelled: Bool) async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.run { try await fixture.perform($0, Requests.run()) }
+        try await fixture.interrupt(at: .snapshot, during: Self.snapshot("image-1"))
+        fixture.driver.outsideCopy(of: id)
+        let entry = try #require(try await fixture.store.read { try $0.unfinished(limit: 9) }.first)
+        let attempts = fixture.configuration.maximumAttempts
+        try await fixture.store.write { transaction in
+            if isCancelled {
+                _ = try CancelOutcome.wish(entry.id, in: transaction)
+            } else {
+                for _ in 0..<attempts { _ = try transaction.countAttempt(entry.id) }
+            }
+        }
+        try await fixture.restart()
+        #expect(fixture.driver.guest(id)?.isBeingCopied == false)
+        #expect(fixture.driver.faults.calls(of: .snapshot) == 1)
+        #expect(try await fixture.finished(entry)?.outcome == (isCancelled ? .cancelled : .failed))
+        #expect(try files(fixture).isEmpty)
+        #expect(try await fixture.instance(id)?.taskState == nil)
+        await fixture.close()
+    }
+
     @Test("An image that was listed before a restart is not made twice")
     func restartAfterCopy() async throws {
         let fixture = try ManagerFixture()

@@ -105,6 +105,8 @@ struct WrongDriver: ComputeDriver, PausingDriver, SnapshottingDriver, PoweringDr
         }
     }
 
+    func discardSnapshot(of instance: Instance) async throws { try await fake.discardSnapshot(of: instance) }
+
     func vncConsole(_ instance: Instance) async throws -> ConsoleEndpoint {
         do {
             return try await fake.vncConsole(instance)
