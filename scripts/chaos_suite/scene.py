@@ -5,6 +5,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import uuid
 
 from stage import StageFailure, run, until
@@ -162,8 +163,9 @@ class Scene:
         audit.audit_order(self, casts, set(patient))
         audit.audit_copies(self)
         audit.audit_sequence(self)
+        stuck = self.stuck(casts)
         built = {c.instance for c in casts if c.method == "run_instance"}
-        gone = {c.instance for c in casts if c.method == "terminate_instance"}
+        gone = {c.instance for c in casts if c.method == "terminate_instance"} - stuck
         audit.audit_journal(self, gone)
         audit.audit_queues(self)
         audit_lives.audit_outcomes(self, casts)
@@ -172,10 +174,19 @@ class Scene:
         if self.hypervisor:
             resized = {f"{life.instance}_resize" for life in lives if life.state == "resized"}
             self.audit_host(built - gone, resized)
-            rest.agree(self, built - gone, 5)
+            rest.agree(self, built - gone - stuck, 5)
             audit.audit_starts(self, [c for c in casts if c not in unseen])
         self.measure("casts", len(casts), total=True)
         self.measure("events", len(self.ledger.first), total=True)
+
+    def stuck(self, casts):
+        """The instances that libvirt can do nothing to any more; whatever is asked of them fails, and that is told."""
+        names = self.hypervisor.stuck() if self.hypervisor else ()
+        instances = {cast.instance for cast in casts if cast.instance} if names else ()
+        found = {i for i in instances if self.api.arguments(i)["instance"]["name"] in names}
+        if found:
+            self.measure("stuck in libvirt", len(found))
+        return found
 
     def unacknowledged(self):
         """Casts that the broker still has, delivered or not."""
@@ -217,6 +228,13 @@ class Scene:
         for domain in self.hypervisor.domains():
             self.hypervisor.virsh("destroy", domain, accept=range(256))
             self.hypervisor.virsh("undefine", domain, accept=range(256))
+        if self.hypervisor.domains():  # stuck
+            for pid in guests():
+                os.kill(pid, signal.SIGKILL)
+            self.hypervisor.crash()
+            self.hypervisor.resume()
+            for domain in self.hypervisor.domains():
+                self.hypervisor.virsh("undefine", domain, accept=range(256))
 
     def keep(self):
         kept = os.path.join(self.stage.kept, self.host)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The broker and the hypervisor, and what can be done to them."""
 import os
+import re
 import shutil
 import signal
 import socket
@@ -92,6 +93,14 @@ class ChaosCluster:
 
 
 class ChaosHypervisor(Hypervisor):
+    NOBODYS_JOB = re.compile(r"for domain (\S+); current job is \(none, none, start\) owned by \(0 <null>, 0 <null>")
+
+    def stuck(self):
+        """The names of guests that libvirt itself can do nothing to any more: it died while it started them, and keeps
+        that job, which nobody does, for ever."""
+        with open(os.path.join(self.directory, "log", "libvirtd.log"), encoding="utf-8", errors="replace") as f:
+            return set(self.NOBODYS_JOB.findall(f.read()))
+
     def restart(self):
         run(self.script, "restart", self.directory)
 

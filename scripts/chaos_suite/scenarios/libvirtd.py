@@ -50,12 +50,15 @@ def finish(scene, guests, harmed):
     left = scene.ledger.await_ends(harmed, 120, scene.worker.must_live)
     if not left:
         scene.measure("all ended s", max(0, max(scene.ledger.ends(cast)[0].at for cast in harmed) - began))
-    rest.agree(scene, guests)
+    stuck = scene.stuck(harmed)
+    rest.agree(scene, set(guests) - stuck)
     for guest in guests:
         scene.api.send("terminate_instance", guest)
 
     def may_fail(cast, event):
         # A call that was overdue fails, and its cause says so; the delete at the end succeeds all the same.
+        if cast.instance in scene.stuck([cast]):
+            return True
         return cast in scene.unknown or cast in harmed and cast.method != "terminate_instance"
 
     scene.finish(seconds=120, may_fail=may_fail)
