@@ -73,7 +73,8 @@ extension LibvirtDriver: RescuingDriver {
             }
             throw error
         }
-        try await removeRescueFiles(id)
+        // The guest runs, so it is too late to be cancelled.
+        try await uncancelled { [self] in try await removeRescueFiles(id) }
     }
 
     /// How the guest is when it is not rescued, kept while it is.

@@ -89,8 +89,11 @@ extension LibvirtDriver: ResizingDriver {
             }
             throw error
         }
-        try await host.files.run("forget how the guest came") { () throws(ComputeFault) in
-            try directory.remove(directory.domainDocument)
+        // The guest runs, so it is too late to be cancelled.
+        try await uncancelled { [host] in
+            try await host.files.run("forget how the guest came") { () throws(ComputeFault) in
+                try directory.remove(directory.domainDocument)
+            }
         }
     }
 

@@ -117,8 +117,11 @@ extension LibvirtDriver {
                     started.cancel()
                     return .running
                 }
-                _ = try await started.event(within: configuration.startWait)
-                return try await domain.state()
+                do throws(LibvirtError) { _ = try await started.event(within: configuration.startWait) } catch {
+                    // Who is cancelled now comes too late: the guest has been started.
+                    guard error.kind == .cancelled else { throw error }
+                }
+                return try await uncancelled { () throws(LibvirtError) in try await domain.state() }
             }
         } catch {
             started.cancel()
