@@ -54,8 +54,8 @@ public struct DriverScenario: Sendable {
         self.operation = operation
         self.needsVolumes = needsVolumes
         self.needsNeighbour = needsNeighbour
-        // A question changes nothing, so it can always be asked again.
-        self.isIdempotent = isIdempotent || operation.pace == .question
+        // A question that changes nothing can always be asked again.
+        self.isIdempotent = isIdempotent || operation.pace == .question && !leavesTraces
         self.leavesTraces = leavesTraces
         self.absence = absence
         self.arrange = arrange
