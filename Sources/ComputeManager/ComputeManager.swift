@@ -42,6 +42,7 @@ public final class ComputeManager: Sendable {
             configuration: configuration, store: store, driver: gateway, images: images, peers: peers,
             encoder: encoder, decoder: decoder, sink: sink, dialects: dialect, events: events,
             deleted: DeletedInstances(limit: configuration.doneWorkRows),
+            departed: InstanceMemory(limit: configuration.doneWorkRows),
             capacity: HostCapacity(rules: configuration.claims), clock: clock, identifiers: identifiers,
             logger: logger)
         heartbeats = Heartbeats(sink: sink, encoder: encoder, clock: clock)

@@ -108,11 +108,14 @@ extension Stage {
         try await prepareMove()
     }
 
-    func move() async throws {
-        let request = LiveMigrationRequest(
+    var moveRequest: LiveMigrationRequest {
+        LiveMigrationRequest(
             instance: instance, destination: destinationName, takesDisks: true,
             migrateData: document, networkInfo: networkInfo)
-        try await facet((any LiveMigrationSourceDriver).self, .liveMigrate).liveMigrate(request)
+    }
+
+    func move() async throws {
+        try await facet((any LiveMigrationSourceDriver).self, .liveMigrate).liveMigrate(moveRequest)
     }
 
     /// Takes back what ``prepareMove()`` did.

@@ -74,6 +74,7 @@ extension FakeDriver: ComputeDriver {
         try await perform(.destroy, on: instance.id) { state in
             state.silent.remove(instance.id)
             state.forgetNetwork(of: instance.id)
+            state.host.expected.remove(instance.id)
             // What the source of a resize keeps is what a revert goes back to; a delete has no use for it.
             if instance.taskState == .deleting { state.host.kept[instance.id] = nil }
             guard let guest = state.guests.removeValue(forKey: instance.id) else { return }

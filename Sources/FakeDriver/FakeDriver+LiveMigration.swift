@@ -64,7 +64,7 @@ extension FakeDriver: LiveMigrationSourceDriver {
             elsewhere: { guest in destination?.withLock { $0.boot(guest) } })
     }
 
-    public func cleanUpAfterLiveMigration(_ request: GuestRequest) async throws {
+    public func cleanUpAfterLiveMigration(_ request: LiveMigrationRequest) async throws {
         let id = request.instance.id
         try await perform(.cleanUpAfterLiveMigration, on: id) { state throws(ComputeFault) in
             guard state.guests[id] == nil else {

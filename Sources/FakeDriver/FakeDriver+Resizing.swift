@@ -58,9 +58,13 @@ extension FakeDriver: ResizingDriver {
 
     public func confirmMigration(_ request: MigrationRequest) async throws {
         let id = request.instance.id
-        try await perform(.confirmMigration, on: id) { state in
+        try await perform(.confirmMigration, on: id) { state throws(ComputeFault) in
+            let isLeft = request.migration.destinationHost != hostname
+            guard !isLeft || state.guests[id]?.isOn != true else {
+                throw ComputeFault(.instanceInvalidState, "The guest has not left this host.", instance: id)
+            }
             let kept = state.host.kept.removeValue(forKey: id)
-            guard kept != nil, request.migration.destinationHost != hostname else { return }
+            guard kept != nil, isLeft else { return }
             state.guests[id] = nil
             state.forgetNetwork(of: id)
         }

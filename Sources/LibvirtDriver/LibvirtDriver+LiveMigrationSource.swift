@@ -62,8 +62,6 @@ extension LibvirtDriver: LiveMigrationSourceDriver {
         }
         try await requireAnswering(id)
         let move = try await move(request, domain)
-        let directory = directory(id)
-        let isShared = request.migrateData["is_shared_instance_path"]?.bool ?? !request.takesDisks
         do {
             try await host.transfer(domain, request.progress, instance: id) { () throws(LibvirtError) in
                 try await domain.migrate(move)
@@ -80,20 +78,27 @@ extension LibvirtDriver: LiveMigrationSourceDriver {
             }
             throw error
         }
-        guard isShared else { return }
-        let destination = request.destination
-        try await host.files.run("note whose the instance's files are") { () throws(ComputeFault) in
-            try directory.setOwner(destination)
-        }
+        try await noteOwner(request)
     }
 
-    public func cleanUpAfterLiveMigration(_ request: GuestRequest) async throws {
+    public func cleanUpAfterLiveMigration(_ request: LiveMigrationRequest) async throws {
         let id = request.instance.id
         try requireWriting(id)
+        try await noteOwner(request)
         try await forgetGone(id)
+        if request.sharesStorage { return }
         let (directory, name) = (directory(id), configuration.hostName)
         try await host.files.run("remove the files of a guest that has gone") { () throws(ComputeFault) in
             if directory.exists, try directory.belongs(to: name) { try directory.remove() }
+        }
+    }
+
+    /// Files that both hosts see are the other's once the guest runs there; it may have handed them on since.
+    private func noteOwner(_ request: LiveMigrationRequest) async throws {
+        guard request.sharesStorage else { return }
+        let (directory, name) = (directory(request.instance.id), configuration.hostName)
+        try await host.files.run("note whose the instance's files are") { () throws(ComputeFault) in
+            if directory.exists, try directory.belongs(to: name) { try directory.setOwner(request.destination) }
         }
     }
 
@@ -135,6 +140,11 @@ extension LibvirtDriver: LiveMigrationSourceDriver {
             HostFigures.bootIdentity()
         }
     }
+}
+
+extension LiveMigrationRequest {
+    /// Whether both hosts see the guest's files.
+    fileprivate var sharesStorage: Bool { migrateData["is_shared_instance_path"]?.bool ?? !takesDisks }
 }
 
 extension DomainDocument {

@@ -21,7 +21,10 @@ extension LibvirtDriver: LiveMigrationTargetDriver {
         let free = try await host.files.run("look at the room for disks") { () throws(ComputeFault) in
             HostFigures.freeBytes(of: path) ?? 0
         }
-        var check = try await leaveStorageMark(for: request.instance) ?? [:]
+        // A name that is known beforehand: what a worker that dies here leaves, the next attempt removes.
+        let mark = ".storage-\(id)-\(configuration.hostName)"
+        try await leaveMark(mark)
+        var check: JSONObject = ["filename": .string(mark)]
         check["block_migration"] = .bool(request.takesDisks)
         check["disk_over_commit"] = .bool(request.mayOvercommitDisk)
         check["disk_available_mb"] = JSONValue(ByteCount(bytes: free).mib)

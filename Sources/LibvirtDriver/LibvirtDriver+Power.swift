@@ -123,14 +123,19 @@ extension LibvirtDriver {
 
     public func destroy(_ instance: Instance) async throws {
         try requireWriting(instance.id)
+        let isOthers = instance.host.map { $0 != configuration.hostName } ?? false
         // What the source of a resize keeps is what a revert goes back to; a delete has no use for it.
-        try await remove(instance.id, keptToo: instance.taskState == .deleting)
+        try await remove(
+            instance.id, keptToo: instance.taskState == .deleting,
+            spareUnowned: isOthers && !configuration.hostsOfSameInstancesPath.isEmpty)
     }
 
     /// Ends and forgets the domain, makes sure that it is gone, then removes the files; success if there is nothing.
     ///
-    /// - Parameter keptToo: Whether what a resize has put aside goes as well.
-    func remove(_ id: InstanceID, keptToo: Bool = false) async throws {
+    /// - Parameters:
+    ///   - keptToo: Whether what a resize has put aside goes as well.
+    ///   - spareUnowned: Whether files of which nobody said whose they are may be another host's.
+    func remove(_ id: InstanceID, keptToo: Bool = false, spareUnowned: Bool = false) async throws {
         try await removeDomain(id)
         // A call that was given up may still take effect, and bring back what was not there when we looked. One that
         // waited for the guest itself returns now that the guest is gone.
@@ -146,9 +151,11 @@ extension LibvirtDriver {
         }
         let (directory, name) = (directory(id), configuration.hostName)
         try await host.files.run("remove the instance's files") { () throws(ComputeFault) in
-            if keptToo { try directory.kept.remove() }
             // Hosts may see the same files; another's are not ours to remove.
-            if directory.exists, try directory.belongs(to: name) { try directory.remove() }
+            let isOwn = try directory.belongs(to: name, alsoUnowned: !spareUnowned)
+            let isUnused = try directory.holdsUnusedCopy()
+            if directory.exists, isOwn || keptToo && isUnused { try directory.remove() }
+            if keptToo { try directory.kept.remove() }
         }
     }
 

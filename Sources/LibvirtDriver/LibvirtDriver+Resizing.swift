@@ -11,7 +11,7 @@ extension LibvirtDriver: ResizingDriver {
         try requireSameStorage(request.migration, id)
         let domain = try await domain(id)
         let directory = directory(id)
-        let destination = request.migration.destinationHost
+        let (destination, name) = (request.migration.destinationHost, configuration.hostName)
         let (state, isSaved) = try await host.withConnection(for: id) { _ throws(LibvirtError) in
             (try await domain.state(), try await domain.hasManagedSave())
         }
@@ -28,7 +28,7 @@ extension LibvirtDriver: ResizingDriver {
                 instance: id)
         case .cutOff:
             try await host.files.run("bring the instance's files back") { () throws(ComputeFault) in
-                try directory.bringBack()
+                try directory.bringBack(to: name)
             }
         }
         let document = try await document(domain, id, inactive: true, withSecrets: true)
@@ -44,7 +44,7 @@ extension LibvirtDriver: ResizingDriver {
             await uncancelled { [self] in
                 // Where they can't be brought back, the guest can't be put back either, and that is logged.
                 _ = try? await host.files.run("bring the instance's files back") { () throws(ComputeFault) in
-                    try directory.bringBack()
+                    try directory.bringBack(to: name)
                 }
                 await restore(document, id, isRunning: isRunning) {}
             }
@@ -117,7 +117,7 @@ extension LibvirtDriver: ResizingDriver {
     public func finishRevertMigration(_ request: MigrationRequest) async throws {
         let id = request.instance.id
         try requireWriting(id)
-        let directory = directory(id)
+        let (directory, name) = (directory(id), configuration.hostName)
         let known = try await knownDomain(id)
         let isKept = try await host.files.run("look for what the source kept") { () throws(ComputeFault) in
             directory.kept.exists
@@ -125,7 +125,7 @@ extension LibvirtDriver: ResizingDriver {
         if isKept {
             if let known { try await switchOff(known, id) }
             try await host.files.run("bring the instance's files back") { () throws(ComputeFault) in
-                try directory.bringBack()
+                try directory.bringBack(to: name)
             }
         }
         let text = try await host.files.run("read what the source kept") { () throws(ComputeFault) in
@@ -135,10 +135,9 @@ extension LibvirtDriver: ResizingDriver {
             let domain = try await define(try DomainDocument(parsing: text, instance: id), id)
             try await start(domain, id)
             let isSameHost = request.migration.sourceHost == request.migration.destinationHost
-            let name = configuration.hostName
             try await host.files.run("forget the move") { () throws(ComputeFault) in
                 // The other host may still be told to remove what it had.
-                if isSameHost { try directory.forgetOwner() } else { try directory.setOwner(name) }
+                if isSameHost { try directory.forgetOwner() }
                 try directory.remove(directory.domainDocument)
             }
         } else {

@@ -28,7 +28,7 @@ extension LibvirtDriver: SharedStorageProbingDriver {
 
     /// The name that a mark has, if it is one of ours: it comes from another host, and names a file here.
     private func markName(_ mark: JSONObject) -> String? {
-        guard let name = mark["filename"]?.string, name.hasPrefix(".storage-"), name.utf8.count <= 128,
+        guard let name = mark["filename"]?.string, name.hasPrefix(".storage-"), name.utf8.count <= 255,
             !name.contains("/")
         else { return nil }
         return name

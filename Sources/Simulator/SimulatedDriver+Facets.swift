@@ -105,7 +105,7 @@ extension SimulatedDriver: LiveMigrationSourceDriver {
         try await change(.liveMigrate, request.instance) { try await $0.liveMigrate(request) }
     }
 
-    func cleanUpAfterLiveMigration(_ request: GuestRequest) async throws {
+    func cleanUpAfterLiveMigration(_ request: LiveMigrationRequest) async throws {
         try await change(.cleanUpAfterLiveMigration, request.instance) {
             try await $0.cleanUpAfterLiveMigration(request)
         }

@@ -25,8 +25,9 @@ struct ManagerServicesTests {
                 host: configuration.host,
                 payload: InstancePayload(glanceURL: configuration.glanceURL, auditPeriod: configuration.auditPeriod),
                 updates: configuration.updates, clock: SystemWallClock(), identifiers: RandomIdentifiers()),
-            deleted: DeletedInstances(limit: 1), capacity: HostCapacity(rules: ClaimRules()),
-            clock: fixture.clock, identifiers: RandomIdentifiers(), logger: logger)
+            deleted: DeletedInstances(limit: 1), departed: InstanceMemory(limit: 1),
+            capacity: HostCapacity(rules: ClaimRules()), clock: fixture.clock, identifiers: RandomIdentifiers(),
+            logger: logger)
     }
 
     @Test("A read that fails for a while is made again, with growing pauses")

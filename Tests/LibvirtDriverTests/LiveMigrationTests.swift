@@ -60,8 +60,16 @@ struct LiveMigrationTests {
             try await hosts.first.spawn(SpawnRequest(instance: instance, image: hosts.image))
             let request = try await prepare(instance, from: hosts.first, to: hosts.second, takesDisks: takesDisks)
             try await hosts.first.liveMigrate(request)
+            let owner = "\(hosts.instancesPaths[1])/\(instance.id)/host"
+            if !takesDisks {
+                // A worker that died before it could say whose the files are now.
+                try "host-1".write(toFile: owner, atomically: true, encoding: .utf8)
+                try await hosts.first.cleanUpAfterLiveMigration(request)
+                #expect(FileManager.default.fileExists(atPath: "\(hosts.instancesPaths[1])/\(instance.id)/disk"))
+                #expect(try String(contentsOfFile: owner, encoding: .utf8) == "host-2")
+            }
             try await hosts.second.finishLiveMigrationAtDestination(GuestRequest(instance: instance))
-            for _ in 0..<2 { try await hosts.first.cleanUpAfterLiveMigration(GuestRequest(instance: instance)) }
+            for _ in 0..<2 { try await hosts.first.cleanUpAfterLiveMigration(request) }
             #expect(try await hosts.first.instances().isEmpty)
             #expect(try await hosts.second.info(instance.id).powerState == .running)
             #expect(try await hosts.servers[1].virsh("domstate", instance.id.description) == "running")

@@ -224,4 +224,27 @@ struct ResizeTests {
             #expect(try directories(hosts.instancesPaths[1]).isEmpty)
         }
     }
+
+    @Test("a host that is told to drop a guest that never came spares its files; its own host removes what nobody took")
+    func givenUp() async throws {
+        try await TwoHosts.with(shared: true) { hosts async throws in
+            var instance = try Guests.newInstance()
+            instance.host = "host-1"
+            try await hosts.first.spawn(SpawnRequest(instance: instance, image: hosts.image))
+            try await hosts.second.destroy(instance)
+            #expect(FileManager.default.fileExists(atPath: "\(hosts.instancesPaths[0])/\(instance.id)/disk"))
+            let there = migration(from: "host-1", to: "host-2")
+            _ = try await hosts.first.migrateDiskAndPowerOff(MigrateDiskRequest(instance: instance, migration: there))
+            try await hosts.first.finishRevertMigration(MigrationRequest(instance: instance, migration: there))
+            #expect(
+                try String(contentsOfFile: "\(hosts.instancesPaths[0])/\(instance.id)/host", encoding: .utf8)
+                    == "host-1")
+            try await hosts.second.destroy(instance)
+            #expect(FileManager.default.fileExists(atPath: "\(hosts.instancesPaths[0])/\(instance.id)/disk"))
+            _ = try await hosts.first.migrateDiskAndPowerOff(MigrateDiskRequest(instance: instance, migration: there))
+            instance.taskState = .deleting
+            try await hosts.first.destroy(instance)
+            #expect(try directories(hosts.instancesPaths[0]).isEmpty)
+        }
+    }
 }

@@ -15,7 +15,7 @@ public protocol LiveMigrationSourceDriver: ComputeDriver {
     /// Nova: `live_migration`, without its callbacks.
     func liveMigrate(_ request: LiveMigrationRequest) async throws
 
-    /// Removes what is left here of a guest that has gone: its definition, filters, interfaces, files. Idempotent.
-    /// Nova: what `_post_live_migration` asks the driver for.
-    func cleanUpAfterLiveMigration(_ request: GuestRequest) async throws
+    /// Removes what is left here of a guest that has gone: its definition, filters, interfaces, and its files where the
+    /// other host does not see the same. Idempotent. Nova: what `_post_live_migration` asks the driver for.
+    func cleanUpAfterLiveMigration(_ request: LiveMigrationRequest) async throws
 }

@@ -87,7 +87,7 @@ extension DriverGateway {
         return true
     }
 
-    func cleanUpAfterLiveMigration(_ request: GuestRequest) async throws {
+    func cleanUpAfterLiveMigration(_ request: LiveMigrationRequest) async throws {
         let driver = try facet(
             (any LiveMigrationSourceDriver).self, .cleanUpAfterLiveMigration, request.instance.id)
         try await call(.cleanUpAfterLiveMigration, on: request.instance.id) {

@@ -102,3 +102,20 @@ struct MoveFate: CastObserver {
     /// A cast is read as the other worker reads it; what is no request moves nothing.
     private func request(_ message: OutboxMessage) -> RPCRequest? { try? services.decoder.decode(message.body) }
 }
+
+extension InstanceChange {
+    /// The row as it is to be written: with the fate of its cast where that is known since the change began; nil where
+    /// it was but a note that went with that.
+    func settledRow(in transaction: borrowing StoreTransaction) throws -> StoredInstance? {
+        guard let pendingCast, row.pendingCast == pendingCast else { return row }
+        guard let stored = try transaction.instance(row.id) else {
+            return row.isElsewhere(than: host) ? nil : row
+        }
+        guard stored.pendingCast != pendingCast else { return row }
+        var row = row
+        row.pendingCast = stored.pendingCast
+        row.migration = stored.migration
+        row.instance.host = stored.instance.host
+        return row
+    }
+}

@@ -157,6 +157,7 @@ struct Reconciler: Sendable {
             differing += 1
             visit(row.id, rounds: 0)
         }
+        for row in rows where row.liveSource != nil && states[row.id] == .running { try await takeOver(row) }
         let owned = Set(rows.map(\.id))
         let known = foreign
         for guest in guests
@@ -168,6 +169,15 @@ struct Reconciler: Sendable {
             "the guests were read",
             metadata: ["guests": "\(guests.count)", "instances": "\(rows.count)", "differing": "\(differing)"])
         return (guests.count, differing)
+    }
+
+    /// Makes a guest one of this host's that came as it ran, and that its source could not tell of.
+    private func takeOver(_ row: StoredInstance) async throws {
+        guard row.isElsewhere(than: services.configuration.host) else { return }
+        var instance = row.instance
+        instance.taskState = .migrating
+        try await OwnRequests(services: services, work: dispatcher).submit(
+            PostLiveMigrationAtDestination.name.rawValue, instance)
     }
 
     private func visit(_ id: InstanceID, rounds: Int) {

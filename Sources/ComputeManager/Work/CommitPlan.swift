@@ -39,8 +39,8 @@ struct CommitPlan: Sendable {
             if change.isRemoved {
                 if let ended = change.ended { try transaction.keep(ended) }
                 try transaction.remove(change.row.id)
-            } else {
-                try transaction.save(change.row)
+            } else if let row = try change.settledRow(in: transaction) {
+                try transaction.save(row)
             }
         }
         switch journal {

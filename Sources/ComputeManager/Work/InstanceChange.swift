@@ -5,7 +5,8 @@ internal import WorkerStore
 
 /// One commit in the making: what becomes of an instance's row, and what is told of it, in order.
 ///
-/// Computed before the transaction: the lane is the only one that changes the row while it works on it.
+/// Computed before the transaction: the lane is the only one that changes the row while it works on it, but for the
+/// fate of a cast, which the relay writes; see ``MoveFate``.
 struct InstanceChange: Sendable {
     private(set) var row: StoredInstance
     private(set) var notifications: [Notification] = []
@@ -19,11 +20,14 @@ struct InstanceChange: Sendable {
     private(set) var takesBackCasts = false
     /// Told where a cast is taken back: the build that it handed back ends here and nowhere else.
     private(set) var endOfBuild: Notification?
+    /// The cast of which nothing was known when the change began.
+    let pendingCast: String?
     let context: RequestContext
     private let events: EventFactory
 
     init(row: StoredInstance, context: RequestContext, events: EventFactory) {
         self.row = row
+        pendingCast = row.pendingCast
         self.context = context
         self.events = events
     }

@@ -45,15 +45,18 @@ struct LiveMove: Sendable {
             ["instance": try moving(), "block_migration": .bool(arguments.takesDisks), "disk": disks])
     }
 
-    /// Has the driver move the guest. What fails though the guest is gone has not failed: its answer was lost.
-    func move() async throws {
+    private func request() throws(ComputeFault) -> LiveMigrationRequest {
         let row = try run.held()
-        let request = LiveMigrationRequest(
+        return LiveMigrationRequest(
             instance: row.instance, destination: destination, takesDisks: arguments.takesDisks,
             migrateData: arguments.migrateData, networkInfo: row.networkInfo, blockDevices: row.guest.blockDevices,
             progress: run.progress)
+    }
+
+    /// Has the driver move the guest. What fails though the guest is gone has not failed: its answer was lost.
+    func move() async throws {
         do {
-            try await run.driver.liveMigrate(request, interruptedBy: run.token)
+            try await run.driver.liveMigrate(try request(), interruptedBy: run.token)
         } catch let fault as ComputeFault {
             if try await isStillHere() { throw fault }
         }
@@ -61,16 +64,45 @@ struct LiveMove: Sendable {
 
     /// Where the guest is, after a move of which nobody knows how it ended: given up first, where it may go on. A guest
     /// that is off here is over there if that host has it.
+    ///
+    /// Nothing is concluded from a hypervisor that can't be asked: a delete and a cancel wait for it as well.
     func isStillHere() async throws -> Bool {
         let instance = try run.held().instance
-        try await run.attempting("abort_live_migration") { _ = try await run.driver.abortLiveMigration(of: instance) }
-        guard let guest = try await run.driver.info(instance.id) else { return false }
+        // Without the patience of a resumed request, which a cancel or a delete would end.
+        let driver = run.services.driver.during(run.turn, outlastingOutagesUntil: nil)
+        let guest = try await outlasting {
+            do {
+                _ = try await driver.abortLiveMigration(of: instance)
+            } catch let fault as ComputeFault where !fault.isOutage {
+                // There is no move, or none that can be given up.
+            }
+            return try await driver.info(instance.id)
+        }
+        guard let guest else { return false }
         if guest.powerState != .shutdown { return true }
         do {
-            try await tell()
+            try await outlasting(isEnough: { !$0.isOutage || run.token.isInterrupted }) { try await tell() }
             return false
         } catch let fault as ComputeFault where fault.kind == .instanceNotFound {
             return true
+        }
+    }
+
+    /// Does again what fails, for as long as it takes: what nobody answers, unless told otherwise.
+    private func outlasting<Output>(
+        isEnough: (ComputeFault) -> Bool = { !$0.isOutage }, _ body: () async throws -> Output
+    ) async throws -> Output {
+        var pause = Duration.seconds(1)
+        while true {
+            do {
+                return try await body()
+            } catch let fault as ComputeFault where !isEnough(fault) {
+                run.turn.freeSlot()
+                await run.turn.hindered(fault.message)
+                try await run.services.clock.sleep(for: pause)
+                pause = min(pause * 2, .seconds(30))
+                guard await run.turn.takeSlot() else { throw CancellationError() }
+            }
         }
     }
 
@@ -81,40 +113,70 @@ struct LiveMove: Sendable {
             ["instance": try moving(), "block_migration": .bool(arguments.takesDisks)])
     }
 
-    /// The guest has moved: what it leaves here goes, and the destination is told, by a cast where nobody answers now.
-    func complete() async throws -> Finished<JSONValue> {
-        try await run.attempting("volume connections") { try await run.disconnectVolumes() }
-        var isTold = true
+    /// Whether the destination has answered that the guest is its own. It is asked until it does, or has no such guest,
+    /// or this is to end; then it is left to the cast.
+    private func isTold() async throws -> Bool {
         do {
-            try await tell()
+            try await outlasting(isEnough: { $0.kind == .instanceNotFound || run.token.isInterrupted }) {
+                try await tell()
+            }
+            return true
         } catch let fault as ComputeFault {
-            isTold = false
             run.services.logger.warning(
-                "the host of a guest that moved does not answer; it is told by a cast",
+                "the host of a guest that moved has not taken it over; it is told by a cast",
                 metadata: [
                     LogKey.instance: .string(arguments.instance.id.description), LogKey.error: .string(fault.message),
                 ])
+            return false
         }
-        try await run.attempting("clean up after the move") {
-            try await run.driver.cleanUpAfterLiveMigration(try run.held().guest)
+    }
+
+    /// The guest has moved: the destination is told, by a cast where it has not taken the guest over, and what the
+    /// guest leaves here goes once it has. What could not be removed stays on the books.
+    func complete() async throws -> Finished<JSONValue> {
+        try await run.attempting("volume connections") { try await run.disconnectVolumes() }
+        let isTold = try await isTold()
+        var isClean = false
+        if isTold {
+            try await run.attempting("clean up after the move") {
+                let driver = run.services.driver.during(run.turn, outlastingOutagesUntil: nil)
+                try await outlasting { try await driver.cleanUpAfterLiveMigration(try request()) }
+                isClean = true
+            }
         }
         try await run.attempting("network teardown") {
             _ = try await run.peers.network.setUpNetworks(
                 of: try run.held().instance, on: run.host, teardown: true, context: run.request.context)
         }
-        let word: JSONObject = ["instance": try moving(), "block_migration": .bool(arguments.takesDisks)]
+        if isClean { run.services.departed.note(arguments.instance.id, destination) }
         return try await run.finish(.null) { change throws(ComputeFault) in
-            change.clean()
-            if !isTold {
-                change.cast(run.cast(PostLiveMigrationAtDestination.name.rawValue, to: destination, word))
-            }
-            guard run.token.reason == .superseded else { return change.remove() }
-            // A delete waits, and is to find out where the guest is.
+            if isClean { change.clean() } else { change.releaseClaim(.instance) }
+            if !isTold { change.cast(try word()) }
+            // A delete that waits is to find out where the guest is.
+            guard !isClean || run.token.reason == .superseded else { return change.remove() }
             change.amend {
                 $0.instance.host = destination
+                $0.instance.taskState = nil
                 $0.isGone = true
             }
         }
+    }
+
+    /// Gives a guest that has gone to its host without waiting for an answer.
+    func handOver(_ change: inout InstanceChange) throws(ComputeFault) {
+        change.cast(try word())
+        change.releaseClaim(.instance)
+        change.amend {
+            $0.instance.host = destination
+            $0.instance.taskState = nil
+            $0.isGone = true
+        }
+    }
+
+    private func word() throws(ComputeFault) -> OutgoingCast {
+        run.cast(
+            PostLiveMigrationAtDestination.name.rawValue, to: destination,
+            ["instance": try moving(), "block_migration": .bool(arguments.takesDisks)])
     }
 
     /// The guest stays: what was made ready over there goes.
@@ -139,4 +201,9 @@ struct LiveMove: Sendable {
             }
         }
     }
+}
+
+extension ComputeFault {
+    /// Whether it says nothing of what was asked: nobody answered.
+    var isOutage: Bool { kind == .unavailable || kind == .timeout }
 }

@@ -19,6 +19,8 @@ struct ManagerServices: Sendable {
     let dialects: DialectTable
     let events: EventFactory
     let deleted: DeletedInstances
+    /// The hosts of instances that have left this one for good, for what was sent here before that was known.
+    let departed: InstanceMemory<String>
     let capacity: HostCapacity
     let clock: any Clock<Duration>
     let identifiers: any IdentifierSource

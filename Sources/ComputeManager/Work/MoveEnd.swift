@@ -11,9 +11,35 @@ struct MoveEnd: Sendable {
     let asked: Instance
 
     /// The host that is to do the delete, where the instance is another's.
-    var owner: String? {
+    func owner() async throws -> String? {
         guard let row = run.row, row.isElsewhere(than: run.host) else { return nil }
+        // A guest that has come is here, whoever knows of it.
+        if row.liveSource != nil, try await run.driver.powerState(row.id) == .running { return nil }
         return row.instance.host
+    }
+
+    /// The host for which the instance has left this one, where nothing of it is here any more.
+    func newHost() async throws -> String? {
+        guard run.row == nil, let host = run.services.departed[asked.id], host != run.host,
+            try await run.driver.info(asked.id) == nil
+        else { return nil }
+        return host
+    }
+
+    /// Sends the delete after an instance that has left; nothing is told here of what is not here.
+    func forward(to host: String) async throws -> Finished<JSONValue> {
+        var instance = asked
+        instance.host = host
+        return try await run.answer(
+            .null, casting: [run.cast(TerminateInstance.name.rawValue, to: host, ["instance": instance.json])])
+    }
+
+    /// A guest that came, and that its source has not told of, becomes this host's before it goes.
+    func takeOver() async throws {
+        guard let row = run.row, row.liveSource != nil else { return }
+        try await run.attempting("post_live_migration_at_destination") {
+            try await run.driver.finishLiveMigrationAtDestination(row.guest)
+        }
     }
 
     /// Passes the delete on to the host that has the instance, which tells of it; what the source of a resize kept here
@@ -24,6 +50,8 @@ struct MoveEnd: Sendable {
         if isSource, let migration = row.migration {
             try await run.driver.confirmMigration(try run.migrationRequest(migration))
         }
+        // What a guest that moved while it ran may have left.
+        if row.isGone { try await run.driver.destroy(row.instance) }
         return try await run.finish(.null) { change throws(ComputeFault) in
             var settled = row.migration
             settled?.status = .confirmed

@@ -16,6 +16,10 @@ extension OperationRun {
         throw ComputeFault(.internalError, "A move went on without having begun.", instance: entry.instance)
     }
 
+    /// The way to the driver for what must be brought to its end, or known for certain: a hypervisor that is away is
+    /// waited for until the instance is to be terminated.
+    var patientDriver: DriverGateway { services.driver.during(turn, outlastingOutagesUntil: .superseded) }
+
     /// The row for the driver's calls about a migration.
     func migrationRequest(
         _ migration: Migration, _ devices: BlockDevices? = nil

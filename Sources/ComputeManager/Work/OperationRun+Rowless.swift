@@ -13,11 +13,17 @@ extension OperationRun {
     }
 
     /// The last commit: the journal row is finished and the reply is in the outbox.
-    func answer(_ output: Operation.Output) async throws -> Finished<Operation.Output> {
+    func answer(
+        _ output: Operation.Output, casting casts: [OutgoingCast] = []
+    ) async throws -> Finished<Operation.Output> {
         turn.freeSlot()
         let replies = services.encoder.replies(Operation.json(output), to: entry.reply, instance: entry.instance)
+        let key = entry.instance?.description ?? "entry:\(entry.id)"
+        let messages = casts.map {
+            OutboxMessage(services.encoder.cast($0), orderingKey: key, instance: entry.instance)
+        }
         let plan = CommitPlan(
-            entry: entry.id, journal: .finish(.succeeded, error: nil), change: nil, messages: replies)
+            entry: entry.id, journal: .finish(.succeeded, error: nil), change: nil, messages: replies + messages)
         try await services.write { try plan.apply(to: $0) }
         return Finished(output: output)
     }

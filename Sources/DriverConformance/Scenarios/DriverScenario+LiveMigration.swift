@@ -76,7 +76,7 @@ extension DriverScenario {
             clear: { stage in
                 try await stage.forgetMove()
                 try await stage.facet((any LiveMigrationSourceDriver).self, .liveMigrate)
-                    .cleanUpAfterLiveMigration(stage.guest)
+                    .cleanUpAfterLiveMigration(stage.moveRequest)
             }),
         DriverScenario(
             .cleanUpAfterLiveMigration, needsNeighbour: true, isIdempotent: true,
@@ -86,7 +86,7 @@ extension DriverScenario {
             },
             act: { stage in
                 try await stage.facet((any LiveMigrationSourceDriver).self, .cleanUpAfterLiveMigration)
-                    .cleanUpAfterLiveMigration(stage.guest)
+                    .cleanUpAfterLiveMigration(stage.moveRequest)
             },
             shows: { stage in
                 try await stage.expectPower(.running, at: stage.destination)
@@ -114,7 +114,7 @@ extension DriverScenario {
             clear: { stage in
                 try await stage.forgetMove()
                 try await stage.facet((any LiveMigrationSourceDriver).self, .finishLiveMigrationAtDestination)
-                    .cleanUpAfterLiveMigration(stage.guest)
+                    .cleanUpAfterLiveMigration(stage.moveRequest)
             }),
         DriverScenario(
             .rollBackLiveMigrationAtDestination, needsNeighbour: true, isIdempotent: true,

@@ -56,7 +56,17 @@ extension InstanceDirectory {
     func forgetOwner() throws(ComputeFault) { try remove(ownerFile) }
 
     /// Whether a host may remove the directory: it is its own, or nobody said whose it is.
-    func belongs(to host: String) throws(ComputeFault) -> Bool { try owner().map { $0 == host } ?? true }
+    func belongs(to host: String, alsoUnowned: Bool = true) throws(ComputeFault) -> Bool {
+        try owner().map { $0 == host } ?? alsoUnowned
+    }
+
+    /// Whether a move has put disks here that nobody has built a guest from; they are the source's to remove.
+    func holdsUnusedCopy() throws(ComputeFault) -> Bool {
+        switch try moveStage() {
+        case .moved, .cutOff: true
+        case .none, .finished: false
+        }
+    }
 
     /// Puts the directory aside as what the source keeps.
     func putAside() throws(ComputeFault) {
@@ -64,8 +74,10 @@ extension InstanceDirectory {
     }
 
     /// Brings back what ``putAside()`` put away; what stands in its place is removed.
-    func bringBack() throws(ComputeFault) {
+    func bringBack(to host: String) throws(ComputeFault) {
         guard kept.exists else { return }
+        // Before it is where another host looks, which may be told to remove what it finds there.
+        try kept.setOwner(host)
         if exists { try remove() }
         guard rename(keptPath, path) == 0 else { throw failure("can't bring the instance's files back") }
     }

@@ -58,6 +58,42 @@ struct TwinDeleteTests {
         }
     }
 
+    @Test("one whose resize was refused on its host, and one that was stopped there")
+    func refused() async throws {
+        for misbehaviour in [true, false] {
+            try await TwinWorld().run { world in
+                try await TwinResizeTests.build(world)
+                let fault = ComputeFault(.migrationFailure, "other storage")
+                try world[Self.source].driver.faults.plan(
+                    misbehaviour ? .fail(fault) : .failAfterwards(fault), for: .migrateDiskAndPowerOff)
+                try await TwinResizeTests.resize(world)
+                #expect(world.cluster.running(id) == [Self.source])
+                let row = try #require(try await world[Self.source].row(id))
+                #expect(row.instance.vmState == .error && row.migration == nil)
+                world.forgetEvents()
+                try await delete(world, on: Self.source)
+                #expect(world.cluster[Self.source].isEmpty(of: id))
+                #expect(try await world[Self.source].row(id) == nil)
+                #expect(world.events() == Self.ends)
+                #expect(world.cluster.directory(id) == nil)
+            }
+        }
+    }
+
+    @Test("one that is to move and whose guest is still here")
+    func beforeMove() async throws {
+        try await TwinWorld().run { world in
+            try await TwinResizeTests.build(world)
+            let migration = Migration(
+                id: 7, sourceHost: Self.source, destinationHost: Self.target, destinationAddress: "",
+                oldFlavor: [:], newFlavor: [:], status: .migrating)
+            try await world[Self.source].change(id) { $0.migration = migration }
+            try await delete(world, on: Self.source)
+            try await expectNothing(world)
+            #expect(world.events(of: Self.source) == Self.ends)
+        }
+    }
+
     /// Holds a driver call, has the delete arrive meanwhile, then lets the call go on.
     private func deleteDuring(
         _ operation: DriverOperation, on busy: String, arriving host: String,
@@ -100,6 +136,24 @@ struct TwinDeleteTests {
     func duringMove(_ host: String) async throws {
         try await deleteDuring(.liveMigrate, on: Self.source, arriving: host) {
             try await TwinLiveMigrationTests.move($0)
+        }
+    }
+
+    @Test("one that has left this host for good, as it ran or by a resize that was confirmed", arguments: [true, false])
+    func departed(_ isAlive: Bool) async throws {
+        try await TwinWorld().run { world in
+            try await TwinResizeTests.build(world)
+            if isAlive {
+                try await TwinLiveMigrationTests.move(world)
+            } else {
+                try await TwinResizeTests.resize(world)
+                try await TwinResizeTests.confirm(world)
+            }
+            world.forgetEvents()
+            try await delete(world, on: Self.source)
+            try await expectNothing(world)
+            #expect(world.events(of: Self.source) == [])
+            #expect(world.events(of: Self.target) == Self.ends)
         }
     }
 

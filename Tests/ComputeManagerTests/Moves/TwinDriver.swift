@@ -24,6 +24,27 @@ final class TwinCluster: Sendable {
         }
     }
 
+    /// A directory that all hosts see.
+    struct Directory: Sendable, Hashable {
+        var owner: String?
+
+        /// As the libvirt driver decides it.
+        func belongs(to host: String, asked instance: Instance) -> Bool {
+            owner.map { $0 == host } ?? (instance.host == nil || instance.host == host)
+        }
+    }
+
+    private let directories = Mutex<[InstanceID: Directory]>([:])
+
+    /// The files of an instance; nil where they are gone.
+    @discardableResult
+    func directory(_ id: InstanceID, _ body: (inout Directory?) -> Void = { _ in }) -> Directory? {
+        directories.withLock { directories in
+            body(&directories[id])
+            return directories[id]
+        }
+    }
+
     let hosts = FakeCluster()
     private let drivers = Mutex<[String: FakeDriver]>([:])
 
@@ -40,7 +61,7 @@ final class TwinCluster: Sendable {
 /// The driver in memory on one host of a cluster, with the moments before and after each call at which its worker can
 /// die.
 final class TwinDriver: ComputeDriver, ResizingDriver, LiveMigrationSourceDriver, LiveMigrationTargetDriver,
-    LiveMigrationControllingDriver, InstanceFilteringDriver, PoweringDriver
+    LiveMigrationControllingDriver, InstanceFilteringDriver, PoweringDriver, VolumeAttachingDriver
 {
     static let name = DriverName(rawValue: "twin.TwinDriver")
     static let caveats: [DriverOperation: String] = [:]
@@ -49,12 +70,14 @@ final class TwinDriver: ComputeDriver, ResizingDriver, LiveMigrationSourceDriver
 
     let host: String
     let fake: FakeDriver
+    private let cluster: TwinCluster
     private let crash: CrashPlan
 
     var faults: FaultPlan { fake.faults }
 
     init(host: String, cluster: TwinCluster, crash: CrashPlan) {
         self.host = host
+        self.cluster = cluster
         self.crash = crash
         fake = FakeDriver(hostname: host, cluster: cluster.hosts)
         cluster.add(fake, host)
@@ -73,8 +96,18 @@ final class TwinDriver: ComputeDriver, ResizingDriver, LiveMigrationSourceDriver
     func info(_ instance: InstanceID) async throws -> InstanceInfo { try await fake.info(instance) }
     func hostResources() async throws -> HostResources { try await fake.hostResources() }
 
-    func spawn(_ request: SpawnRequest) async throws { try await around(.spawn) { try await fake.spawn(request) } }
-    func destroy(_ instance: Instance) async throws { try await around(.destroy) { try await fake.destroy(instance) } }
+    func spawn(_ request: SpawnRequest) async throws {
+        try await around(.spawn) {
+            try await fake.spawn(request)
+            cluster.directory(request.instance.id) { $0 = .init() }
+        }
+    }
+    func destroy(_ instance: Instance) async throws {
+        try await around(.destroy) {
+            try await fake.destroy(instance)
+            cluster.directory(instance.id) { if $0?.belongs(to: host, asked: instance) == true { $0 = nil } }
+        }
+    }
     func reboot(_ request: RebootRequest) async throws { try await around(.reboot) { try await fake.reboot(request) } }
     func powerOff(_ instance: Instance) async throws {
         try await around(.powerOff) { try await fake.powerOff(instance) }
@@ -82,7 +115,11 @@ final class TwinDriver: ComputeDriver, ResizingDriver, LiveMigrationSourceDriver
     func powerOn(_ instance: Instance) async throws { try await around(.powerOn) { try await fake.powerOn(instance) } }
 
     func migrateDiskAndPowerOff(_ request: MigrateDiskRequest) async throws -> DiskTransfer {
-        try await around(.migrateDiskAndPowerOff) { try await fake.migrateDiskAndPowerOff(request) }
+        try await around(.migrateDiskAndPowerOff) {
+            let transfer = try await fake.migrateDiskAndPowerOff(request)
+            cluster.directory(request.instance.id) { $0?.owner = request.migration.destinationHost }
+            return transfer
+        }
     }
     func finishMigration(_ request: FinishMigrationRequest) async throws {
         try await around(.finishMigration) { try await fake.finishMigration(request) }
@@ -91,7 +128,10 @@ final class TwinDriver: ComputeDriver, ResizingDriver, LiveMigrationSourceDriver
         try await around(.confirmMigration) { try await fake.confirmMigration(request) }
     }
     func finishRevertMigration(_ request: MigrationRequest) async throws {
-        try await around(.finishRevertMigration) { try await fake.finishRevertMigration(request) }
+        try await around(.finishRevertMigration) {
+            try await fake.finishRevertMigration(request)
+            cluster.directory(request.instance.id) { $0 = .init(owner: host) }
+        }
     }
 
     func checkLiveMigrationSource(_ instance: Instance, destination: JSONObject) async throws -> JSONObject {
@@ -101,7 +141,7 @@ final class TwinDriver: ComputeDriver, ResizingDriver, LiveMigrationSourceDriver
     func liveMigrate(_ request: LiveMigrationRequest) async throws {
         try await around(.liveMigrate) { try await fake.liveMigrate(request) }
     }
-    func cleanUpAfterLiveMigration(_ request: GuestRequest) async throws {
+    func cleanUpAfterLiveMigration(_ request: LiveMigrationRequest) async throws {
         try await around(.cleanUpAfterLiveMigration) { try await fake.cleanUpAfterLiveMigration(request) }
     }
 
@@ -128,6 +168,16 @@ final class TwinDriver: ComputeDriver, ResizingDriver, LiveMigrationSourceDriver
     func forceLiveMigration(of instance: Instance) async throws { try await fake.forceLiveMigration(of: instance) }
     func abortLiveMigration(of instance: Instance) async throws {
         try await around(.abortLiveMigration) { try await fake.abortLiveMigration(of: instance) }
+    }
+
+    func volumeConnector(for instance: Instance) async throws -> VolumeConnector {
+        try await fake.volumeConnector(for: instance)
+    }
+    func attachVolume(_ device: BlockDevice, to instance: Instance) async throws {
+        try await fake.attachVolume(device, to: instance)
+    }
+    func detachVolume(_ device: BlockDevice, from instance: Instance) async throws {
+        try await fake.detachVolume(device, from: instance)
     }
 
     func ensureFilters(_ request: GuestRequest) async throws {

@@ -48,6 +48,8 @@ final class TwinHost: Sendable {
         }
     }
 
+    var hasToldAll: Bool { state.withLock { $0.store?.levels.outbox == 0 } }
+
     func kill() { state.withLock { $0.kill }?.yield() }
 
     /// Lives, and begins anew after each death, until the task is cancelled.
@@ -142,6 +144,16 @@ final class TwinHost: Sendable {
     func row(_ id: InstanceID) async throws -> StoredInstance? {
         guard let store = state.withLock({ $0.store }) else { return nil }
         return try await store.read { try $0.instance(id) }
+    }
+
+    /// Writes what an earlier operation would have.
+    func change(_ id: InstanceID, _ body: @escaping @Sendable (inout StoredInstance) -> Void) async throws {
+        guard let store = state.withLock({ $0.store }) else { return }
+        try await store.write { transaction in
+            guard var row = try transaction.instance(id) else { return }
+            body(&row)
+            try transaction.save(row)
+        }
     }
 
     func resources(_ id: InstanceID) async throws -> [StoredResource] {

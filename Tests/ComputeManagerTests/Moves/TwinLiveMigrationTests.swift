@@ -100,12 +100,14 @@ struct TwinLiveMigrationTests {
         }
     }
 
-    @Test("A destination that can't get ready ends the move, and the guest stays")
-    func unprepared() async throws {
+    @Test(
+        "A destination that can't get ready ends the move, and the guest stays",
+        arguments: [.hypervisorFailure, .invalid] as [ComputeFault.Kind])
+    func unprepared(_ kind: ComputeFault.Kind) async throws {
         try await TwinWorld().run { world in
             try await TwinResizeTests.build(world)
             try world[Self.target].driver.faults.plan(
-                .fail(ComputeFault(.hypervisorFailure, "no")), for: .prepareLiveMigration)
+                .fail(ComputeFault(kind, "no")), for: .prepareLiveMigration)
             try await Self.move(world)
             try await expectStayed(world)
             #expect(try world[Self.source].driver.faults.calls(of: .liveMigrate) == 0)
@@ -150,6 +152,79 @@ struct TwinLiveMigrationTests {
             try world[Self.target].driver.faults.plan(
                 .fail(ComputeFault(.hypervisorFailure, "no")), for: .finishLiveMigrationAtDestination, call: 1)
             try await Self.move(world)
+            try await expectMoved(world)
+        }
+    }
+
+    @Test("A hypervisor that can't be asked is waited for: a guest that may have moved is not taken for one that stayed")
+    func unknownOutcome() async throws {
+        try await TwinWorld().run { world in
+            try await TwinResizeTests.build(world)
+            let faults = try world[Self.source].driver.faults
+            faults.plan(.failAfterwards(ComputeFault(.unavailable, "lost")), for: .liveMigrate)
+            let asked = faults.calls(of: .info)
+            faults.plan(.fail(ComputeFault(.timeout, "away")), for: .info, calls: (asked + 1)...(asked + 2))
+            try await Self.move(world)
+            try await expectMoved(world)
+        }
+    }
+
+    /// A move whose destination can't take the guest over.
+    private func untaken(_ world: TwinWorld) async throws {
+        try await TwinResizeTests.build(world)
+        try world[Self.target].driver.faults.plan(
+            .fail(ComputeFault(.hypervisorFailure, "no")), for: .finishLiveMigrationAtDestination)
+        var moving = try await TwinResizeTests.seen(world, on: Self.source)
+        moving["task_state"] = "migrating"
+        try await world.send(
+            TwinWorld.body(
+                "live_migration", ["instance": .object(moving), "dest": .string(Self.target), "block_migration": true]),
+            to: Self.source)
+        while try world[Self.target].driver.faults.calls(of: .finishLiveMigrationAtDestination) < 2 {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
+    @Test("What is left on the old host stays until the new one has taken the guest over")
+    func untold() async throws {
+        try await TwinWorld().run { world in
+            try await untaken(world)
+            #expect(try world[Self.source].driver.faults.calls(of: .cleanUpAfterLiveMigration) == 0)
+            #expect(try await world[Self.source].row(id) != nil)
+            try world[Self.target].driver.faults.clear()
+            try await world.idle()
+            try await expectMoved(world)
+            #expect(try world[Self.source].driver.faults.calls(of: .cleanUpAfterLiveMigration) == 1)
+        }
+    }
+
+    @Test("A guest that has come can be deleted though its host could not take it over")
+    func deletedUntold() async throws {
+        try await TwinWorld().run { world in
+            try await untaken(world)
+            try await world.perform(
+                "terminate_instance", on: Self.target, ["instance": .object(Requests.instance)])
+            for host in [Self.source, Self.target] {
+                #expect(world.cluster[host].isEmpty(of: id))
+                #expect(try await world[host].row(id) == nil)
+            }
+            #expect(world.events(of: Self.target).suffix(4) == TwinDeleteTests.ends[...])
+        }
+    }
+
+    @Test("A rollback leaves a guest alone that has come, and its row, by which its host makes it its own")
+    func rolledBackThoughMoved() async throws {
+        try await TwinWorld().run { world in
+            try await untaken(world)
+            try await world.send(
+                TwinWorld.body(
+                    "rollback_live_migration_at_destination", ["instance": .object(Requests.instance)]),
+                to: Self.target)
+            while try !world[Self.target].isIdle { try await Task.sleep(for: .milliseconds(2)) }
+            #expect(world.cluster.running(id) == [Self.target])
+            #expect(try await world[Self.target].row(id)?.liveSource == Self.source)
+            try world[Self.target].driver.faults.clear()
+            try await world.idle()
             try await expectMoved(world)
         }
     }

@@ -22,6 +22,7 @@ enum RemoveVolumeConnection: InstanceOperation {
     static let summary = "ends a volume's connection to this host"
     static let needs: [DriverOperation] = [.volumeConnector, .detachVolume]
     static let events: [String] = []
+    static let seesMovedAway = true
 
     static func instance(of arguments: Arguments) -> Instance { arguments.instance }
     static func acceptance(of arguments: Arguments) -> AcceptanceRule { .none }

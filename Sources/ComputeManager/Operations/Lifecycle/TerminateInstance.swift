@@ -41,11 +41,14 @@ enum TerminateInstance: InstanceOperation {
     ) async throws -> Finished<JSONValue> {
         let instance = arguments.instance
         let move = MoveEnd(run: run, asked: instance)
-        if let owner = move.owner { return try await move.passOn(to: owner) }
+        if let owner = try await move.owner() { return try await move.passOn(to: owner) }
         if step == nil {
+            if let host = try await move.newHost() { return try await move.forward(to: host) }
             try await run.begin(
                 instance, .destroying, accept: acceptance(of: arguments), missing: .believe
             ) { change throws(ComputeFault) in
+                let host = change.host
+                change.amend { if $0.liveSource != nil { $0.instance.host = host } }
                 change.notify("delete.start")
                 change.notify("shutdown.start", elevated: true)
             }
@@ -83,6 +86,7 @@ enum TerminateInstance: InstanceOperation {
 
     /// The guest, its addresses and its volumes' connections, in nova's order.
     private static func remove(_ instance: Instance, _ run: OperationRun<TerminateInstance>) async throws {
+        try await MoveEnd(run: run, asked: instance).takeOver()
         let known = run.row?.instance ?? instance
         if run.asksNetwork {
             do {
@@ -92,12 +96,13 @@ enum TerminateInstance: InstanceOperation {
             }
             try await run.deallocateNetwork()
         }
-        try await MoveEnd(run: run, asked: instance).dropRest()
         do {
             try await run.driver.destroy(known)
         } catch let fault as ComputeFault where fault.kind == .instanceNotFound {
             // Gone is what it was to be.
         }
+        // Behind the guest, which a move that failed has left running here.
+        try await MoveEnd(run: run, asked: instance).dropRest()
         try await run.releaseVolumes(at: .destroying)
     }
 

@@ -61,6 +61,7 @@ enum ConfirmResize: InstanceOperation {
                 change.settleClaim()
                 return
             }
+            if let host = row.instance.host { run.services.departed.note(row.id, host) }
             if var migration, moving.migration?.status != .confirmed {
                 migration.status = .confirmed
                 change.cast(try telling(migration, change.row, to: migration.destinationHost, run))

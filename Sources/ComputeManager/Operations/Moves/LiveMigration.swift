@@ -88,20 +88,26 @@ enum LiveMigration: InstanceOperation {
         return try await move.complete()
     }
 
+    /// A guest that has gone is given up by nobody: its host is told by a cast, and the row here says where it is.
     static func undo(_ arguments: Arguments, in run: OperationRun<LiveMigration>) async throws {
-        try await LiveMove(arguments: arguments, run: run).rollBack()
+        let move = LiveMove(arguments: arguments, run: run)
+        let step = try run.entry.step.flatMap { try OperationRun<LiveMigration>.decode($0) }
+        switch step {
+        case .moving?, .moved?:
+            if try await move.isStillHere() { return try await move.rollBack() }
+            try await run.commit(.moved) { change throws(ComputeFault) in try move.handOver(&change) }
+        case .preparing?, .rollingBack?, nil: try await move.rollBack()
+        }
     }
 
     /// Nova's `_rollback_live_migration`; a guest that is not here is not this host's to call active.
     static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
-        switch fault.kind {
-        case .unexpectedTaskState, .invalid, .unsupportedOperation: break
-        default:
-            guard change.instance.taskState == .migrating else { return }
-            change.update {
-                $0.vmState = .active
-                $0.taskState = nil
-            }
+        guard fault.kind != .unexpectedTaskState, change.instance.taskState == .migrating, !change.row.isGone else {
+            return
+        }
+        change.update {
+            $0.vmState = .active
+            $0.taskState = nil
         }
     }
 }

@@ -32,7 +32,9 @@ enum PostLiveMigrationAtDestination: InstanceOperation {
         if step == nil {
             // Told twice: by a call whose answer was lost, and by the cast that followed it.
             if let row = run.row, row.instance.host == run.host { return try await run.answer(.null) }
-            if run.row?.liveSource == nil, try await run.driver.info(instance.id) == nil {
+            if run.row?.liveSource == nil, try await run.patientDriver.info(instance.id) == nil {
+                // Deleted here since it came.
+                if run.services.deleted.moment(instance.id) != nil { return try await run.answer(.null) }
                 throw ComputeFault.instanceNotFound(instance.id)
             }
             let known = run.row
@@ -45,14 +47,20 @@ enum PostLiveMigrationAtDestination: InstanceOperation {
             }
         }
         let row = try run.held()
-        let network = try await run.setUpNetwork(on: run.host, of: row.instance)
-        try await run.driver.finishLiveMigrationAtDestination(
+        // The guest runs here, whoever can't be asked just now: nobody else's it is.
+        var network: [JSONValue]?
+        try await run.attempting("setup_networks_on_host") {
+            network = try await run.setUpNetwork(on: run.host, of: row.instance)
+        }
+        try await run.patientDriver.finishLiveMigrationAtDestination(
             GuestRequest(
                 instance: row.instance, networkInfo: network ?? row.networkInfo, blockDevices: row.guest.blockDevices))
         // Once more, as nova does: what the guest is told by DHCP is made with its interfaces there.
-        try await run.peers.network.setUpNetworks(
-            of: row.instance, on: run.host, teardown: false, context: run.request.context)
-        let power = try await run.driver.powerState(instance.id)
+        try await run.attempting("setup_networks_on_host") {
+            try await run.peers.network.setUpNetworks(
+                of: row.instance, on: run.host, teardown: false, context: run.request.context)
+        }
+        let power = try await run.patientDriver.powerState(instance.id)
         return try await run.finish(.null) { change throws(ComputeFault) in
             let host = change.host
             change.amend {

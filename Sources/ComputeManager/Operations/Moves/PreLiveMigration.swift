@@ -59,8 +59,7 @@ enum PreLiveMigration: InstanceOperation {
             devices = try await prepare(arguments, run)
         } catch let fault as ComputeFault {
             try await run.attempting("rollback_live_migration_at_destination") {
-                try await RollbackLiveMigrationAtDestination.takeDown(run)
-                run.markUndone()
+                try await RollbackLiveMigrationAtDestination.giveUp(run)
             }
             throw fault
         }
@@ -95,13 +94,13 @@ enum PreLiveMigration: InstanceOperation {
         return devices
     }
 
-    /// What the row was is gone, whatever could not be taken down: the driver's next preparation begins anew.
+    /// What could not be taken down stays on the books, for a rollback or a delete.
     static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
-        if change.row.liveSource != nil { change.remove() }
+        let isOthers = change.instance.host.map { $0 != change.host } ?? false
+        if isOthers, !change.row.isElsewhere(than: change.host) { change.remove() }
     }
 
     static func undo(_ arguments: Arguments, in run: OperationRun<PreLiveMigration>) async throws {
-        try await RollbackLiveMigrationAtDestination.takeDown(run)
-        run.markUndone()
+        try await RollbackLiveMigrationAtDestination.giveUp(run)
     }
 }

@@ -20,6 +20,10 @@ enum ResizeInstance: InstanceOperation {
         case migrating
         /// The disks are there; what the destination is to know of them.
         case migrated(transfer: String?)
+        /// The move is given up for this reason, and what was moved is being brought back.
+        case takingBack(KeptFault)
+        /// All is as it was, and the destination is told; what is left is to tell of the failure.
+        case takenBack(KeptFault)
     }
 
     static let name = OperationName(rawValue: "resize_instance")
@@ -35,7 +39,7 @@ enum ResizeInstance: InstanceOperation {
     static func recovery(at step: Step) -> RecoveryRule {
         switch step {
         case .migrating: .redoUnlessDone
-        case .migrated: .goOn
+        case .migrated, .takingBack, .takenBack: .goOn
         }
     }
 
@@ -58,6 +62,7 @@ enum ResizeInstance: InstanceOperation {
         do {
             let transfer: DiskTransfer
             switch step {
+            case .takingBack(let kept)?, .takenBack(let kept)?: throw kept.fault(of: run.entry.instance)
             case .migrated(let text)?: transfer = DiskTransfer(text)
             case .migrating?, nil:
                 try run.checkInterruption()
@@ -67,7 +72,7 @@ enum ResizeInstance: InstanceOperation {
             try run.checkInterruption()
             return try await handOver(arguments, migration, transfer, run)
         } catch let fault as ComputeFault {
-            try await takeBack(migration, run)
+            try await takeBack(migration, because: fault, run)
             throw fault
         }
     }
@@ -112,17 +117,35 @@ enum ResizeInstance: InstanceOperation {
         }
     }
 
-    /// After a failure: the disks come back, and the destination drops what it got.
-    private static func takeBack(_ migration: Migration, _ run: OperationRun<ResizeInstance>) async throws {
-        guard let row = run.row, row.instance.taskState == .resizeMigrating, row.instance.host == run.host else {
-            return
-        }
+    /// After a failure: the disks come back and the guest runs again, then the destination is to drop what it got: both
+    /// may see the same directory. What can't be brought back waits for a delete, which tells the destination.
+    private static func takeBack(
+        _ migration: Migration, because fault: ComputeFault, _ run: OperationRun<ResizeInstance>
+    ) async throws {
+        guard let row = run.row, row.instance.taskState == .resizeMigrating, row.instance.host == run.host,
+            row.migration != nil
+        else { return }
+        // What is to be deleted need not run again.
+        if run.token.reason == .superseded { return }
+        let kept = KeptFault(fault)
+        try await run.commit(.takingBack(kept)) { _ throws(ComputeFault) in }
         let isMoved = row.migration?.status == .postMigrating
-        if isMoved, migration.destinationHost != run.host {
-            var abandoned = migration
-            abandoned.status = .error
-            try await run.commit(.migrating) { change throws(ComputeFault) in
-                change.setMigration(.error)
+        var isBack = false
+        try await run.attempting("finish_revert_migration") {
+            let driver = run.patientDriver
+            let isRunning = try await driver.powerState(row.id) == .running
+            if isMoved || row.instance.vmState == .active && !isRunning {
+                var devices: BlockDevices?
+                try await run.attempting("volume connections") { devices = try await run.connectVolumes() }
+                try await driver.finishRevertMigration(try run.migrationRequest(migration, devices))
+            }
+            isBack = true
+        }
+        guard isBack else { return }
+        try await run.commit(.takenBack(kept)) { change throws(ComputeFault) in
+            if isMoved, migration.destinationHost != run.host {
+                var abandoned = migration
+                abandoned.status = .error
                 change.cast(
                     run.cast(
                         RevertResize.name.rawValue, to: migration.destinationHost,
@@ -131,21 +154,15 @@ enum ResizeInstance: InstanceOperation {
                             "migration_id": JSONValue(migration.id), "reservations": .null,
                         ]))
             }
-        }
-        // What is to be deleted need not run again.
-        if run.token.reason == .superseded { return }
-        try await run.attempting("finish_revert_migration") {
-            let isRunning = try await run.driver.powerState(row.id) == .running
-            guard isMoved || row.instance.vmState == .active && !isRunning else { return }
-            try await run.driver.finishRevertMigration(
-                try run.migrationRequest(migration, try await run.connectVolumes()))
+            change.amend { $0.migration = nil }
         }
     }
 
     static func undo(_ arguments: Arguments, in run: OperationRun<ResizeInstance>) async throws {
         guard let migration = run.row?.migration else { return }
-        try await run.driver.finishRevertMigration(
-            try run.migrationRequest(migration, try await run.connectVolumes()))
+        let fault = ComputeFault(
+            .internalError, "The resize was given up after attempts that did not end.", instance: run.entry.instance)
+        try await takeBack(migration, because: fault, run)
     }
 
     static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {

@@ -30,11 +30,27 @@ enum RollbackLiveMigrationAtDestination: InstanceOperation {
         }
         // A guest that is this host's own is not the one that did not come.
         guard row.liveSource != nil else { return try await run.answer(.null) }
+        // Nor is one that came though its source does not know of it.
+        if try await hasCome(row.id, run) { return try await run.answer(.null) }
         try await takeDown(run)
         return try await run.finish(.null) { change throws(ComputeFault) in
             change.clean()
             change.remove()
         }
+    }
+
+    /// Whether a guest is here for good: one that is coming is paused, and goes again when its move was given up.
+    private static func hasCome(
+        _ id: InstanceID, _ run: OperationRun<RollbackLiveMigrationAtDestination>
+    ) async throws -> Bool {
+        let absent: Set<PowerState> = [.shutdown, .crashed, .noState]
+        for _ in 0..<10 {
+            let state = try await run.driver.powerState(id)
+            if state == .running { return true }
+            if absent.contains(state) { return false }
+            try await run.services.clock.sleep(for: .seconds(1))
+        }
+        return true
     }
 
     /// Takes down what was made ready; all of it may be done twice.
@@ -46,6 +62,16 @@ enum RollbackLiveMigrationAtDestination: InstanceOperation {
         }
         try await run.attempting("volume connections") { try await run.disconnectVolumes() }
         try await run.driver.rollBackLiveMigrationAtDestination(row.guest)
+    }
+
+    /// The same for what a preparation that failed has made: nothing of it stands on the books any more.
+    static func giveUp(_ run: OperationRun<PreLiveMigration>) async throws {
+        try await takeDown(run)
+        run.markUndone()
+        try await run.commit(.preparing) { change throws(ComputeFault) in
+            change.clean()
+            change.amend { $0.liveSource = nil }
+        }
     }
 
     /// The row stays, for another rollback or a delete.
