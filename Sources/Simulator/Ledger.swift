@@ -52,6 +52,12 @@ final class Ledger: @unchecked Sendable {
     /// Instances of which the hypervisor did not tell what it was asked.
     var untold: Set<InstanceID> = []
 
+    /// Whether something went wrong with an instance for which it may look otherwise than it was asked to.
+    func isExcused(_ id: InstanceID) -> Bool {
+        touched.contains(id) || untold.contains(id)
+            || wishes.contains { $0.instance == id && disturbed.contains($0.number) }
+    }
+
     func disturb(_ wish: Int?, _ instance: InstanceID?) {
         if let wish { disturbed.insert(wish) } else if let instance { untold.insert(instance) }
     }

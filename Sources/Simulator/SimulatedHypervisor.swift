@@ -57,12 +57,19 @@ final class SimulatedHypervisor: @unchecked Sendable {
     func wait(
         _ operation: String, _ instance: InstanceID?, wish: Int?, isAfterEffect: Bool, isPeers: Bool = false
     ) async -> ComputeFault? {
-        await withCheckedContinuation { continuation in
-            tickets += 1
-            calls.append(
-                Call(
-                    ticket: tickets, operation: operation, isPeers: isPeers, instance: instance, wish: wish,
-                    isAfterEffect: isAfterEffect, continuation: continuation))
+        tickets += 1
+        let ticket = tickets
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                calls.append(
+                    Call(
+                        ticket: ticket, operation: operation, isPeers: isPeers, instance: instance, wish: wish,
+                        isAfterEffect: isAfterEffect, continuation: continuation))
+            }
+        } onCancel: {
+            // A hypervisor takes no notice; who waits for another service's answer just goes.
+            guard isPeers, let index = calls.firstIndex(where: { $0.ticket == ticket }) else { return }
+            resume(at: index, failing: ComputeFault(.timeout, "nobody waits any more", instance: instance))
         }
     }
 

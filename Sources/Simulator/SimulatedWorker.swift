@@ -28,6 +28,7 @@ final class SimulatedWorker: @unchecked Sendable {
     let source: SimulatedSource
     let sink: SimulatedSink
     let driver: SimulatedDriver
+    private let peers: SimulatedPeers
     private let manager: ComputeManager
     private let intake: Intake
     private let relay: OutboxRelay
@@ -43,7 +44,7 @@ final class SimulatedWorker: @unchecked Sendable {
 
     init(
         world: World, broker: SimulatedBroker, hypervisor: SimulatedHypervisor, store: WorkerStore,
-        forms: [NotificationForm], mutant: Mutant?
+        forms: [NotificationForm], hasPeers: Bool, mutant: Mutant?
     ) {
         self.store = store
         self.broker = broker
@@ -51,6 +52,7 @@ final class SimulatedWorker: @unchecked Sendable {
         source = SimulatedSource(broker: broker)
         sink = SimulatedSink(broker: broker)
         driver = SimulatedDriver(hypervisor: hypervisor)
+        peers = SimulatedPeers(hypervisor: hypervisor)
         (stops, stop) = AsyncStream.makeStream()
         (cancels, cancel) = AsyncStream.makeStream()
         let logger = Logger(label: "worker") { _ in CanaryLog(world: world) }
@@ -68,7 +70,7 @@ final class SimulatedWorker: @unchecked Sendable {
         configuration.maximumAttempts = 20
         manager = ComputeManager(
             configuration: configuration, store: store, driver: driver, images: SimulatedImages(world: world),
-            encoder: encoder, decoder: WireRequestDecoder(), sink: sink, clock: world.clock,
+            peers: hasPeers ? peers.ports : .none, encoder: encoder, decoder: WireRequestDecoder(), sink: sink, clock: world.clock,
             wallClock: world.wallClock, identifiers: world.identifiers, logger: logger)
         intake = Intake(
             source: mutant.source(around: source, identifiers: world.identifiers), sink: sink, encoder: encoder,
@@ -97,6 +99,7 @@ final class SimulatedWorker: @unchecked Sendable {
         source.die()
         sink.die()
         driver.die()
+        peers.die()
         broker.detach(source)
         broker.abandonPublishes()
         store.abandon()

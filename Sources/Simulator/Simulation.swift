@@ -30,6 +30,8 @@ public final class Simulation: @unchecked Sendable {
         let isOrderly: Bool
         /// Whether crashes fall into the middle of work rather than anywhere.
         let isAimed: Bool
+        /// Whether there are services that give addresses and volumes.
+        let hasPeers: Bool
 
         init(_ dice: inout SeededGenerator) {
             job = dice.pick([300, 1000, 3000])
@@ -39,6 +41,7 @@ public final class Simulation: @unchecked Sendable {
             client = dice.pick([6, 20, 60])
             isOrderly = dice.chance(40)
             isAimed = dice.chance(75)
+            hasPeers = dice.chance(50)
         }
     }
 
@@ -153,7 +156,7 @@ public final class Simulation: @unchecked Sendable {
         checkBooks(store)
         let worker = SimulatedWorker(
             world: world, broker: broker, hypervisor: hypervisor, store: store, forms: traffic.notificationForms,
-            mutant: mutant)
+            hasPeers: temper.hasPeers, mutant: mutant)
         self.worker = worker
         worker.connect()
         // The one free task: the simulation stands where the process stands, and a process has a root.

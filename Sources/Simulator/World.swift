@@ -14,6 +14,8 @@ final class World: @unchecked Sendable {
     let wallClock: SimulatedWallClock
     let identifiers: SeededIdentifiers
     let ledger = Ledger()
+    /// What the services know that the worker asks.
+    let peers = PeerBooks()
     /// The images that snapshots have become, by their ids; they outlive a worker.
     var snapshots: [String: ImageMetadata] = [:]
     /// What an invariant says is wrong; the first one ends the run.
