@@ -22,12 +22,19 @@ struct CanaryLog: LogHandler {
         if event.message == "operation taken up again", let method = event.metadata?["rpc.method"],
             let step = event.metadata?["operation.step"]
         {
-            world.resumed["\(method): \(Self.name(ofStep: "\(step)"))", default: 0] += 1
+            let pair = "\(method): \(Self.name(ofStep: "\(step)"))"
+            if !Coverage.names.contains(pair) { world.violate(.knownStep, pair) }
+            world.resumed[pair, default: 0] += 1
+        }
+        if event.message == "operation ended", let method = event.metadata?["rpc.method"],
+            let outcome = event.metadata?["operation.outcome"]
+        {
+            world.ended["\(method) \(outcome)", default: 0] += 1
         }
     }
 
     /// The step's name: it stands alone, or before what the step knows.
-    private static func name(ofStep text: String) -> String {
+    static func name(ofStep text: String) -> String {
         guard let step = (try? JSONParser.parse(text))?.array?.first else { return text }
         return step.string ?? step.object?.members.first?.key ?? text
     }

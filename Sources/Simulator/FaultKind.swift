@@ -40,6 +40,14 @@ public enum FaultKind: String, CaseIterable, Sendable, Hashable {
     case guestStops = "guest-stops"
     case guestAppears = "guest-appears"
 
+    // The services that it asks, and the other host.
+    case serviceRefuses = "service-refuses"
+    case serviceAway = "service-away"
+    case serviceSlow = "service-slow"
+    case serviceSilent = "service-silent"
+    case serviceAnswerLost = "service-answer-lost"
+    case serviceLate = "service-does-it-late"
+
     // The disk.
     case diskFull = "disk-full"
     case writeError = "disk-write-error"

@@ -27,6 +27,11 @@ struct Faults {
         }
     }
 
+    /// At least two of each may happen.
+    mutating func grant(_ kinds: [FaultKind]) {
+        for kind in kinds { budget[kind] = max(2, budget[kind, default: 0]) }
+    }
+
     /// Whether one more of the kind may happen.
     func has(_ kind: FaultKind) -> Bool { isOn && budget[kind, default: 0] > 0 }
 

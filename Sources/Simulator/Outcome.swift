@@ -20,6 +20,8 @@ public struct Outcome: Sendable {
     public let crashPlaces: [String: Int]
     /// How often each step of each operation was taken up again: the method, a colon and the step.
     public let resumed: [String: Int]
+    /// How often each method ended in which way: the method, a space and the outcome.
+    public let ended: [String: Int]
     /// The steps as text, where they were kept.
     public let lines: [String]
 
@@ -37,6 +39,7 @@ public struct Outcome: Sendable {
         faults = world.faults.counts
         crashPlaces = world.crashPlaces
         resumed = world.resumed
+        ended = world.ended
         lines = world.history.lines
     }
 }

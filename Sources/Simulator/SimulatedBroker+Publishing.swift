@@ -102,9 +102,11 @@ extension SimulatedBroker {
     /// Brings a cast to another compute there: into this worker's own queue, or to one that only takes it.
     private func forward(_ message: WireMessage) -> Result<Void, DeliveryFailure> {
         world.ledger.received.append(message)
-        guard message.routingKey == "compute.\(SimulatedWorker.host)",
-            let request = try? MessageDecoder().decode(message.body)
-        else { return .success(()) }
+        guard let request = try? MessageDecoder().decode(message.body) else { return .success(()) }
+        guard message.routingKey == "compute.\(SimulatedWorker.host)" else {
+            hear(request)
+            return .success(())
+        }
         if let known = world.ledger.wishes.firstIndex(where: { $0.body == message.body }) {
             // Sent again because its confirm was lost: without an id it is a cast of its own.
             let isFlat = world.ledger.wishes[known].form == .flat
@@ -122,6 +124,18 @@ extension SimulatedBroker {
             submit(message.body, wish: number)
         }
         return .success(())
+    }
+
+    /// The other host does what it is told by a cast.
+    private func hear(_ request: RPCRequest) {
+        guard let id = request.arguments["instance"]?["uuid"]?.string.flatMap({ InstanceID($0) }) else { return }
+        let books = world.peers
+        switch request.method {
+        case "post_live_migration_at_destination" where books.arrived.contains(id): books.told.insert(id)
+        case "rollback_live_migration_at_destination" where books.arrived.contains(id) && !books.told.contains(id):
+            world.violate(.oneHost, "what was made for \(id) is to be removed where its guest is")
+        default: break
+        }
     }
 
     private func doubt(_ message: WireMessage) {

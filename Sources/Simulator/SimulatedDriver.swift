@@ -88,6 +88,22 @@ final class SimulatedDriver: @unchecked Sendable {
         return output
     }
 
+    /// A change of the host itself.
+    func changeHost<Output: Sendable>(
+        _ operation: DriverOperation, _ body: (FakeDriver) async throws -> Output
+    ) async throws -> Output {
+        guard !isDead else { throw CancellationError() }
+        let early = await hypervisor.wait(operation.rawValue, nil, wish: nil, isAfterEffect: false, kind: .host)
+        guard !isDead else { throw CancellationError() }
+        if let early { throw early }
+        let output = try await body(fake)
+        hypervisor.effect(operation, Traffic.nobody, wish: nil, changed: true)
+        let lost = await hypervisor.wait(operation.rawValue, nil, wish: nil, isAfterEffect: true, kind: .host)
+        guard !isDead else { throw CancellationError() }
+        if let lost { throw lost }
+        return output
+    }
+
     /// The hypervisor serves one call of a guest after the other: an earlier worker's comes first.
     private func settleLate(of id: InstanceID) async throws {
         while let late = hypervisor.takeLate(of: id) { await hypervisor.perform(late) }

@@ -10,12 +10,18 @@ internal import FakeDriver
 ///
 /// @unchecked Sendable because only the thread of the simulation touches it.
 final class SimulatedHypervisor: @unchecked Sendable {
+    /// Whom a call asks.
+    enum Kind {
+        case guest, host
+        /// Another service, which may be there when the hypervisor is not.
+        case service
+    }
+
     /// A call that waits.
     struct Call {
         let ticket: Int
         let operation: String
-        /// Whether another service is asked, which may be there when the hypervisor is not.
-        let isPeers: Bool
+        let kind: Kind
         let instance: InstanceID?
         let wish: Int?
         let isAfterEffect: Bool
@@ -55,7 +61,7 @@ final class SimulatedHypervisor: @unchecked Sendable {
 
     /// Waits for the scheduler; the fault with which the call fails here, if any.
     func wait(
-        _ operation: String, _ instance: InstanceID?, wish: Int?, isAfterEffect: Bool, isPeers: Bool = false
+        _ operation: String, _ instance: InstanceID?, wish: Int?, isAfterEffect: Bool, kind: Kind = .guest
     ) async -> ComputeFault? {
         tickets += 1
         let ticket = tickets
@@ -63,12 +69,12 @@ final class SimulatedHypervisor: @unchecked Sendable {
             await withCheckedContinuation { continuation in
                 calls.append(
                     Call(
-                        ticket: ticket, operation: operation, isPeers: isPeers, instance: instance, wish: wish,
+                        ticket: ticket, operation: operation, kind: kind, instance: instance, wish: wish,
                         isAfterEffect: isAfterEffect, continuation: continuation))
             }
         } onCancel: {
             // A hypervisor takes no notice; who waits for another service's answer just goes.
-            guard isPeers, let index = calls.firstIndex(where: { $0.ticket == ticket }) else { return }
+            guard kind == .service, let index = calls.firstIndex(where: { $0.ticket == ticket }) else { return }
             resume(at: index, failing: ComputeFault(.timeout, "nobody waits any more", instance: instance))
         }
     }
@@ -85,6 +91,16 @@ final class SimulatedHypervisor: @unchecked Sendable {
     /// A call has its effect now.
     func effect(_ operation: DriverOperation, _ instance: InstanceID, wish: Int?, changed: Bool) {
         guard changed else { return }
+        switch operation {
+        case .liveMigrate:
+            world.peers.arrived.insert(instance)
+            world.peers.told.remove(instance)
+        // It is made anew, or came back.
+        case .spawn, .finishLiveMigrationAtDestination:
+            world.peers.arrived.remove(instance)
+            world.peers.others.remove(instance)
+        default: break
+        }
         world.ledger.effects.append(
             Ledger.Effect(operation: operation.rawValue, instance: instance, wish: wish, generation: generation))
         world.note("effect \(operation.rawValue) \(instance) wish \(wish ?? -1)")
@@ -122,7 +138,7 @@ final class SimulatedHypervisor: @unchecked Sendable {
     /// A destroyed guest ends what hangs with it.
     func freeHung(of instance: InstanceID) {
         while let index = calls.firstIndex(where: {
-            $0.instance == instance && $0.heldUntil != nil && !$0.isPeers && $0.operation != DriverOperation.destroy.rawValue
+            $0.instance == instance && $0.heldUntil != nil && $0.kind == .guest && $0.operation != DriverOperation.destroy.rawValue
         }) {
             resume(
                 at: index,

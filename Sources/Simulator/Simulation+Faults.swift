@@ -19,8 +19,13 @@ extension Simulation {
         let methods = hypervisor.calls.compactMap { call in
             call.wish.flatMap { $0 < world.ledger.wishes.count ? world.ledger.wishes[$0].method : nil }
         }
+        let isHosts = hypervisor.calls.contains { $0.kind == .host }
         // Every history has its builds, and few have any one of the others.
-        if !methods.isEmpty { return temper.isAimed && methods.allSatisfy { $0 == .run } ? 5 : 120 }
+        if !methods.isEmpty || isHosts {
+            // Where one step is aimed at, the crashes are for that.
+            if temper.target != nil { return 5 }
+            return temper.isAimed && methods.allSatisfy { $0 == .run } && !isHosts ? 5 : 120
+        }
         if worker.store.pendingWork.writes > 0 || broker.answerable > 0 { return temper.isAimed ? 4 : 10 }
         return worker.store.levels.unfinished > 0 ? temper.isAimed ? 1 : 6 : temper.isAimed ? 0 : 1
     }
@@ -163,8 +168,9 @@ extension Simulation {
     /// Where the work stands that a crash cuts off.
     private func places() -> [String] {
         var places: [String] = hypervisor.calls.compactMap { call in
-            guard let wish = call.wish, wish < world.ledger.wishes.count else { return nil }
             let moment = call.isAfterEffect ? "after its effect" : "before its effect"
+            if call.kind == .host { return "\(call.operation), \(moment)" }
+            guard let wish = call.wish, wish < world.ledger.wishes.count else { return nil }
             return "\(world.ledger.wishes[wish].method.name): \(call.operation), \(moment)"
         }
         if let work = worker?.store.pendingWork {

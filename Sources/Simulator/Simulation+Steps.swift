@@ -15,6 +15,7 @@ extension Simulation {
     func step() {
         countTail()
         if disk.hasStopped { crash() }
+        shoot()
         noticeEnd()
         let choices = possible()
         let total = choices.reduce(0) { $0 + $1.weight }
@@ -51,9 +52,9 @@ extension Simulation {
         if broker.canRoute { choices.append((.route, temper.broker)) }
         if broker.answerable > 0 { choices.append((.confirm, temper.broker)) }
         if !hypervisor.runnable.isEmpty { choices.append((.call, temper.hypervisor)) }
-        if !hypervisor.late.isEmpty || !hypervisor.starting.isEmpty { choices.append((.late, temper.hypervisor)) }
+        if !hypervisor.late.isEmpty || !hypervisor.starting.isEmpty || !world.peers.late.isEmpty { choices.append((.late, temper.hypervisor)) }
         if !broker.handedBack.isEmpty { choices.append((.scheduler, temper.client)) }
-        if traffic.left > 0 { choices.append((.client, temper.client)) }
+        if traffic.left > 0, !isClientWaiting() { choices.append((.client, temper.client)) }
         guard !isSettling else { return choices }
         // Where all wait, time passes more often than a fault falls: those are for when something is under way.
         choices.append(choices.isEmpty && nextMoment != nil ? (.wait, 600) : (.tick, 10))
@@ -71,6 +72,7 @@ extension Simulation {
         case .commit:
             let isKept = worker?.store.commitPending() ?? true
             world.note(isKept ? "commit" : "commit that fails")
+            aim()
         case .read:
             worker?.store.readNext()
             world.note("read")
@@ -89,7 +91,9 @@ extension Simulation {
         case .call: serveCall()
         case .late:
             let hypervisor = hypervisor
-            if let late = hypervisor.takeLate() {
+            if !world.peers.late.isEmpty {
+                world.peers.doNext(world)
+            } else if let late = hypervisor.takeLate() {
                 runNow { await hypervisor.perform(late) }
             } else if let id = hypervisor.starting.first {
                 runNow { await hypervisor.finishStart(of: id) }
@@ -108,7 +112,7 @@ extension Simulation {
     // MARK: Clients
 
     private func wish() {
-        var wish = traffic.next(world)
+        var wish = traffic.next(world, hasPeers: temper.hasPeers)
         let dice = world.dice.below(100)
         world.note("wish \(wish.number): \(wish.method.rawValue) \(wish.instance) \(wish.form.rawValue)")
         broker.submit(wish.body, wish: wish.number)
@@ -147,16 +151,14 @@ extension Simulation {
         let index = runnable[world.dice.below(runnable.count)]
         let call = hypervisor.calls[index]
         let place = call.isAfterEffect ? "after" : "before"
-        if hypervisor.isAway, !call.isPeers {
+        if hypervisor.isAway, call.kind != .service {
             world.note("call \(call.operation) \(place): hypervisor away")
             return hypervisor.resume(
                 at: index,
                 failing: ComputeFault(.unavailable, "The hypervisor can't be reached.", instance: call.instance))
         }
-        let kinds: [FaultKind] =
-            call.isAfterEffect ? [.answerLost, .callSlow, .callHangs] : [.callFails, .callSlow, .callHangs]
-        let available = world.faults.available(kinds)
-        guard !available.isEmpty, world.dice.chance(12) else {
+        let available = world.faults.available(Self.faults(of: call))
+        guard !available.isEmpty, world.dice.chance(faultChance(of: call)) else {
             world.note("call \(call.operation) \(place)")
             return hypervisor.resume(at: index)
         }
@@ -164,13 +166,36 @@ extension Simulation {
         world.faults.spend(kind)
         world.note("FAULT \(kind.rawValue) \(call.operation) \(place)")
         switch kind {
-        case .callSlow: hypervisor.hold(at: index, until: world.now + .seconds(world.dice.within(5...2000)))
-        case .callHangs: hypervisor.hold(at: index, until: .seconds(2_000_000_000))
+        case .callSlow, .serviceSlow:
+            hypervisor.hold(at: index, until: world.now + .seconds(world.dice.within(5...2000)))
+        case .callHangs, .serviceSilent: hypervisor.hold(at: index, until: .seconds(2_000_000_000))
         default:
-            let kinds: [ComputeFault.Kind] =
-                call.isPeers ? [.unavailable, .timeout] : [.hypervisorFailure, .unavailable, .hypervisorFailure]
+            let words: ComputeFault.Kind =
+                switch kind {
+                case .serviceRefuses: .invalid
+                case .serviceAway: .unavailable
+                case .serviceAnswerLost: .timeout
+                default: world.dice.pick([.hypervisorFailure, .unavailable, .hypervisorFailure])
+                }
             hypervisor.resume(
-                at: index, failing: ComputeFault(world.dice.pick(kinds), "simulated failure", instance: call.instance))
+                at: index, failing: ComputeFault(words, "simulated failure", instance: call.instance))
+        }
+    }
+
+    /// Where the way back from a failure is looked at, it is that work which fails.
+    private func faultChance(of call: SimulatedHypervisor.Call) -> Int {
+        guard let target = temper.target, target.needsFailure else { return 12 }
+        let method = call.wish.flatMap { $0 < world.ledger.wishes.count ? world.ledger.wishes[$0].method.name : nil }
+        return method == target.method ? 50 : 3
+    }
+
+    /// What may go wrong with a call.
+    private static func faults(of call: SimulatedHypervisor.Call) -> [FaultKind] {
+        switch (call.kind, call.isAfterEffect) {
+        case (.service, false): [.serviceRefuses, .serviceAway, .serviceSlow, .serviceSilent]
+        case (.service, true): [.serviceAnswerLost, .serviceSlow, .serviceSilent]
+        case (_, false): [.callFails, .callSlow, .callHangs]
+        case (_, true): [.answerLost, .callSlow, .callHangs]
         }
     }
 }

@@ -78,6 +78,8 @@ extension Simulation {
         for id in resources.sorted() where rows[id] == nil {
             world.violate(.emptyAtEnd, "resources of \(id), which has no row")
         }
+        checkServices(
+            Dictionary(uniqueKeysWithValues: inventory.instances.map { ($0.id, $0) }), Set(guests.map(\.id)))
         let running = Set(guests.filter { $0.powerState == .running }.map(\.id))
         for guest in guests where !world.ledger.foreign.contains(guest.id) {
             if rows[guest.id] == nil { world.violate(.everyGuestOwned, "the guest of \(guest.id) has no row") }

@@ -32,6 +32,8 @@ public final class Simulation: @unchecked Sendable {
         let isAimed: Bool
         /// Whether there are services that give addresses and volumes.
         let hasPeers: Bool
+        /// The step of an operation in whose middle the worker is to die, if it comes to it.
+        let target: Coverage.Pair?
 
         init(_ dice: inout SeededGenerator) {
             job = dice.pick([300, 1000, 3000])
@@ -41,7 +43,8 @@ public final class Simulation: @unchecked Sendable {
             client = dice.pick([6, 20, 60])
             isOrderly = dice.chance(40)
             isAimed = dice.chance(75)
-            hasPeers = dice.chance(50)
+            target = dice.chance(60) ? dice.pick(Coverage.targets) : nil
+            hasPeers = target != nil || dice.chance(50)
         }
     }
 
@@ -65,6 +68,10 @@ public final class Simulation: @unchecked Sendable {
     private var settlingSince: Duration?
     /// Steps that are still made with faults after the last wish.
     private var tail: Int
+    /// Steps until the worker dies where it was aimed at; nil while it does not stand there.
+    var crashCountdown: Int?
+    /// Steps for which a client still waits until the worker is idle.
+    var patience = 1500
 
     static let stepLimit = 400_000
     /// Longer than the worker waits between two readings of all guests.
@@ -80,12 +87,13 @@ public final class Simulation: @unchecked Sendable {
         var dice = SeededGenerator(seed: seed, stream: 3)
         temper = Temper(&dice)
         tail = dice.below(600)
-        let faults = Faults(&dice, calm: dice.chance(3))
+        var faults = Faults(&dice, calm: dice.chance(3))
+        if let target = temper.target { faults.grant(target.needsFailure ? Coverage.failures + [.crash] : [.crash]) }
         world = World(seed: seed, faults: faults, keepsHistory: keepsHistory)
         broker = SimulatedBroker(world: world)
         hypervisor = SimulatedHypervisor(world: world)
         disk = Disk()
-        traffic = Traffic(seed: seed, size: size)
+        traffic = Traffic(seed: seed, size: size, target: temper.target)
     }
 
     /// Runs the history to its end and checks what must hold.
@@ -118,7 +126,8 @@ public final class Simulation: @unchecked Sendable {
             return false
         }
         let levels = worker.store.levels
-        return hypervisor.calls.isEmpty && hypervisor.late.isEmpty && hypervisor.starting.isEmpty && broker.handedBack.isEmpty
+        return hypervisor.calls.isEmpty && hypervisor.late.isEmpty && hypervisor.starting.isEmpty
+            && world.peers.late.isEmpty && broker.handedBack.isEmpty
             && worker.store.pendingWork.isEmpty && levels.unfinished == 0 && levels.outbox == 0
     }
 

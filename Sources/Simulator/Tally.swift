@@ -20,6 +20,7 @@ public struct Tally: Codable, Sendable {
     public private(set) var faults: [String: Int] = [:]
     public private(set) var crashPlaces: [String: Int] = [:]
     public private(set) var resumed: [String: Int] = [:]
+    public private(set) var ended: [String: Int] = [:]
     public private(set) var failures: [Failure] = []
 
     public init() {}
@@ -35,6 +36,7 @@ public struct Tally: Codable, Sendable {
         for (kind, count) in outcome.faults { faults[kind.rawValue, default: 0] += count }
         crashPlaces.merge(outcome.crashPlaces) { $0 + $1 }
         resumed.merge(outcome.resumed) { $0 + $1 }
+        ended.merge(outcome.ended) { $0 + $1 }
         if let first = outcome.violations.first { failures.append(Failure(seed: outcome.seed, text: "\(first)")) }
     }
 
@@ -49,6 +51,7 @@ public struct Tally: Codable, Sendable {
         faults.merge(other.faults) { $0 + $1 }
         crashPlaces.merge(other.crashPlaces) { $0 + $1 }
         resumed.merge(other.resumed) { $0 + $1 }
+        ended.merge(other.ended) { $0 + $1 }
         failures += other.failures
     }
 
@@ -70,8 +73,10 @@ public struct Tally: Codable, Sendable {
         lines += FaultKind.allCases.map { row($0.rawValue, count($0)) }
         lines.append("where a crash fell")
         lines += crashPlaces.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { row($0.key, $0.value) }
-        lines.append("what was taken up again, by operation and step")
-        lines += resumed.sorted { $0.key < $1.key }.map { row($0.key, $0.value) }
+        lines.append("how operations ended")
+        lines += ended.sorted { $0.key < $1.key }.map { row($0.key, $0.value) }
+        lines.append("what was taken up again after a crash, by operation and step")
+        lines += Coverage.pairs.map { row($0.name, resumed[$0.name, default: 0]) }
         lines.append("in all")
         lines += [
             row("histories", seeds), row("steps", steps), row("wishes of clients", wishes),

@@ -22,16 +22,37 @@ extension Wish.Method {
     /// Whether it is about an instance that comes from another host.
     var isAboutArrivals: Bool {
         switch self {
-        case .prepareLiveMigration, .finishLiveMigration, .rollBackLiveMigration: true
+        case .prepareLiveMigration, .finishLiveMigration, .rollBackLiveMigration, .checkDestination: true
+        default: false
+        }
+    }
+
+    /// Whether it is about the host and names no instance.
+    var isHosts: Bool {
+        switch self {
+        case .hostPower, .hostMaintenance, .hostEnabled, .addAggregate, .removeAggregate, .refreshGroup, .refreshMembers,
+            .refreshProvider, .uptime:
+            true
         default: false
         }
     }
 
     /// Whether its caller always waits.
-    var isCallAlways: Bool { self == .reserveDevice || self == .prepareLiveMigration }
+    var isCallAlways: Bool {
+        switch self {
+        case .reserveDevice, .prepareLiveMigration, .checkDestination, .checkSource: true
+        default: false
+        }
+    }
 
     /// The version of the interface that has it.
-    var version: String { self == .rebuild ? "2.1" : "2.0" }
+    var version: String {
+        switch self {
+        case .rebuild: "2.1"
+        case .addAggregate, .removeAggregate: "2.2"
+        default: "2.0"
+        }
+    }
 }
 
 extension Traffic {
@@ -66,7 +87,7 @@ extension Traffic {
                 ], "image": [:], "reservations": [],
             ]
         case .confirmResize, .revertResize: return ["migration_id": 1, "reservations": []]
-        case .liveMigration: return ["dest": "compute2", "block_migration": false, "migrate_data": [:]]
+        case .liveMigration: return ["dest": .string(PeerBooks.otherHost), "block_migration": false, "migrate_data": ["rolls_back_at_destination": true]]
         case .prepareLiveMigration: return ["block_migration": false, "disk": .null]
         case .finishLiveMigration: return ["block_migration": false]
         case .reserveDevice: return ["device": .null]
@@ -76,6 +97,17 @@ extension Traffic {
         case .attachVolume:
             let device = dice.pick(["/dev/vdb", "/dev/vdc"])
             return ["volume_id": .string(volume), "mountpoint": .string(device)]
+        case .checkDestination: return ["block_migration": false, "disk_over_commit": false]
+        case .checkSource: return ["dest_check_data": ["block_migration": false]]
+        case .hostPower: return ["action": .string(dice.pick(["reboot", "shutdown"]))]
+        case .hostMaintenance: return ["host": .string(SimulatedWorker.host), "mode": .bool(dice.chance(50))]
+        case .hostEnabled: return ["enabled": .bool(dice.chance(50))]
+        case .addAggregate, .removeAggregate:
+            return [
+                "aggregate_id": JSONValue(dice.within(1...2)), "host": .string(SimulatedWorker.host),
+                "slave_info": ["password": .string("\(canary)-slave")],
+            ]
+        case .refreshGroup, .refreshMembers: return ["security_group_id": 3]
         default: return JSONObject()
         }
     }

@@ -9,12 +9,18 @@ struct Traffic {
     /// What stands wherever a secret belongs, and must be seen nowhere else.
     static let canary = "CANARY"
 
+    /// Stands for no instance where something is the host's.
+    static let nobody = InstanceID(bits: UniqueBits(high: 0, low: 0))
+
     private var dice: SeededGenerator
     private let identifiers: SeededIdentifiers
     let instances: [InstanceID]
     private var hasRun: Set<InstanceID> = []
     /// What was asked last of each instance.
     private var last: [InstanceID: Wish.Method] = [:]
+    /// What is asked for first, so that the step comes about that the history is about.
+    private var way: [Wish.Method]
+    private let target: Coverage.Pair?
     /// What this history asks for more often than for anything else; empty where it has no such thing.
     private let theme: [Wish.Method]
     /// Wishes that are still to be made.
@@ -23,21 +29,30 @@ struct Traffic {
     /// The forms in which the worker's events are told.
     let notificationForms: [NotificationForm]
 
-    init(seed: UInt64, size: SimulationSize) {
+    init(seed: UInt64, size: SimulationSize, target: Coverage.Pair? = nil) {
         dice = SeededGenerator(seed: seed, stream: 2)
         identifiers = SeededIdentifiers(seed: seed ^ 0x5EED)
         let identifiers = identifiers
         instances = (0..<dice.within(1...size.instances)).map { _ in InstanceID(bits: identifiers.next()) }
-        left = dice.within(max(1, size.wishes / 3)...size.wishes)
+        self.target = target
+        way = target.map { Wish.Method.way(to: $0.method) } ?? []
+        left = max(way.count, dice.within(max(1, size.wishes / 3)...size.wishes))
         flatPercent = dice.pick([0, 50, 50, 100])
         let all = Self.later.filter(\.isServed)
         theme = dice.chance(75) ? [dice.pick(all), dice.pick(all)] : []
         notificationForms = dice.pick([[.flat], [.messagingV2], [.flat], [.messagingV2, .flat]])
     }
 
+    /// Whether one wish is to be made after the other.
+    var isOnItsWay: Bool { !way.isEmpty }
+
     /// The next thing that a client asks for.
-    mutating func next(_ world: World) -> Wish {
+    mutating func next(_ world: World, hasPeers: Bool) -> Wish {
         left -= 1
+        if let method = way.first {
+            way.removeFirst()
+            return make(method, on: instances[0], world, hasPeers: hasPeers)
+        }
         var instance = dice.pick(instances)
         let method: Wish.Method
         if world.faults.has(.malformedMessage), dice.chance(10) {
@@ -51,18 +66,31 @@ struct Traffic {
         } else {
             method = .run
         }
+        return make(method, on: instance, world, hasPeers: hasPeers)
+    }
+
+    private mutating func make(
+        _ method: Wish.Method, on instance: InstanceID, _ world: World, hasPeers: Bool
+    ) -> Wish {
+        let isOthers = method.isAboutArrivals && !hasRun.contains(instance)
+        if isOthers, hasPeers, world.peers.addresses[instance] == nil {
+            world.peers.addresses[instance] = [PeerBooks.interface([2])]
+            world.peers.others.insert(instance)
+        }
         if method == .run { hasRun.insert(instance) }
         if method == .terminate { hasRun.remove(instance) }
         last[instance] = method
         let isImageless = method == .run && world.faults.has(.imageMissing) && dice.chance(20)
         if isImageless { world.faults.spend(.imageMissing) }
-        return make(method, instance, world, image: isImageless ? SimulatedImages.missing : "cirros")
+        return make(
+            method, method.isHosts ? Self.nobody : instance, world, image: isImageless ? SimulatedImages.missing : "cirros",
+            hasPeers: hasPeers)
     }
 
     /// The scheduler sends a build back to this host.
     mutating func rebuild(_ instance: InstanceID, _ world: World) -> Wish {
         hasRun.insert(instance)
-        return make(.run, instance, world, image: "cirros")
+        return make(.run, instance, world, image: "cirros", hasPeers: false)
     }
 
     /// An instance that nobody asked for, for a guest that appears by itself.
@@ -93,10 +121,13 @@ struct Traffic {
         .backup, .rebuild, .setPassword, .injectFile, .changeMetadata, .prepareResize, .prepareResize, .confirmResize,
         .revertResize, .liveMigration, .prepareLiveMigration, .finishLiveMigration, .rollBackLiveMigration,
         .reserveDevice, .attachVolume, .detachVolume, .removeVolumeConnection, .addFixedIP, .removeFixedIP,
-        .injectNetworkInfo, .resetNetwork,
+        .injectNetworkInfo, .resetNetwork, .refreshRules, .checkDestination, .checkSource, .hostPower, .hostMaintenance,
+        .hostEnabled, .addAggregate, .removeAggregate, .refreshGroup, .refreshMembers, .refreshProvider,
     ]
 
-    private mutating func make(_ method: Wish.Method, _ instance: InstanceID, _ world: World, image: String) -> Wish {
+    private mutating func make(
+        _ method: Wish.Method, _ instance: InstanceID, _ world: World, image: String, hasPeers: Bool
+    ) -> Wish {
         let number = world.ledger.wishes.count
         let form: WireForm = dice.chance(flatPercent) ? .flat : .enveloped
         let requestID = "req-\(identifiers.next().dashed)"
@@ -105,7 +136,7 @@ struct Traffic {
         let messageID = isCall ? identifiers.next() : nil
         let mayGoBack = method == .run && dice.chance(50)
         var arguments = Self.arguments(method, &dice, identifiers)
-        if method != .uptime {
+        if !method.isHosts {
             arguments["instance"] = .object(
                 Self.instance(instance, mark: "wish-\(number)", method: method, image))
         }
@@ -114,11 +145,21 @@ struct Traffic {
             arguments["admin_password"] = .string("\(Self.canary)-password")
             arguments["injected_files"] = [["/etc/secret", .string("\(Self.canary)-file")]]
             arguments["is_first_time"] = true
-            arguments["request_spec"] = [
-                "instance_uuids": [.string(instance.description)], "image": ["name": "cirros"],
-            ]
-            arguments["filter_properties"] =
-                mayGoBack ? ["retry": ["num_attempts": 1, "hosts": ["compute1"]]] : ["limits": [:]]
+            var spec: JSONObject = ["instance_uuids": [.string(instance.description)], "image": ["name": "cirros"]]
+            let wantsVolume = target?.step == "connectingVolumes" || target?.step == "deletingVolumes"
+            if hasPeers, wantsVolume || dice.chance(30) {
+                spec["block_device_mapping"] = [
+                    [
+                        "volume_id": .string(instance.description), "device_name": "/dev/vdd",
+                        "delete_on_termination": .bool(target?.step == "deletingVolumes" || dice.chance(70)),
+                    ]
+                ]
+            }
+            arguments["request_spec"] = .object(spec)
+            let hasNoRoom = target?.step == "refused" || dice.chance(3)
+            var properties: JSONObject = ["limits": hasNoRoom ? ["memory_mb": 1] : [:]]
+            if mayGoBack { properties["retry"] = ["num_attempts": 1, "hosts": ["compute1"]] }
+            arguments["filter_properties"] = .object(properties)
             arguments["requested_networks"] = .null
         default: break
         }
@@ -150,8 +191,9 @@ struct Traffic {
             "uuid": .string(id.description), "id": 1, "name": "instance-00000001", "project_id": "p", "user_id": "u",
             "display_name": .string(mark), "image_ref": .string(image), "memory_mb": 512, "vcpus": 1, "root_gb": 1,
             "ephemeral_gb": 0, "vm_state": method == .run ? "building" : "active",
-            "task_state": method == .run ? "scheduling" : nil, "power_state": 0,
-            "host": method == .run ? nil : .string(SimulatedWorker.host),
+            "task_state": method == .run ? "scheduling" : method.isAboutArrivals ? "migrating" : nil, "power_state": 0,
+            "host": method == .run
+                ? nil : .string(method.isAboutArrivals ? PeerBooks.otherHost : SimulatedWorker.host),
             "user_data": .string("\(canary)-user-data"), "created_at": "2026-11-23T02:02:30.929283",
             "instance_type": ["name": "m1.tiny", "id": 1, "swap": 0, "memory_mb": 512, "vcpus": 1, "root_gb": 1, "ephemeral_gb": 0],
             "instance_type_id": 1, "metadata": [],

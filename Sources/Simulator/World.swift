@@ -24,6 +24,8 @@ final class World: @unchecked Sendable {
     var crashPlaces: [String: Int] = [:]
     /// How often each step of each operation was taken up again.
     var resumed: [String: Int] = [:]
+    /// How often each method ended in which way.
+    var ended: [String: Int] = [:]
 
     init(seed: UInt64, faults: Faults, keepsHistory: Bool) {
         dice = SeededGenerator(seed: seed, stream: 1)

@@ -19,6 +19,9 @@ public protocol ComputeOperation: Sendable {
     /// What it does, in a few words.
     static var summary: String { get }
 
+    /// The names of its steps as the journal has them, each of which has a recovery rule.
+    static var stepNames: [String] { get }
+
     /// What a driver must have for it; refused before any side effect where one is missing.
     static var needs: [DriverOperation] { get }
 
@@ -49,6 +52,14 @@ public enum SlotKind: String, Sendable, Hashable, CaseIterable {
 /// The step of an operation that has none.
 public struct NoStep: Codable, Sendable, Hashable {
     public init() {}
+}
+
+extension ComputeOperation where Step: CaseIterable & RawRepresentable, Step.RawValue == String {
+    public static var stepNames: [String] { Step.allCases.map(\.rawValue) }
+}
+
+extension ComputeOperation where Step == NoStep {
+    public static var stepNames: [String] { [] }
 }
 
 extension ComputeOperation {

@@ -14,7 +14,7 @@ protocol HostOperation: JournaledOperation where Step == HostStep {
 }
 
 /// Where a host's operation stands.
-enum HostStep: String, Codable, Sendable, Hashable {
+enum HostStep: String, CaseIterable, Codable, Sendable, Hashable {
     /// The driver was asked, or is about to be.
     case asking
 

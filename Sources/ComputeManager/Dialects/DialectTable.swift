@@ -13,6 +13,8 @@ public struct WireMethod: Sendable, Hashable {
     public let parameters: [Parameter]
     /// Told on success, in their order; see ``ComputeOperation/events``.
     public let events: [String]
+    /// See ``ComputeOperation/stepNames``.
+    public let steps: [String]
 }
 
 /// (wire method, version) → (operation, argument decoder): what a dialect adds to the operations.
@@ -36,7 +38,8 @@ public struct DialectTable: RequestRouter {
             WireMethod(
                 method: binding.method, since: binding.since.description, operation: binding.operation.name,
                 summary: binding.operation.summary, isReadOnly: binding.operation.isReadOnly,
-                parameters: binding.parameters, events: binding.operation.events)
+                parameters: binding.parameters, events: binding.operation.events,
+                steps: binding.operation.stepNames)
         }
     }
 

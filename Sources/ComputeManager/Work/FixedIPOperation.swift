@@ -5,7 +5,7 @@ internal import ComputeModel
 internal import WorkerStore
 
 /// Where a change of an instance's addresses stands.
-enum FixedIPStep: String, Codable, Sendable, Hashable {
+enum FixedIPStep: String, CaseIterable, Codable, Sendable, Hashable {
     /// The network service was asked, or is about to be.
     case asking
     /// The guest is told.

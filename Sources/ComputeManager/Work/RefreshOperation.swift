@@ -5,7 +5,7 @@ internal import ComputeModel
 internal import WorkerStore
 
 /// Where an operation stands that has the driver do again what it may do any number of times.
-enum RefreshStep: String, Codable, Sendable, Hashable {
+enum RefreshStep: String, CaseIterable, Codable, Sendable, Hashable {
     /// The driver was asked, or is about to be.
     case refreshing
 }

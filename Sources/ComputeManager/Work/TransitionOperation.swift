@@ -52,6 +52,7 @@ protocol TransitionOperation: InstanceOperation where Step == TransitionStep, Ou
 }
 
 extension TransitionOperation {
+    static var stepNames: [String] { [transition.step.rawValue] }
     static var needs: [DriverOperation] { [transition.call] }
     static var events: [String] { [transition.startEvent, transition.endEvent].compactMap { $0 } }
     static func acceptance(of arguments: Arguments) -> AcceptanceRule { .ifIdle(transition.task) }

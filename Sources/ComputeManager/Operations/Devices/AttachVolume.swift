@@ -16,7 +16,7 @@ enum AttachVolume: InstanceOperation {
         let mountpoint: String
     }
 
-    enum Step: String, Codable, Sendable, Hashable {
+    enum Step: String, CaseIterable, Codable, Sendable, Hashable {
         /// The volume's service is asked how this host reaches the volume.
         case connecting
         /// The driver plugs it in.

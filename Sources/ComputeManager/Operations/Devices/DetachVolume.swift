@@ -13,7 +13,7 @@ enum DetachVolume: InstanceOperation {
         let volumeID: String
     }
 
-    enum Step: String, Codable, Sendable, Hashable {
+    enum Step: String, CaseIterable, Codable, Sendable, Hashable {
         /// The driver unplugs it.
         case unplugging
         /// The volume's service is told that nobody has it.

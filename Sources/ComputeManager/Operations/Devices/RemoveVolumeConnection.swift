@@ -14,7 +14,7 @@ enum RemoveVolumeConnection: InstanceOperation {
         let volumeID: String
     }
 
-    enum Step: String, Codable, Sendable, Hashable {
+    enum Step: String, CaseIterable, Codable, Sendable, Hashable {
         case disconnecting
     }
 

@@ -12,7 +12,7 @@ enum ReserveBlockDeviceName: InstanceOperation {
         let device: String?
     }
 
-    enum Step: String, Codable, Sendable, Hashable {
+    enum Step: String, CaseIterable, Codable, Sendable, Hashable {
         /// The request is accepted; the name is held by the last commit.
         case reserving
     }

@@ -15,7 +15,7 @@ enum ChangeInstanceMetadata: InstanceOperation {
         let changes: [MetadataChange]
     }
 
-    enum Step: String, Codable, Sendable, Hashable {
+    enum Step: String, CaseIterable, Codable, Sendable, Hashable {
         /// The row has changed; the guest was told, or is about to be.
         case telling
     }

@@ -14,7 +14,7 @@ enum InjectFile: InstanceOperation {
         let file: Secret<InjectedFile>
     }
 
-    enum Step: String, Codable, Sendable, Hashable {
+    enum Step: String, CaseIterable, Codable, Sendable, Hashable {
         /// The guest was asked, or is about to be.
         case injecting
     }

@@ -29,6 +29,7 @@ enum RebuildInstance: InstanceOperation {
 
     static let name = OperationName(rawValue: "rebuild_instance")
     static let summary = "puts a new root disk under an instance"
+    static let stepNames = ["destroying", "spawning"]
     static let needs: [DriverOperation] = [.spawn, .destroy]
     static let events = ["exists", "rebuild.start", "rebuild.end"]
     static let needsRoom = true

@@ -15,7 +15,7 @@ enum SetAdminPassword: InstanceOperation {
         let password: Secret<String>?
     }
 
-    enum Step: String, Codable, Sendable, Hashable {
+    enum Step: String, CaseIterable, Codable, Sendable, Hashable {
         /// The guest was asked, or is about to be.
         case setting
     }

@@ -24,7 +24,7 @@ enum SnapshotInstance: InstanceOperation {
         var task: TaskState { self == .snapshot ? .imageSnapshot : .imageBackup }
     }
 
-    enum Step: String, Codable, Sendable, Hashable {
+    enum Step: String, CaseIterable, Codable, Sendable, Hashable {
         /// The driver is copying, or the copy is being listed.
         case copying
     }

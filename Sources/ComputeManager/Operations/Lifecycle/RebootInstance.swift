@@ -18,6 +18,7 @@ enum RebootInstance: InstanceOperation {
 
     static let name = OperationName(rawValue: "reboot_instance")
     static let summary = "restarts an instance, softly (asking the guest first) or hard"
+    static let stepNames = ["rebooting"]
     static let needs: [DriverOperation] = [.reboot]
     static let events = ["reboot.start", "reboot.end"]
 

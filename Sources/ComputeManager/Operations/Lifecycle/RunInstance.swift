@@ -21,7 +21,7 @@ enum RunInstance: InstanceOperation {
         let isFirstTime: Bool
     }
 
-    enum Step: String, Codable, Sendable, Hashable {
+    enum Step: String, CaseIterable, Codable, Sendable, Hashable {
         /// The instance is claimed, what will be made is written down; the network service is asked for addresses.
         case allocatingNetwork
         /// The volumes' service is asked for each volume.

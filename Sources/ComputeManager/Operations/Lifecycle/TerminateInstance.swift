@@ -13,7 +13,7 @@ enum TerminateInstance: InstanceOperation {
     typealias Arguments = InstanceArguments
     typealias Output = JSONValue
 
-    enum Step: String, Codable, Sendable, Hashable {
+    enum Step: String, CaseIterable, Codable, Sendable, Hashable {
         /// The guest is being removed, and what others gave for it is given back.
         case destroying
         /// All of it is gone; the volumes that go with the instance are being deleted.

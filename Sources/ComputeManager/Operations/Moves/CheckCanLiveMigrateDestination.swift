@@ -22,6 +22,7 @@ enum CheckCanLiveMigrateDestination: InstanceOperation {
 
     static let name = OperationName(rawValue: "check_can_live_migrate_destination")
     static let summary = "says whether a running guest can come to this host"
+    static let stepNames = ["checked"]
     static let needs: [DriverOperation] = [.checkLiveMigrationDestination, .prepareLiveMigration]
     static let events: [String] = []
     static let seesMovedAway = true

@@ -12,7 +12,7 @@ internal import WorkerStore
 enum ConfirmResize: InstanceOperation {
     typealias Arguments = MoveArguments
 
-    enum Step: String, Codable, Sendable, Hashable {
+    enum Step: String, CaseIterable, Codable, Sendable, Hashable {
         /// What was kept is being dropped.
         case confirming
     }

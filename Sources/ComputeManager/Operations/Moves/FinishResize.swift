@@ -12,7 +12,7 @@ enum FinishResize: InstanceOperation {
         let transfer: DiskTransfer
     }
 
-    enum Step: String, Codable, Sendable, Hashable {
+    enum Step: String, CaseIterable, Codable, Sendable, Hashable {
         /// The instance is this host's; its network and its volumes are on their way here.
         case preparing
         /// The driver is building the guest.

@@ -8,7 +8,7 @@ internal import WorkerStore
 enum FinishRevertResize: InstanceOperation {
     typealias Arguments = MoveArguments
 
-    enum Step: String, Codable, Sendable, Hashable {
+    enum Step: String, CaseIterable, Codable, Sendable, Hashable {
         /// The driver is bringing the guest back.
         case reverting
     }

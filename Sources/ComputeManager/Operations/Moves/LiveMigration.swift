@@ -20,7 +20,7 @@ enum LiveMigration: InstanceOperation {
         let migrateData: JSONObject
     }
 
-    enum Step: String, Codable, Sendable, Hashable {
+    enum Step: String, CaseIterable, Codable, Sendable, Hashable {
         /// The destination is asked to get ready.
         case preparing
         /// The driver is moving the guest.

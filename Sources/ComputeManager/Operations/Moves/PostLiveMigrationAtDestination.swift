@@ -8,7 +8,7 @@ internal import WorkerStore
 enum PostLiveMigrationAtDestination: InstanceOperation {
     typealias Arguments = MovingInstance
 
-    enum Step: String, Codable, Sendable, Hashable {
+    enum Step: String, CaseIterable, Codable, Sendable, Hashable {
         /// The guest is here; what belongs to it is being set right.
         case settling
     }

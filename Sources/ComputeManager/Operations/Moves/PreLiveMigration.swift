@@ -14,7 +14,7 @@ enum PreLiveMigration: InstanceOperation {
         let disks: [GuestDisk]?
     }
 
-    enum Step: String, Codable, Sendable, Hashable {
+    enum Step: String, CaseIterable, Codable, Sendable, Hashable {
         /// Volumes, network and the driver's part are being made ready.
         case preparing
     }

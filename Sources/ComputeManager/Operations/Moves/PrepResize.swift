@@ -19,7 +19,7 @@ enum PrepResize: InstanceOperation {
         let reservations: JSONValue
     }
 
-    enum Step: String, Codable, Sendable, Hashable {
+    enum Step: String, CaseIterable, Codable, Sendable, Hashable {
         /// The beginning was told; nothing is asked of anybody yet.
         case preparing
     }

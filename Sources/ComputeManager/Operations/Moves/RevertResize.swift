@@ -8,7 +8,7 @@ internal import WorkerStore
 enum RevertResize: InstanceOperation {
     typealias Arguments = MoveArguments
 
-    enum Step: String, Codable, Sendable, Hashable {
+    enum Step: String, CaseIterable, Codable, Sendable, Hashable {
         /// The guest is being removed here.
         case destroying
     }

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ComputeDriver
+internal import ComputeModel
+internal import FakeDriver
+
+extension SimulatedDriver: HostPowerDriver {
+    func hostPowerAction(_ action: HostPowerAction) async throws -> String {
+        try await changeHost(.hostPowerAction) { try await $0.hostPowerAction(action) }
+    }
+}
+
+extension SimulatedDriver: HostMaintenanceDriver {
+    func setMaintenance(_ isOn: Bool) async throws -> String {
+        try await changeHost(.setMaintenance) { try await $0.setMaintenance(isOn) }
+    }
+}
+
+extension SimulatedDriver: HostEnablingDriver {
+    func setHostEnabled(_ isEnabled: Bool) async throws -> String {
+        try await changeHost(.setHostEnabled) { try await $0.setHostEnabled(isEnabled) }
+    }
+}
+
+extension SimulatedDriver: AggregateDriver {
+    func addToAggregate(_ change: AggregateChange) async throws {
+        try await changeHost(.addToAggregate) { try await $0.addToAggregate(change) }
+    }
+
+    func removeFromAggregate(_ change: AggregateChange) async throws {
+        try await changeHost(.removeFromAggregate) { try await $0.removeFromAggregate(change) }
+    }
+
+    func undoAggregateChange(_ change: AggregateChange) async throws {
+        try await changeHost(.undoAggregateChange) { try await $0.undoAggregateChange(change) }
+    }
+}
+
+extension SimulatedDriver: SecurityGroupDriver {
+    func refreshSecurityGroupRules(_ groupID: Int) async throws {
+        try await changeHost(.refreshSecurityGroupRules) { try await $0.refreshSecurityGroupRules(groupID) }
+    }
+
+    func refreshSecurityGroupMembers(_ groupID: Int) async throws {
+        try await changeHost(.refreshSecurityGroupMembers) { try await $0.refreshSecurityGroupMembers(groupID) }
+    }
+
+    func refreshSecurityRules(of instance: Instance) async throws {
+        try await change(.refreshSecurityRules, instance) { try await $0.refreshSecurityRules(of: instance) }
+    }
+}
+
+extension SimulatedDriver: ProviderRulesDriver {
+    func refreshProviderRules() async throws {
+        try await changeHost(.refreshProviderRules) { try await $0.refreshProviderRules() }
+    }
+}
