@@ -71,7 +71,8 @@ extension SimulatedPeers: NetworkPort {
     ) async throws -> [JSONValue] {
         let id = instance.id
         return try await ask("allocate_for_instance", id, context) { [world, books] _ in
-            if books.addresses[id] != nil, !books.others.contains(id), !world.ledger.isExcused(id) {
+            let isElsewhere = books.others.contains(id) || books.arrived.contains(id)
+            if books.addresses[id] != nil, !isElsewhere, !world.ledger.isExcused(id) {
                 world.violate(.servicesInStep, "\(id) was given addresses twice")
             }
             let given = [PeerBooks.interface([2])]

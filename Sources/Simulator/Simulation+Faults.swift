@@ -8,6 +8,8 @@ extension Simulation {
     /// How likely a fault is: far more so while something is under way, and a crash most of all in the middle of work.
     func weight(of kind: FaultKind) -> Int {
         switch kind {
+        // Where one step is aimed at, the crashes are for that.
+        case .crash where temper.target != nil: 0
         case .crash, .powerCut: crashWeight
         case .timerFirst: isBusy ? 8 : 1
         default: isBusy ? 6 : 1
@@ -22,8 +24,6 @@ extension Simulation {
         let isHosts = hypervisor.calls.contains { $0.kind == .host }
         // Every history has its builds, and few have any one of the others.
         if !methods.isEmpty || isHosts {
-            // Where one step is aimed at, the crashes are for that.
-            if temper.target != nil { return 5 }
             return temper.isAimed && methods.allSatisfy { $0 == .run } && !isHosts ? 5 : 120
         }
         if worker.store.pendingWork.writes > 0 || broker.answerable > 0 { return temper.isAimed ? 4 : 10 }

@@ -63,7 +63,7 @@ struct LiveMove: Sendable {
     }
 
     /// Where the guest is, after a move of which nobody knows how it ended: given up first, where it may go on. A guest
-    /// that is off here is over there if that host has it.
+    /// that is off here is over there if that host has it; one that is on neither host has not moved.
     ///
     /// Nothing is concluded from a hypervisor that can't be asked: a delete and a cancel wait for it as well.
     func isStillHere() async throws -> Bool {
@@ -78,13 +78,20 @@ struct LiveMove: Sendable {
             }
             return try await driver.info(instance.id)
         }
-        guard let guest else { return false }
-        if guest.powerState != .shutdown { return true }
+        if let guest, guest.powerState != .shutdown { return true }
         do {
             try await outlasting(isEnough: { !$0.isOutage || run.token.isInterrupted }) { try await tell() }
             return false
         } catch let fault as ComputeFault where fault.kind == .instanceNotFound {
-            return true
+            if guest != nil { return true }
+            throw fault
+        } catch let fault as ComputeFault where guest == nil {
+            run.services.logger.warning(
+                "a guest has left, and the host that it moved to does not answer",
+                metadata: [
+                    LogKey.instance: .string(arguments.instance.id.description), LogKey.error: .string(fault.message),
+                ])
+            return false
         }
     }
 

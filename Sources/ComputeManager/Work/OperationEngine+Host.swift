@@ -17,6 +17,7 @@ extension OperationEngine {
             token: turn.token)
         do {
             try services.driver.require(Operation.needs, instance: nil)
+            if let bytes = entry.step { tellResumption(of: entry, at: bytes) }
             let output: Operation.Output
             let bootID = services.configuration.bootID
             if let step = entry.step, !HostStep.isOf(bootID: bootID, step),

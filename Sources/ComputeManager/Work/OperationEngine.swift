@@ -148,7 +148,7 @@ struct OperationEngine: Sendable {
         return ending
     }
 
-    private func tellResumption(of entry: JournalEntry, at step: [UInt8]) {
+    func tellResumption(of entry: JournalEntry, at step: [UInt8]) {
         services.logger.info(
             "operation taken up again",
             metadata: [

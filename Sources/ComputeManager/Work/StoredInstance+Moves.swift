@@ -46,13 +46,18 @@ extension StoredInstance {
 extension InstanceChange {
     /// Takes the row's moves, its details and its network from where they are known: `known`, the row before, and what
     /// came along.
-    mutating func take(_ moving: MovingInstance, over known: StoredInstance? = nil) {
+    ///
+    /// - Parameter keepsDevices: whether the row is this host's own, which knows of volumes that came or went since what
+    ///   came along was written.
+    mutating func take(_ moving: MovingInstance, over known: StoredInstance? = nil, keepsDevices: Bool = false) {
         amend { row in
             if let known {
                 row.details = known.details
                 row.networkInfo = known.networkInfo
             }
-            for member in moving.details.members { row.details[member.key] = member.value }
+            for member in moving.details.members where !keepsDevices || member.key != BlockDevices.key {
+                row.details[member.key] = member.value
+            }
             if !moving.networkInfo.isEmpty { row.networkInfo = moving.networkInfo }
             if let migration = moving.migration { row.migration = migration }
             row.pendingCast = nil

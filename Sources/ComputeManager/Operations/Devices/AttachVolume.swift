@@ -116,11 +116,26 @@ enum AttachVolume: InstanceOperation {
         if step != .telling {
             try run.checkInterruption()
             try await run.driver.attachVolume(device, to: instance, interruptedBy: run.token)
-            try await run.commit(.telling) { _ in }
+            // From here on its service may have it as the instance's.
+            try await note(.attached, of: arguments, run)
         }
         try run.checkInterruption()
-        try await run.peers.volumes.attach(
-            arguments.volumeID, to: instance, deviceName: element.deviceName, context: context)
+        do {
+            try await run.peers.volumes.attach(
+                arguments.volumeID, to: instance, deviceName: element.deviceName, context: context)
+        } catch let fault as ComputeFault where fault.kind != .timeout && fault.kind != .unavailable {
+            // Refused: it may be another's, from whom a detach would take it.
+            try await note(.attaching, of: arguments, run)
+            throw fault
+        }
+    }
+
+    private static func note(
+        _ state: BlockDevices.State, of arguments: Arguments, _ run: OperationRun<AttachVolume>
+    ) async throws {
+        try await run.commit(.telling) { change throws(ComputeFault) in
+            change.amendBlockDevices { $0[arguments.volumeID]?.state = state }
+        }
     }
 
     /// What can't be let go of stays in the row, so that a delete, or a second attempt, finds it.
@@ -139,6 +154,9 @@ enum AttachVolume: InstanceOperation {
                 let connector = try await run.driver.volumeConnector(for: row.instance)
                 try await run.peers.volumes.terminateConnection(
                     arguments.volumeID, connector: connector, context: run.request.context)
+                if element.state == .attached {
+                    try await run.peers.volumes.detach(arguments.volumeID, context: run.request.context)
+                }
             }
         }
         guard isFree else { return }

@@ -90,7 +90,7 @@ enum FinishResize: InstanceOperation {
             moving.instance, .preparing, accept: .none, missing: isKnown ? .adopt : .renew,
             expecting: [.resizeMigrated]
         ) { change throws(ComputeFault) in
-            change.take(moving)
+            change.take(moving, keepsDevices: isKnown)
             let host = change.host
             change.amend { $0.instance.host = host }
             change.register(["domain", "directory"])

@@ -38,7 +38,7 @@ enum FinishRevertResize: InstanceOperation {
             try await run.begin(
                 moving.instance, .reverting, accept: acceptance(of: arguments), missing: isAway ? .renew : .adopt
             ) { change throws(ComputeFault) in
-                change.take(moving, over: known)
+                change.take(moving, over: known, keepsDevices: !isAway)
                 change.amend { if let network { $0.networkInfo = network } }
                 change.notify("resize.revert.start")
                 let host = change.host

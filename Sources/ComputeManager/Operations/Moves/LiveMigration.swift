@@ -59,6 +59,10 @@ enum LiveMigration: InstanceOperation {
             if arguments.destination == run.host {
                 throw ComputeFault.invalid("the instance is on this host already", instance: arguments.instance.id)
             }
+            // What is on neither host can't be told from what has moved.
+            guard try await run.driver.info(arguments.instance.id) != nil else {
+                throw ComputeFault.instanceNotFound(arguments.instance.id)
+            }
             let network = try await run.currentNetwork(of: arguments.instance)
             try await run.begin(
                 arguments.instance, .preparing, accept: acceptance(of: arguments), expecting: [.migrating]
@@ -105,8 +109,9 @@ enum LiveMigration: InstanceOperation {
         guard fault.kind != .unexpectedTaskState, change.instance.taskState == .migrating, !change.row.isGone else {
             return
         }
+        let state = fault.kind == .instanceNotFound ? VMState.error : .active
         change.update {
-            $0.vmState = .active
+            $0.vmState = state
             $0.taskState = nil
         }
     }

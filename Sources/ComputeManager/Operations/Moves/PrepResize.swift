@@ -45,6 +45,9 @@ enum PrepResize: InstanceOperation {
             throw ComputeFault.invalid(
                 "the instance has no host that it could be moved from", instance: arguments.instance.id)
         }
+        if run.row?.liveSource != nil {
+            throw ComputeFault.invalid("the instance is on its way to this host", instance: arguments.instance.id)
+        }
         if step == nil {
             try await run.begin(
                 arguments.instance, .preparing, accept: acceptance(of: arguments),
@@ -100,6 +103,8 @@ enum PrepResize: InstanceOperation {
     private static func number(_ bits: UniqueBits) -> Int { max(1, Int(bits.low & 0x7FFF_FFFF)) }
 
     static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
+        // The move that brings it here goes on.
+        if change.row.liveSource != nil { return }
         change.releaseClaim(.resize)
         if let host = change.instance.host, host != change.host {
             // Only a note of what does not come: the instance is on its host as it was.

@@ -53,7 +53,7 @@ enum ResizeInstance: InstanceOperation {
             try await run.begin(
                 arguments.moving.instance, .migrating, accept: acceptance(of: arguments), expecting: [.resizePrep]
             ) { change throws(ComputeFault) in
-                change.take(arguments.moving)
+                change.take(arguments.moving, keepsDevices: run.row != nil)
                 change.amend { if let network { $0.networkInfo = network } }
                 change.setMigration(.migrating)
                 change.update { $0.taskState = .resizeMigrating }

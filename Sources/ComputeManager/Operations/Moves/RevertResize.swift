@@ -39,6 +39,12 @@ enum RevertResize: InstanceOperation {
                 arguments: ["reason": .string(text)])
         }
         if step == nil {
+            // Nothing may be there yet to go back to: the guest that runs would be lost.
+            let isHandedOver = migration.status == .postMigrating && run.row?.instance.taskState != nil
+            if migration.status == .preMigrating || migration.status == .migrating || isHandedOver {
+                throw ComputeFault(
+                    .instanceInvalidState, "The resize of the instance is not over.", instance: moving.instance.id)
+            }
             try await run.begin(
                 moving.instance, .destroying, accept: acceptance(of: arguments)
             ) { change throws(ComputeFault) in
@@ -78,6 +84,7 @@ enum RevertResize: InstanceOperation {
     }
 
     static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
-        if change.instance.host == change.host, change.row.migration != nil { change.moveFailed(fault) }
+        let isBegun = change.instance.taskState == .resizeReverting || fault.kind == .unexpectedTaskState
+        if isBegun, change.instance.host == change.host, change.row.migration != nil { change.moveFailed(fault) }
     }
 }
