@@ -44,6 +44,8 @@ final class Ledger: @unchecked Sendable {
     var foreign: Set<InstanceID> = []
     /// How often a guest of each instance was really switched off, by anybody.
     var stops: [InstanceID: Int] = [:]
+    /// Requests whose delete is the other host's to do and to tell of.
+    var passedOn: Set<String> = []
     /// Times that an operator gave something up.
     var cancels = 0
     /// Times that a worker died or stopped.

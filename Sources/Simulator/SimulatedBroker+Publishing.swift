@@ -108,10 +108,8 @@ extension SimulatedBroker {
             return .success(())
         }
         if let known = world.ledger.wishes.firstIndex(where: { $0.body == message.body }) {
-            // Sent again because its confirm was lost: without an id it is a cast of its own.
-            let isFlat = world.ledger.wishes[known].form == .flat
-            if isFlat { world.ledger.wishes[known].copies += 1 }
-            submit(message.body, wish: known, isRetry: !isFlat)
+            // Sent again because its confirm was lost: known by the id that a worker gives it.
+            submit(message.body, wish: known, isRetry: true)
         } else if let id = request.arguments["instance"]?["uuid"]?.string.flatMap({ InstanceID($0) }),
             let method = Wish.Method(rawValue: request.method)
         {
@@ -131,6 +129,7 @@ extension SimulatedBroker {
         guard let id = request.arguments["instance"]?["uuid"]?.string.flatMap({ InstanceID($0) }) else { return }
         let books = world.peers
         switch request.method {
+        case "terminate_instance": if let id = request.context.requestID { world.ledger.passedOn.insert(id) }
         case "post_live_migration_at_destination" where books.arrived.contains(id): books.told.insert(id)
         case "rollback_live_migration_at_destination" where books.arrived.contains(id) && !books.told.contains(id):
             world.violate(.oneHost, "what was made for \(id) is to be removed where its guest is")

@@ -7,8 +7,8 @@ internal import WorkerStore
 extension Simulation {
     /// Takes aim where the history is about one step and the journal says that the work has come to it.
     func aim() {
-        guard crashCountdown == nil, !isSettling, let target = temper.target, world.faults.has(.crash),
-            stands(at: target)
+        guard crashCountdown == nil, !isSettling, let target = temper.target, world.resumed[target.name] == nil,
+            world.faults.has(.crash), stands(at: target)
         else { return }
         crashCountdown = world.dice.below(world.dice.pick([3, 12, 40]))
     }

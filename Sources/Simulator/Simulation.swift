@@ -98,6 +98,7 @@ public final class Simulation: @unchecked Sendable {
 
     /// Runs the history to its end and checks what must hold.
     public func run() -> Outcome {
+        if let target = temper.target { world.note("about \(target.name)") }
         startWorker()
         while world.violations.isEmpty, !isBeyondUse, !isOver { step() }
         if world.violations.isEmpty, !isBeyondUse { check() }
