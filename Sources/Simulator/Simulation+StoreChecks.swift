@@ -111,7 +111,7 @@ extension Simulation {
 
     /// The methods whose failure nova answers with ERROR, whatever the guest does.
     private static let endInError: Set<String> = [
-        "suspend_instance", "rebuild_instance", "set_admin_password", "prep_resize", "resize_instance",
+        "suspend_instance", "rescue_instance", "rebuild_instance", "set_admin_password", "prep_resize", "resize_instance",
         "finish_resize", "confirm_resize", "revert_resize", "finish_revert_resize",
     ]
 

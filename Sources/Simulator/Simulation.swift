@@ -43,7 +43,7 @@ public final class Simulation: @unchecked Sendable {
             client = dice.pick([6, 20, 60])
             isOrderly = dice.chance(40)
             isAimed = dice.chance(75)
-            target = dice.chance(60) ? dice.pick(Coverage.targets) : nil
+            target = dice.chance(75) ? dice.pick(Coverage.targets) : nil
             hasPeers = target != nil || dice.chance(50)
         }
     }
