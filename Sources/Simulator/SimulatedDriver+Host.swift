@@ -31,8 +31,8 @@ extension SimulatedDriver: AggregateDriver {
         try await changeHost(.removeFromAggregate) { try await $0.removeFromAggregate(change) }
     }
 
-    func undoAggregateChange(_ change: AggregateChange) async throws {
-        try await changeHost(.undoAggregateChange) { try await $0.undoAggregateChange(change) }
+    func undoAggregateChange(_ change: AggregateChange, _ kind: AggregateChange.Kind) async throws {
+        try await changeHost(.undoAggregateChange) { try await $0.undoAggregateChange(change, kind) }
     }
 }
 
