@@ -143,7 +143,7 @@ struct Traffic {
         switch method {
         case .run:
             arguments["admin_password"] = .string("\(Self.canary)-password")
-            arguments["injected_files"] = [["/etc/secret", .string("\(Self.canary)-file")]]
+            arguments["injected_files"] = [["/etc/secret", .string("\(Self.canary)FILE00")]]
             arguments["is_first_time"] = true
             var spec: JSONObject = ["instance_uuids": [.string(instance.description)], "image": ["name": "cirros"]]
             let wantsVolume = target?.step == "connectingVolumes" || target?.step == "deletingVolumes"
