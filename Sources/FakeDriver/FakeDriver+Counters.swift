@@ -49,7 +49,7 @@ extension FakeDriver: BandwidthReportingDriver {
         try await perform(.bandwidth) { state in
             instances.compactMap { state.guests[$0.id] }.filter(\.isOn).flatMap { guest in
                 guest.macAddresses.map { address in
-                    InterfaceUsage(instance: guest.id, macAddress: address, received: .kib(4), sent: .kib(2))
+                    InterfaceUsage(instance: guest.id, macAddress: address, received: guest.received, sent: guest.sent)
                 }
             }
         }

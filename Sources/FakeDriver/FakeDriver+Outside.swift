@@ -51,6 +51,16 @@ extension FakeDriver {
         }
     }
 
+    /// Lets bytes go through each interface of a guest.
+    public func outsideTraffic(of id: InstanceID, received: ByteCount, sent: ByteCount) {
+        state.withLock { state in
+            guard var guest = state.guests[id] else { return }
+            guest.received += received
+            guest.sent += sent
+            state.guests[id] = guest
+        }
+    }
+
     /// Keeps a guest from answering its hypervisor until it is rebooted hard or destroyed, or here said to answer.
     public func outsideSilence(of id: InstanceID, _ isSilent: Bool = true) {
         state.withLock { state in

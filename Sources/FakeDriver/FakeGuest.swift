@@ -11,6 +11,9 @@ public struct FakeGuest: Sendable {
         public let password: Secret<String>?
     }
 
+    /// What goes through each interface when a guest starts.
+    static let firstTraffic = (received: ByteCount.kib(4), sent: ByteCount.kib(2))
+
     public let id: InstanceID
     public internal(set) var name: String
     public internal(set) var memory: ByteCount
@@ -21,6 +24,9 @@ public struct FakeGuest: Sendable {
     public internal(set) var boot: Int?
     /// Whether a start of it is under way; see ``FakeDriver/outsideStart(_:)``.
     public internal(set) var isChanging = false
+    /// What went through each of its interfaces since it was started.
+    public internal(set) var received = FakeGuest.firstTraffic.received
+    public internal(set) var sent = FakeGuest.firstTraffic.sent
     /// Whether its memory was put on the disk: the next start goes on from there.
     public internal(set) var hasSavedMemory = false
     public internal(set) var rescue: Rescue?

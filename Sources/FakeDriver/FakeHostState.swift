@@ -66,6 +66,7 @@ extension FakeHostState.State {
         var guest = guest
         boots += 1
         guest.boot = boots
+        (guest.received, guest.sent) = FakeGuest.firstTraffic
         guest.isChanging = false
         guest.hasSavedMemory = false
         guest.isQuiesced = false

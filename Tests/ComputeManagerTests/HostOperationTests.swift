@@ -62,6 +62,17 @@ struct HostOperationTests {
         await fixture.close()
     }
 
+    @Test("A maintenance that is meant for another host changes nothing here")
+    func otherHost() async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.run {
+            try await fixture.perform($0, Self.body("host_maintenance_mode", ["host": "compute2", "mode": true]))
+        }
+        #expect(fixture.driver.faults.calls(of: .setMaintenance) == 0)
+        #expect(try await replies(fixture).map { $0["failure"] } == ["invalid"])
+        await fixture.close()
+    }
+
     @Test("One after the other, in the order in which they came", .timeLimit(.minutes(1)))
     func order() async throws {
         let fixture = try ManagerFixture()

@@ -22,6 +22,19 @@ struct ReadOnlyCallsTests {
         try await fixture.driver.spawn(SpawnRequest(instance: try Instance(fields: Requests.instance), image: nil))
     }
 
+    @Test("A port is compared with the screen's, whatever kind of console the caller names, as nova does")
+    func consolePort() async throws {
+        let fixture = try ManagerFixture()
+        try await spawn(fixture)
+        let port = try await fixture.driver.vncConsole(try Instance(fields: Requests.instance)).port
+        for (asked, type, result) in [(port, "novnc", true), (port, "spice", true), (port + 1, "spice", false)] {
+            let body = Requests.of(
+                Requests.id, "validate_console_port", ["port": JSONValue(asked), "console_type": .string(type)])
+            #expect(try await answer(fixture, body) == ["result": .bool(result), "failure": nil], "\(type)")
+        }
+        await fixture.close()
+    }
+
     @Test("The recorded console call gets the recorded answer, past the journal")
     func recorded() async throws {
         let fixture = try ManagerFixture()

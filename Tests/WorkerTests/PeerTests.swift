@@ -2,6 +2,7 @@
 
 import ComputeModel
 import Foundation
+import Glibc
 import TestSupport
 import Testing
 
@@ -144,6 +145,103 @@ extension Program {
                 #expect(row["state"] == "failed" && row["last_error"] == .string(text))
                 #expect(row["resources"]?.array?.contains { $0["kind"] == "network" } == true)
                 #expect(try await worker.stop() == .exited(0))
+            }
+        }
+
+        /// Instructions that end in a peer's silence are told by an event of this name.
+        private struct Silence: CustomTestStringConvertible, Sendable {
+            let peer: String
+            let method: String
+            let event: String
+            var testDescription: String { peer }
+
+            static let all = [
+                Silence(peer: "volume", method: "initialize_connection", event: "run_instance"),
+                Silence(peer: "consoleauth", method: "delete_tokens_for_instance", event: "terminate_instance"),
+            ]
+        }
+
+        @Test(
+            "A volume or console service that keeps silent ends the work in the stated time, and ops show tells it",
+            .timeLimit(.minutes(3)), arguments: Silence.all)
+        private func silentService(_ silence: Silence) async throws {
+            try await Bench.with { bench in
+                var settings = bench.settings()
+                settings.options["DEFAULT"] = ["rpc_response_timeout": "2"]
+                settings.options["compute_worker"] =
+                    silence.peer == "volume" ? ["volume_api": "rpc", "volume_host": "volumes1"] : ["consoleauth": "rpc"]
+                // Somebody has the queue and says nothing.
+                let probe = try await bench.probe()
+                let topic = silence.peer == "volume" ? "volume.volumes1" : "consoleauth"
+                try await probe.collect("seen.peer", bindings: [("nova", "topic", topic)])
+                try await probe.collectEvents()
+                let worker = try await bench.worker(settings)
+                let oslo = try await bench.oslo()
+                let instance = newInstance()
+                var spec: JSONObject = ["filter_properties": .object(JSONObject())]
+                if silence.peer == "volume" { spec["request_spec"] = try volumes(instance)["request_spec"] }
+                try await oslo.cast("run_instance", instance, to: "one", extra: spec)
+                if silence.peer == "consoleauth" {
+                    try await probe.events(of: instance, until: "compute.instance.create.end")
+                    try await oslo.cast("terminate_instance", instance, to: "one")
+                }
+                let events = try await probe.events(of: instance, until: silence.event)
+                let text = "The \(silence.peer) service did not answer \(silence.method) within 2 s; "
+                    + "whether it was done is not known."
+                #expect(events.contains { $0.eventType == silence.event && $0.body.contains(text) })
+                _ = try await OpsTests.list(worker, untilEmpty: true)
+                let row = silence.peer == "volume" ? "1" : "2"
+                let table = try await worker.command(["ops", "show", row])
+                #expect(table.output.contains("\(silence.peer) \(silence.method)"), "\(table)")
+                let json = try JSONParser.parse(
+                    try await worker.command(["ops", "show", row, "--format", "json"]).output)
+                #expect(json["state"] == "failed" && json["last_error"] == .string(text), "\(JSONWriter.text(json))")
+                let asked = try await probe.messages("seen.peer", atLeast: 1)
+                #expect(asked.first?.message["method"] == .string(silence.method))
+                #expect(try await worker.stop() == .exited(0))
+            }
+        }
+
+        @Test(
+            "A worker asks the worker of another host, hears its answer, and comes to an end where it stands still",
+            .timeLimit(.minutes(3)))
+        func computes() async throws {
+            try await Bench.with { bench in
+                var settings = bench.settings()
+                settings.options["DEFAULT"] = ["rpc_response_timeout": "3"]
+                let source = try await bench.worker(settings)
+                settings.host = "two"
+                let destination = try await bench.worker(settings)
+                let oslo = try await bench.oslo()
+                let instance = newInstance()
+                let built = try await oslo.call("run_instance", instance, to: "one")
+                #expect(built["error"] == nil, "\(JSONWriter.text(built))")
+                func check() async throws -> JSONValue {
+                    try await oslo.ask([
+                        "kind": "call", "method": "check_can_live_migrate_destination", "server": "two", "timeout": 30,
+                        "prepared": [
+                            "uuid": .string(instance), "host": "one",
+                            "extra": ["block_migration": false, "disk_over_commit": false],
+                        ],
+                    ])
+                }
+                let answered = try await check()
+                #expect(answered["error"] == nil && answered["result"]?.object != nil, "\(JSONWriter.text(answered))")
+                source.kill(SIGSTOP)
+                let silent = try await check()
+                let told = silent["error"]?["value"]?.string ?? ""
+                #expect(
+                    told.contains("check_can_live_migrate_source") && told.contains("within 3 s"),
+                    "\(JSONWriter.text(silent))")
+                source.kill(SIGCONT)
+                for (row, outcome) in [("1", "ok"), ("2", "")] {
+                    let show = try JSONParser.parse(
+                        try await destination.command(["ops", "show", row, "--format", "json"]).output)
+                    let call = try #require(show["peer_calls"]?.array?.first, "\(JSONWriter.text(show))")
+                    #expect(call["method"] == "check_can_live_migrate_source" && call["ended_at"]?.string != nil)
+                    #expect((call["outcome"] == "ok") == (outcome == "ok"), "\(JSONWriter.text(call))")
+                }
+                for worker in [source, destination] { #expect(try await worker.stop() == .exited(0)) }
             }
         }
 

@@ -50,13 +50,11 @@ extension FolsomDialect {
         return PerformHostPowerAction.Arguments(action: action)
     }
 
-    /// The host is the one that the message came to.
     @Sendable
     private static func maintenanceMode(
         _ reader: inout ArgumentReader
     ) throws(ComputeFault) -> HostMaintenanceMode.Arguments {
-        _ = try reader.required("host")
-        return HostMaintenanceMode.Arguments(isOn: try reader.requiredBool("mode"))
+        HostMaintenanceMode.Arguments(host: try reader.required("host"), isOn: try reader.requiredBool("mode"))
     }
 
     @Sendable

@@ -58,7 +58,8 @@ extension FolsomDialect {
         _ reader: inout ArgumentReader
     ) throws(ComputeFault) -> ValidateConsolePort.Arguments {
         let instance = try reader.instance()
-        _ = try consoleType(&reader)
+        // Whatever kind it names, nova looks at the one screen that there is.
+        _ = try reader.required("console_type")
         switch reader.value("port") {
         case .string(let text)?: return ValidateConsolePort.Arguments(instance: instance, port: text)
         case let value? where value.int != nil:

@@ -20,8 +20,11 @@ extension DriverGateway {
         }
     }
 
-    func bandwidth(of instances: [Instance]) async throws -> [InterfaceUsage] {
+    /// One by one, so that a guest that can't be read keeps nobody from reading the others.
+    func bandwidth(of instance: Instance) async throws -> [InterfaceUsage] {
         guard let driver = driver as? any BandwidthReportingDriver else { throw driver.unsupported(.bandwidth) }
-        return try await call(.bandwidth, isRepeatable: false) { try await driver.bandwidth(of: instances) }
+        return try await call(.bandwidth, on: instance.id, isRepeatable: false) {
+            try await driver.bandwidth(of: [instance])
+        }
     }
 }

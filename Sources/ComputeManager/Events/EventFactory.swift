@@ -39,13 +39,15 @@ struct EventFactory: Sendable {
     }
 
     /// The event that an instance was used in a period that is over.
+    ///
+    /// - Parameter payload: ``InstancePayload/audited(_:)`` of it.
     func existence(
         _ payload: JSONObject, from beginning: Timestamp, until end: Timestamp, context: RequestContext
     ) -> Notification {
         var fields = payload
         fields["audit_period_beginning"] = .string(beginning.spaced)
         fields["audit_period_ending"] = .string(end.spaced)
-        fields["bandwidth"] = .object([:])
+        fields["bandwidth"] = payload["bandwidth"]?[BandwidthUsage.name(of: beginning)] ?? .object([:])
         return make("compute.instance.exists", .info, .object(fields), context)
     }
 

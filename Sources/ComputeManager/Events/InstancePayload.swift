@@ -63,16 +63,29 @@ struct InstancePayload: Sendable {
         payload["new_task_state"] = JSONValue(row.instance.taskState?.rawValue)
         payload["audit_period_beginning"] = .string(auditPeriod.beginning(of: now).iso)
         payload["audit_period_ending"] = .string(now.iso)
-        payload["bandwidth"] = .object([:])
+        payload["bandwidth"] = bandwidth(of: row, at: now)
         return payload
     }
 
     /// What `compute.instance.exists` adds to the base, for the period that is not over yet.
-    func existence(at now: Timestamp) -> JSONObject {
+    func existence(of row: StoredInstance, at now: Timestamp) -> JSONObject {
         [
             "audit_period_beginning": .string(auditPeriod.beginning(of: now).spaced),
-            "audit_period_ending": .string(now.spaced), "bandwidth": .object([:]),
+            "audit_period_ending": .string(now.spaced), "bandwidth": bandwidth(of: row, at: now),
         ]
+    }
+
+    /// The base, with what went through the interfaces by period, from which
+    /// ``EventFactory/existence(_:from:until:context:)`` makes the event of one.
+    func audited(_ row: StoredInstance) -> JSONObject {
+        var payload = base(row)
+        payload["bandwidth"] = .object(BandwidthUsage(of: row).toldByPeriod)
+        return payload
+    }
+
+    private func bandwidth(of row: StoredInstance, at now: Timestamp) -> JSONValue {
+        guard row.details[BandwidthUsage.key] != nil else { return .object([:]) }
+        return .object(BandwidthUsage(of: row).told(inPeriod: auditPeriod.beginning(of: now)))
     }
 
     /// The addresses that the network service gave the instance, in nova's form.

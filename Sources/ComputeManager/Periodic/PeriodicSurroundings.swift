@@ -22,14 +22,14 @@ struct PeriodicSurroundings: Sendable {
 
     func obstacle(to operation: DriverOperation) -> String { "the driver has no \(operation.rawValue)" }
 
-    /// This host's instances whose rows were not written for so long.
+    /// This host's instances that have had their states for so long.
     func rows(
         stoodStillFor age: Duration = .zero, where condition: @Sendable (Instance) -> Bool = { _ in true }
     ) async throws -> [StoredInstance] {
         let latest = services.events.clock.now().advanced(bySeconds: -age.components.seconds)
         return try await services.read { try $0.instances() }.filter { row in
             row.instance.host == services.configuration.host && condition(row.instance)
-                && (age == .zero || row.updatedAt <= latest)
+                && (age == .zero || row.stateSince ?? row.updatedAt <= latest)
         }
     }
 

@@ -6,6 +6,7 @@ enum PeriodicTaskList {
     static func all(_ surroundings: PeriodicSurroundings) -> [any PeriodicTask] {
         [
             Heartbeat(surroundings: surroundings), ResourceAudit(surroundings), CapabilitiesReport(surroundings),
+            BandwidthPoll(surroundings: surroundings),
             UsageAudit(surroundings: surroundings), InstanceTimeout.rescue(surroundings),
             InstanceTimeout.reboot(surroundings),
             BuildTimeout(surroundings: surroundings), NetworkInfoHealing(surroundings),

@@ -34,7 +34,9 @@ struct DeviceName: Sendable, Hashable {
 
     /// The name that a device gets: the asked one, or the first that is free, always with the root device's prefix.
     ///
-    /// - Parameter taken: the letters that are another device's.
+    /// - Parameters:
+    ///   - root: the root device's name; nil where nobody has named it, and it is the first.
+    ///   - taken: the letters that are another device's.
     /// - Throws: ``ComputeFault`` of kind `devicePathInUse` or `invalidDevicePath`.
     static func next(
         asked: String?, root: String?, taken: Set<String>, instance: InstanceID

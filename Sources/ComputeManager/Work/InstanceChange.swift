@@ -24,10 +24,12 @@ struct InstanceChange: Sendable {
     let pendingCast: String?
     let context: RequestContext
     private let events: EventFactory
+    private var states: (vmState: VMState?, taskState: TaskState?)
 
     init(row: StoredInstance, context: RequestContext, events: EventFactory) {
         self.row = row
         pendingCast = row.pendingCast
+        states = (row.instance.vmState, row.instance.taskState)
         self.context = context
         self.events = events
     }
@@ -40,13 +42,17 @@ struct InstanceChange: Sendable {
     var host: String { events.host }
 
     /// What `compute.instance.exists` adds to the base: the audit period up to now.
-    var existence: JSONObject { events.payload.existence(at: now) }
+    var existence: JSONObject { events.payload.existence(of: row, at: now) }
 
     /// Writes states, host or times, and tells of it where updates are told.
     mutating func update(elevated: Bool = false, _ body: (inout Instance) -> Void) {
-        guard events.isTelling else { return body(&row.instance) }
+        guard events.isTelling else {
+            body(&row.instance)
+            return noteStates()
+        }
         let old = row.instance
         body(&row.instance)
+        noteStates()
         let context = elevated ? context.elevated() : context
         if let event = events.updateEvent(from: old, to: row, context: context) { notifications.append(event) }
     }
@@ -70,7 +76,19 @@ struct InstanceChange: Sendable {
     }
 
     /// Writes what nobody is told of: the task of an accepted request, what the row keeps beside the instance.
-    mutating func amend(_ body: (inout StoredInstance) -> Void) { body(&row) }
+    mutating func amend(_ body: (inout StoredInstance) -> Void) {
+        body(&row)
+        noteStates()
+    }
+
+    /// Keeps since when the instance is in its states, in the same commit: what writes the row for other reasons does
+    /// not put off what is due after a while.
+    private mutating func noteStates() {
+        let new = (row.instance.vmState, row.instance.taskState)
+        guard new != states else { return }
+        states = new
+        row.stateSince = now
+    }
 
     /// Tells that something began or ended (`create.start`).
     mutating func notify(_ event: String, elevated: Bool = false, extra: JSONObject = JSONObject()) {
@@ -123,7 +141,7 @@ struct InstanceChange: Sendable {
         isRemoved = true
         guard events.auditsUsage, instance.vmState == .deleted, let launchedAt = instance.launchedAt else { return }
         ended = EndedInstance(
-            instance: instance.id, payload: events.payload.base(row), launchedAt: launchedAt,
+            instance: instance.id, payload: events.payload.audited(row), launchedAt: launchedAt,
             terminatedAt: instance.terminatedAt ?? now)
     }
 }

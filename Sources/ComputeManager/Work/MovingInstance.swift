@@ -34,7 +34,8 @@ struct MovingInstance: Sendable {
         of row: StoredInstance, migration: Migration?, also extra: JSONObject = JSONObject()
     ) throws(ComputeFault) -> JSONValue {
         var details = row.details
-        for key in StoredInstance.keysOfTheMove + [Build.contextKey] { details[key] = nil }
+        let own = StoredInstance.keysOfTheMove + [Build.contextKey, StoredInstance.stateSinceKey]
+        for key in own { details[key] = nil }
         if let devices = details[BlockDevices.key] {
             details[BlockDevices.key] = BlockDevices.withoutConnections(devices)
         }

@@ -114,6 +114,24 @@ struct FixedIPTests {
         await fixture.close()
     }
 
+    @Test("That a guest could not be told of its network is answered to the caller, and told nobody else")
+    func quiet() async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.run { manager in
+            try await fixture.perform(manager, Requests.run())
+            for (method, operation) in [
+                ("inject_network_info", DriverOperation.injectNetworkInfo), ("reset_network", .resetNetwork),
+            ] {
+                fixture.driver.faults.plan(.fail(ComputeFault(.internalError, "No.")), for: operation)
+                try await fixture.perform(manager, Requests.of(Requests.id, method, message: method))
+            }
+        }
+        #expect(try await fixture.eventTypes().last == "compute.instance.create.end")
+        let replies = try await fixture.outbox().filter { $0.kind == .reply }.map { try JSONParser.parse($0.body) }
+        #expect(replies.map { $0["failure"] } == ["internalError", "internalError"])
+        await fixture.close()
+    }
+
     @Test("A guest is told of its network and asked to set it up anew; filters are applied anew")
     func refresh() async throws {
         let fixture = try ManagerFixture()

@@ -49,6 +49,20 @@ struct VolumeOperationsTests {
         await fixture.close()
     }
 
+    @Test("Where nobody has named the root device it is the first, and no other gets its name", arguments: ["", nil])
+    func reserveBesideUnnamedRoot(root: String?) async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.run {
+            try await fixture.perform($0, Requests.run { $0["root_device_name"] = JSONValue(root) })
+            for asked: JSONValue in [.null, "/dev/vda"] { try await fixture.perform($0, Self.reserve(asked)) }
+        }
+        #expect(
+            try await replies(fixture) == [
+                ["result": "/dev/vdb", "failure": nil], ["result": nil, "failure": "devicePathInUse"],
+            ])
+        await fixture.close()
+    }
+
     @Test("A volume is connected, plugged in and told of, in nova's order; unplugged and let go of likewise")
     func attachDetach() async throws {
         let fixture = try ManagerFixture()

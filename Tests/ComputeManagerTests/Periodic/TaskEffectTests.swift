@@ -42,6 +42,8 @@ struct TaskEffectTests {
         try await fixture.store.write { [id] transaction in
             guard var row = try transaction.instance(id) else { return }
             change(&row.instance)
+            // As an earlier worker wrote it: what is due goes by the row's last write.
+            row.stateSince = nil
             try transaction.save(row)
         }
     }
@@ -165,6 +167,37 @@ struct TaskEffectTests {
             #expect(try await fixture.instance(id)?.taskState == nil)
             #expect(try await fixture.eventTypes().last == "compute.instance.reboot.end")
         }
+    }
+
+    @Test("What writes the row for other reasons puts nothing off that is due after a while")
+    func stoodStill() async throws {
+        try await running { $0.rescueTimeout = .seconds(600) } _: { fixture, surroundings, manager in
+            let task = InstanceTimeout.rescue(surroundings)
+            try await fixture.perform(manager, Requests.run())
+            try await fixture.perform(
+                manager, Requests.of(Requests.id, "rescue_instance", ["rescue_password": "secret"]))
+            #expect(try await fixture.instance(id)?.vmState == .rescued)
+            let since = try #require(try await row(fixture).stateSince)
+            surroundings.wallClock?.advance(bySeconds: 599)
+            #expect(
+                try await surroundings.change(id) { change in
+                    change.update { $0.powerState = .paused }
+                    change.amend { $0.networkInfo = [] }
+                    return true
+                })
+            #expect(try await row(fixture).stateSince == since)
+            #expect(try await task.run().count == 0)
+            surroundings.wallClock?.advance(bySeconds: 1)
+            #expect(try await task.run().count == 1)
+            await fixture.idle()
+            #expect(try await fixture.instance(id)?.vmState == .active)
+            #expect(try await row(fixture).stateSince == since.advanced(bySeconds: 600))
+        }
+    }
+
+    private func row(_ fixture: ManagerFixture) async throws -> StoredInstance {
+        let found = try await fixture.store.read { [id] in try $0.instance(id) }
+        return try #require(found)
     }
 
     @Test("A reboot that stands still is followed by a hard one")

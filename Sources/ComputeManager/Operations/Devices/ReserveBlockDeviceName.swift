@@ -44,8 +44,8 @@ enum ReserveBlockDeviceName: InstanceOperation {
             guard let path = row?.instance.fields[key]?.string, !path.isEmpty else { continue }
             taken.insert(try DeviceName(path, instance: id).letters)
         }
-        let path = try DeviceName.next(
-            asked: arguments.device, root: row?.instance.fields["root_device_name"]?.string, taken: taken, instance: id)
+        let root = row?.instance.fields["root_device_name"]?.string.flatMap { $0.isEmpty ? nil : $0 }
+        let path = try DeviceName.next(asked: arguments.device, root: root, taken: taken, instance: id)
         return try await run.finish(path) { change throws(ComputeFault) in
             change.amendBlockDevices {
                 $0.elements.append(BlockDevices.Element(volumeID: nil, deviceName: path, state: .reserved))

@@ -6,6 +6,8 @@ internal import ComputeModel
 /// Brings the host into maintenance, or out of it. Nova: `host_maintenance_mode`.
 enum HostMaintenanceMode: HostOperation {
     struct Arguments: Sendable {
+        /// The host that is meant.
+        let host: String
         let isOn: Bool
     }
 
@@ -16,6 +18,11 @@ enum HostMaintenanceMode: HostOperation {
     static func json(_ output: String) -> JSONValue { .string(output) }
 
     static func perform(_ arguments: Arguments, in run: HostRun) async throws -> String {
-        try await run.driver.setMaintenance(arguments.isOn)
+        let own = run.services.configuration.host
+        guard arguments.host == own else {
+            throw ComputeFault.invalid(
+                "The message for host '\(arguments.host.prefix(64))' came to '\(own)'; nothing was changed.")
+        }
+        return try await run.driver.setMaintenance(arguments.isOn)
     }
 }

@@ -4,7 +4,7 @@ internal import ComputeModel
 internal import Logging
 internal import WorkerStore
 
-/// Has something done to instances of this host whose row has stood still in a state for too long; the request is the
+/// Has something done to instances of this host that have been in a state for too long; the request is the
 /// worker's own and takes its turn in the instance's lane.
 struct InstanceTimeout: PeriodicTask {
     /// The state in which an instance is for too long; the task is called by it.

@@ -87,7 +87,7 @@ struct UsageAudit: PeriodicTask {
             for id in ids {
                 var payloads = ended.filter { $0.instance == id }.map(\.payload)
                 if let row = try transaction.instance(id), Self.wasUsed(row, on: host, until: end) {
-                    payloads.append(services.events.payload.base(row))
+                    payloads.append(services.events.payload.audited(row))
                 }
                 for payload in payloads {
                     let event = services.events.existence(

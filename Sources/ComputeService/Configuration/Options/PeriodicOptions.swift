@@ -7,7 +7,8 @@ internal import Configuration
 public struct PeriodicOptions: Sendable, Equatable {
     /// The periodic tasks; nil where `[DEFAULT] periodic_enable` is false.
     public var tasks: PeriodicConfiguration?
-    /// `[DEFAULT] sync_power_state_interval`; nil for never.
+    /// `[DEFAULT] sync_power_state_interval`; nil for never, and where `periodic_enable` is false: the start, each
+    /// reconnect and the hypervisor's events still raise their suspicions.
     public var powerSyncInterval: Duration?
     /// `[DEFAULT] cpu_allocation_ratio` and the like.
     public var claims: ClaimRules
@@ -24,7 +25,6 @@ public struct PeriodicOptions: Sendable, Equatable {
             let value = try seconds(key)
             return value < .zero ? nil : value == .zero ? fallback : value
         }
-        powerSyncInterval = try spacing("sync_power_state_interval", .seconds(600))
         claims = ClaimRules(
             cpuRatio: try config.requiredDouble(forKey: "cpu_allocation_ratio"),
             memoryRatio: try config.requiredDouble(forKey: "ram_allocation_ratio"),
@@ -32,6 +32,7 @@ public struct PeriodicOptions: Sendable, Equatable {
             reservedMemoryMiB: try config.requiredInt(forKey: "reserved_host_memory_mb"),
             reservedDiskMiB: try config.requiredInt(forKey: "reserved_host_disk_mb"))
         guard try config.requiredBool(forKey: "periodic_enable") else { return }
+        powerSyncInterval = try spacing("sync_power_state_interval", .seconds(600))
         var tasks = PeriodicConfiguration()
         tasks.interval = try seconds("periodic_interval")
         tasks.fuzzyDelay = try seconds("periodic_fuzzy_delay")

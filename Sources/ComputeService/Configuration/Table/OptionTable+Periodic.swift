@@ -5,7 +5,9 @@ internal import ComputeManager
 extension OptionTable {
     /// What the worker does by itself, and what instances may claim; nova's names and defaults.
     static let periodicOptions: [ConfigurationOption] = [
-        option("periodic_enable", .boolean, default: "true", "Run periodic tasks at all."),
+        option(
+            "periodic_enable", .boolean, default: "true",
+            "Run periodic tasks at all, the reading of all guests included."),
         option(
             "periodic_interval", .integer(1...86400), default: "60",
             "Seconds between runs of the periodic tasks that have no interval of their own."),
