@@ -104,6 +104,32 @@ struct FailureTests {
         }
     }
 
+    @Test(
+        "a build that is cancelled once the guest was started comes to its end, whether or not libvirt's word is in",
+        arguments: [false, true])
+    func tooLate(isHeard: Bool) async throws {
+        try await LibvirtServer.withServer { server async throws in
+            let build = Mutex<Task<Void, any Error>?>(nil)
+            let driver = LibvirtDriver(
+                configuration: Guests.configuration(server), logger: Guests.quiet, now: LibvirtDriver.systemTime
+            ) { event in
+                guard event.kind == .started else { return true }
+                build.withLock { $0 }?.cancel()
+                return isHeard
+            }
+            try await Guests.withDriver(driver) { driver async throws in
+                let instance = try Guests.newInstance()
+                let request = try await Guests.request(instance, server)
+                // A task of its own, because its cancellation is what is tried.
+                let task = Task { try await driver.spawn(request) }
+                build.withLock { $0 = task }
+                try await task.value
+                #expect(task.isCancelled)
+                #expect(try await driver.info(instance.id).powerState == .running)
+            }
+        }
+    }
+
     @Test("files of a build that was cut off make way for the next one")
     func leftovers() async throws {
         try await Guests.withDriver { driver, server async throws in
