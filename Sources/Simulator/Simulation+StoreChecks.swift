@@ -111,8 +111,8 @@ extension Simulation {
 
     /// The methods whose failure nova answers with ERROR, whatever the guest does.
     private static let endInError: Set<String> = [
-        "suspend_instance", "rescue_instance", "rebuild_instance", "set_admin_password", "prep_resize", "resize_instance",
-        "finish_resize", "confirm_resize", "revert_resize", "finish_revert_resize",
+        "suspend_instance", "rescue_instance", "unrescue_instance", "rebuild_instance", "set_admin_password",
+        "prep_resize", "resize_instance", "finish_resize", "confirm_resize", "revert_resize", "finish_revert_resize",
     ]
 
     /// What was built well and runs is in ERROR for no later request's sake.

@@ -86,7 +86,8 @@ public final class Simulation: @unchecked Sendable {
         self.mutant = mutant
         var dice = SeededGenerator(seed: seed, stream: 3)
         temper = Temper(&dice)
-        tail = dice.below(600)
+        // The step that a history is about may come long after the last wish.
+        tail = dice.below(600) + (temper.target == nil ? 0 : 150)
         var faults = Faults(&dice, calm: dice.chance(3))
         if let target = temper.target { faults.grant(target.needsFailure ? Coverage.failures + [.crash] : [.crash]) }
         world = World(seed: seed, faults: faults, keepsHistory: keepsHistory)

@@ -115,7 +115,8 @@ enum RunInstance: InstanceOperation {
         let isLeftover: Bool =
             switch run.row?.instance.vmState {
             case nil where run.row == nil: true
-            case .building?, .error?, .deleted?: true
+            // Volumes that an earlier build could not let go of are a delete's to take back, and would be forgotten.
+            case .building?, .error?, .deleted?: run.row.map { BlockDevices($0).elements.isEmpty } ?? true
             default: false
             }
         if !isLeftover { throw isHere(arguments) }
