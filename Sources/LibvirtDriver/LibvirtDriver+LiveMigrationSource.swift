@@ -78,7 +78,8 @@ extension LibvirtDriver: LiveMigrationSourceDriver {
             }
             throw error
         }
-        try await noteOwner(request)
+        // The guest runs over there, so it is too late to be cancelled.
+        try await uncancelled { [self] in try await noteOwner(request) }
     }
 
     public func cleanUpAfterLiveMigration(_ request: LiveMigrationRequest) async throws {

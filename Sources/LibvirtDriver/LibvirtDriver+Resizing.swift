@@ -50,7 +50,8 @@ extension LibvirtDriver: ResizingDriver {
             }
             throw error
         }
-        return try await transfer(id)
+        // The disks have moved, so it is too late to be cancelled.
+        return try await uncancelled { [self] in try await transfer(id) }
     }
 
     public func finishMigration(_ request: FinishMigrationRequest) async throws {

@@ -42,7 +42,8 @@ extension LibvirtDriver: SnapshottingDriver {
                     XMLElement("target", ["dev": disk.target])
                 }
                 try await self.copy(disk.target, of: domain, to: copy, id, request.progress)
-                try await endBlockJob(disk.target, of: domain, id)
+                // A mirror that nobody ends would go on, whoever was cancelled.
+                try await uncancelled { [self] in try await endBlockJob(disk.target, of: domain, id) }
             } else {
                 try await withDiskTools("copy a guest's disk") { limits throws(ComputeFault) in
                     try DiskImage(path: partial, instance: id, limits: limits).copy(from: source, format: format) {

@@ -19,8 +19,11 @@ extension LibvirtDriver: VolumeSwappingDriver {
         try await requireAnswering(id)
         if let target = live.disk(of: old)?.first("target")?["dev"], live.disk(at: new.path) == nil {
             try await copy(target, of: domain, to: element, id, request.progress)
-            try await host.withConnection(for: id) { _ throws(LibvirtError) in
-                try await domain.endBlockJob(target, pivot: true)
+            // A mirror that nobody ends would go on, so from here on it is too late to be cancelled.
+            try await uncancelled { [host] in
+                try await host.withConnection(for: id) { _ throws(LibvirtError) in
+                    try await domain.endBlockJob(target, pivot: true)
+                }
             }
         } else if live.disk(at: new.path) == nil {
             throw ComputeFault(
@@ -28,14 +31,11 @@ extension LibvirtDriver: VolumeSwappingDriver {
                 arguments: ["volume_id": .string(old.volumeID)])
         }
         // The guest goes on with the new one from here on; so it must after its next start.
-        try await uncancelled { [self] () async -> Result<Void, any Error> in
-            do {
-                var saved = try await document(domain, id, inactive: true, withSecrets: true)
-                saved.replaceDisk(old, with: element)
-                _ = try await define(saved, id)
-                return .success(())
-            } catch { return .failure(error) }
-        }.get()
+        try await uncancelled { [self] in
+            var saved = try await document(domain, id, inactive: true, withSecrets: true)
+            saved.replaceDisk(old, with: element)
+            _ = try await define(saved, id)
+        }
     }
 }
 

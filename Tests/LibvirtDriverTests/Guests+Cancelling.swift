@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ComputeDriver
+import ComputeModel
 import Synchronization
 
 extension Guests {
-    /// Runs a long operation in a task that is cancelled when it first tells how far it is; how that ended.
+    /// Runs a long operation in a task that is cancelled when it first tells how far it is, or that it is all done;
+    /// how that ended.
     static func cancelled<Value: Sendable>(
-        _ body: @escaping @Sendable (ProgressReporter) async throws -> Value
+        atEnd: Bool = false, _ body: @escaping @Sendable (ProgressReporter) async throws -> Value
     ) async -> Result<Value, any Error> {
         let holder = TaskHolder<Value>()
         let (gate, opener) = AsyncStream<Void>.makeStream()
         let task = Task {
             for await _ in gate { break }
-            return try await body(ProgressReporter { _ in holder.task.withLock { $0 }?.cancel() })
+            return try await body(
+                ProgressReporter { progress in
+                    if atEnd, progress.done == .zero || progress.done != progress.total { return }
+                    holder.task.withLock { $0 }?.cancel()
+                })
         }
         holder.task.withLock { $0 = task }
         opener.yield()

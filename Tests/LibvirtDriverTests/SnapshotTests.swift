@@ -87,10 +87,10 @@ struct SnapshotTests {
             await #expect { try await driver.snapshot(nowhere) } throws: {
                 ($0 as? ComputeFault)?.kind == .hypervisorFailure
             }
-            for isRunning in [true, false] {
+            for (isRunning, atEnd) in [(true, false), (true, true), (false, false)] {
                 if !isRunning { try await driver.powerOff(instance) }
                 let path = try target(server)
-                let result = await Guests.cancelled {
+                let result = await Guests.cancelled(atEnd: atEnd) {
                     try await driver.snapshot(
                         SnapshotRequest(instance: instance, imageID: "i", path: path, progress: $0))
                 }
