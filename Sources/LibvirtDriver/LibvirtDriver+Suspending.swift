@@ -19,26 +19,26 @@ extension LibvirtDriver: SuspendingDriver {
         }
         try await requireAnswering(id)
         try await host.transfer(domain, .silent, instance: id) { [self] () throws(LibvirtError) in
-            if await sawJobEnd(domain), try await domain.state() == .shutoff, try await domain.hasManagedSave() {
-                return
+            await awaitJobEnd(domain)
+            do throws(LibvirtError) { try await domain.managedSave() } catch {
+                // The one that was waited for was this, or another has come to its end meanwhile.
+                guard error.code == .operationInvalid, try await domain.state() == .shutoff,
+                    try await domain.hasManagedSave()
+                else { throw error }
             }
-            try await domain.managedSave()
         }
     }
 
     /// Waits for a save or a migration that a worker has begun that died: libvirt takes it to its end by itself, and
-    /// takes no other meanwhile. Whether there was one.
+    /// takes no other meanwhile.
     ///
     /// Goes on after a cancellation, which has the job aborted.
-    private func sawJobEnd(_ domain: Domain, clock: any Clock<Duration> = ContinuousClock()) async -> Bool {
+    private func awaitJobEnd(_ domain: Domain, clock: any Clock<Duration> = ContinuousClock()) async {
         await uncancelled {
-            var sawOne = false
             // A domain that can't be asked fails the save that follows.
             while (try? await domain.job()) != nil {
-                sawOne = true
                 try? await clock.sleep(for: .milliseconds(250), tolerance: nil)
             }
-            return sawOne
         }
     }
 
