@@ -12,7 +12,9 @@ struct PeriodicSurroundings: Sendable {
 
     var own: OwnRequests { OwnRequests(services: services, work: dispatcher) }
 
-    var context: RequestContext { .admin(requestID: "req-\(services.identifiers.next().dashed)") }
+    var context: RequestContext {
+        .admin(requestID: "req-\(services.identifiers.next().dashed)", at: services.events.clock.now())
+    }
 
     /// Why an operation can't be had; nil where it can.
     func obstacle(to method: String) -> String? {

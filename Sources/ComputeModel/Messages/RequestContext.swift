@@ -10,11 +10,14 @@ public struct RequestContext: Sendable, Hashable {
     public init(fields: JSONObject) { self.fields = fields }
 
     /// A context for what the worker does by itself: no user, no project, administrator.
-    public static func admin(requestID: String) -> RequestContext {
+    ///
+    /// - Parameter moment: when it began; nil for what nobody else hears of.
+    public static func admin(requestID: String, at moment: Timestamp? = nil) -> RequestContext {
         RequestContext(fields: [
             "user_id": nil, "project_id": nil, "is_admin": true, "read_deleted": "no", "roles": [],
-            "remote_address": nil, "request_id": .string(requestID), "auth_token": nil, "quota_class": nil,
-            "user_name": nil, "service_catalog": nil, "project_name": nil,
+            "remote_address": nil, "timestamp": JSONValue(moment?.iso), "request_id": .string(requestID),
+            "auth_token": nil, "quota_class": nil, "user_name": nil, "service_catalog": nil, "project_name": nil,
+            "instance_lock_checked": false,
         ])
     }
 
