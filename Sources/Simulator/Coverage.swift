@@ -13,7 +13,7 @@ public enum Coverage {
         public var name: String { "\(method): \(step)" }
 
         /// Whether it is come to only after something has failed.
-        var needsFailure: Bool { step == "undoing" || step == "rollingBack" }
+        var needsFailure: Bool { ["undoing", "rollingBack", "takingBack", "takenBack"].contains(step) }
     }
 
     public static let pairs: [Pair] = journaled.flatMap { method in

@@ -20,6 +20,7 @@ public enum Invariant: String, CaseIterable, Sendable, Hashable {
     case unknownIsNotStopped = "unknown is never read as stopped"
     case oneCallAtATime = "one call at a time for each guest"
     case servicesInStep = "what the services hold is held for an instance that is there, once"
+    case claimsAreLive = "claims are the sum of live instances (I4)"
     case oneHost = "a guest is on one host, which knows that it has it"
     case knownStep = "what is taken up again is a step of the table"
     case trueState = "rows say what the hypervisor says"

@@ -16,7 +16,8 @@ extension Simulation {
                 world.violate(.servicesInStep, "\(holder) is gone and still has volume \(volume)")
                 continue
             }
-            if devices(of: row)[volume] == nil, !isCutOff(holder) {
+            // One that moved away is the other host's, whatever a late request makes of it here.
+            if devices(of: row)[volume] == nil, !isCutOff(holder), !isElsewhere(holder) {
                 world.violate(.servicesInStep, "\(holder) has volume \(volume), and its row does not say so")
             }
         }

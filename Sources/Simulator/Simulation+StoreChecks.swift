@@ -12,6 +12,7 @@ extension Simulation {
         let resources: [StoredResource]
         let unfinished: [JournalEntry]
         let outbox: [OutboxRow]
+        let claims: [StoredClaim]
     }
 
     /// Holds the store at the end against the hypervisor.
@@ -19,6 +20,7 @@ extension Simulation {
         guard let store = worker?.store else { return world.violate(.endsQuiet, "no worker at the end") }
         if let (inventory, guests) = look(into: store) {
             compare(inventory, guests)
+            checkClaims(inventory.claims, inventory.instances, guests)
             checkHealthy(inventory, guests, book)
         }
     }
@@ -47,7 +49,8 @@ extension Simulation {
                 let inventory = try await store.read { snapshot in
                     Inventory(
                         instances: try snapshot.instances(), resources: try snapshot.resources(),
-                        unfinished: try snapshot.unfinished(limit: 100), outbox: try snapshot.outbox(limit: 100))
+                        unfinished: try snapshot.unfinished(limit: 100), outbox: try snapshot.outbox(limit: 100),
+                        claims: try snapshot.claims())
                 }
                 box.inventory = .success(inventory)
             } catch {
@@ -96,7 +99,8 @@ extension Simulation {
             let isTold = row.instance.powerState == .running
             // A delete that failed keeps its task, and the row waits for the next one.
             let isSettled = row.instance.taskState == nil && (state == .active || state == .stopped)
-            if isTold != running.contains(id), isSettled {
+            let isHere = row.instance.host == SimulatedWorker.host
+            if isTold != running.contains(id), isSettled, isHere {
                 world.violate(.trueState, "\(id) is told to be \(isTold ? "on" : "off"), and is not")
             }
             guard !world.ledger.touched.contains(id) else { continue }

@@ -129,10 +129,10 @@ extension Program {
                 let oslo = try await bench.oslo()
                 #expect(try await claimed(of: worker) == [0, 0, 0])
                 let (kept, refused) = (newInstance(), newInstance())
-                // A recorded build asks for one processor and 512 MiB.
+                // A recorded build asks for one processor and 512 MiB; as much is reserved for the host.
                 let limits: JSONObject = [
                     "filter_properties": [
-                        "retry": ["num_attempts": 1, "hosts": ["one"]], "limits": ["memory_mb": 1000],
+                        "retry": ["num_attempts": 1, "hosts": ["one"]], "limits": ["memory_mb": 1500],
                     ]
                 ]
                 try await oslo.cast("run_instance", kept, to: "one", extra: limits)
@@ -148,7 +148,7 @@ extension Program {
                 let arguments = cast.message["args"]
                 #expect(arguments?["request_spec"]?["instance_uuids"] == [.string(refused)])
                 #expect(arguments?["filter_properties"]?["retry"]?["hosts"] == ["one"])
-                #expect(arguments?["filter_properties"]?["limits"]?["memory_mb"]?.double == 1000)
+                #expect(arguments?["filter_properties"]?["limits"]?["memory_mb"]?.double == 1500)
                 _ = try await OpsTests.list(worker, untilEmpty: true)
                 #expect(try await claimed(of: worker) == [1, 512, 0])
                 let types = try await probe.collected(Probe.events).filter { $0.instance == refused }.types

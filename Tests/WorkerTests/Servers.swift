@@ -10,7 +10,7 @@ final class Servers: Sendable {
     @TaskLocal static var current: Servers?
 
     /// Virtual hosts that are made at once, because each call of rabbitmqctl takes a second.
-    private static let virtualHosts = 60
+    private static let virtualHosts = 90
     /// Tests that run side by side: each has several processes, and a small machine two cores.
     private static let width = 4
 

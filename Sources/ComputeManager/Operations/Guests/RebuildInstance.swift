@@ -95,6 +95,8 @@ enum RebuildInstance: InstanceOperation {
                 row.details[Build.imageNameKey] = .string(image.name)
             }
             change.register(["domain", "directory"])
+            // An instance whose build failed has given its part of the host back.
+            change.claim(.instance, ClaimAmounts(of: change.instance), limits: .none)
             change.notify("rebuild.start", elevated: true, extra: ["image_name": .string(image.name)])
             change.update(elevated: true) { $0.powerState = guest?.powerState ?? .noState }
         }

@@ -28,7 +28,7 @@ enum ResizeInstance: InstanceOperation {
 
     static let name = OperationName(rawValue: "resize_instance")
     static let summary = "stops an instance that is resized or moved, and hands its disks over"
-    static let stepNames = ["migrating", "migrated"]
+    static let stepNames = ["migrating", "migrated", "takingBack", "takenBack"]
     static let needs: [DriverOperation] = [.migrateDiskAndPowerOff, .finishRevertMigration]
     static let events = ["resize.start", "resize.end"]
     static let needsRoom = true
