@@ -78,7 +78,8 @@ extension Simulation {
         let resources = Set(inventory.resources.map(\.instance))
         for entry in inventory.unfinished { world.violate(.emptyAtEnd, "\(entry) is unfinished") }
         for row in inventory.outbox { world.violate(.emptyAtEnd, "outbox \(row.id) was not sent") }
-        for id in resources.sorted() where rows[id] == nil {
+        // A bit that turns over in this table is not seen: its rows carry no sum.
+        for id in resources.sorted() where rows[id] == nil && world.faults.counts[.flippedBit] == nil {
             world.violate(.emptyAtEnd, "resources of \(id), which has no row")
         }
         checkServices(
