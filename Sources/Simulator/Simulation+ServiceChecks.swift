@@ -17,7 +17,8 @@ extension Simulation {
                 continue
             }
             // One that moved away is the other host's, whatever a late request makes of it here.
-            if devices(of: row)[volume] == nil, !isCutOff(holder), !isElsewhere(holder) {
+            let hasLeft = isElsewhere(holder) || world.peers.told.contains(holder)
+            if devices(of: row)[volume] == nil, !isCutOff(holder), !hasLeft {
                 world.violate(.servicesInStep, "\(holder) has volume \(volume), and its row does not say so")
             }
         }

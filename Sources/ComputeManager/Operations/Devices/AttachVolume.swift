@@ -124,8 +124,9 @@ enum AttachVolume: InstanceOperation {
             try await run.peers.volumes.attach(
                 arguments.volumeID, to: instance, deviceName: element.deviceName, context: context)
         } catch let fault as ComputeFault where fault.kind != .timeout && fault.kind != .unavailable {
-            // Refused: it may be another's, from whom a detach would take it.
-            try await note(.attaching, of: arguments, run)
+            // Refused: it may be another's, from whom a detach would take it; after a restart it may as well be refused
+            // because an attempt of before was heard.
+            if step != .telling { try await note(.attaching, of: arguments, run) }
             throw fault
         }
     }

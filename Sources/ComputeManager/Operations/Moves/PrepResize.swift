@@ -48,6 +48,12 @@ enum PrepResize: InstanceOperation {
         if run.row?.liveSource != nil {
             throw ComputeFault.invalid("the instance is on its way to this host", instance: arguments.instance.id)
         }
+        if run.row?.isGone == true {
+            // The note of a move would take the place of the books, and with it what still is to be taken away.
+            throw ComputeFault.invalid(
+                "what is left on this host of the instance, which moved away, could not be removed yet",
+                instance: arguments.instance.id)
+        }
         if step == nil {
             try await run.begin(
                 arguments.instance, .preparing, accept: acceptance(of: arguments),
