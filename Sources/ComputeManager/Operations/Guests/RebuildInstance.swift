@@ -95,7 +95,9 @@ enum RebuildInstance: InstanceOperation {
                 row.details[Build.imageNameKey] = .string(image.name)
             }
             change.register(["domain", "directory"])
-            // An instance whose build failed has given its part of the host back.
+            // An instance whose build failed has given its part of the host back, or never was this host's.
+            let host = change.host
+            change.amend { $0.instance.host = host }
             change.claim(.instance, ClaimAmounts(of: change.instance), limits: .none)
             change.notify("rebuild.start", elevated: true, extra: ["image_name": .string(image.name)])
             change.update(elevated: true) { $0.powerState = guest?.powerState ?? .noState }

@@ -77,7 +77,7 @@ enum ConfirmResize: InstanceOperation {
         _ known: StoredInstance, told: Migration?, host: String
     ) throws(ComputeFault) {
         guard let migration = known.migration else {
-            guard told == nil, known.instance.host == host else { return }
+            guard told == nil, !known.isElsewhere(than: host) else { return }
             throw waitsForNone(known.id)
         }
         guard told?.status != .confirmed else { return }

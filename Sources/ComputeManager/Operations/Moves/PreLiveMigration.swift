@@ -25,6 +25,9 @@ enum PreLiveMigration: InstanceOperation {
     static let events: [String] = []
     static let seesMovedAway = true
 
+    /// To refuse it: the fate of a build that goes back to the scheduler stands in the row.
+    static let seesHandedBack = true
+
     static func instance(of arguments: Arguments) -> Instance { arguments.moving.instance }
     static func acceptance(of arguments: Arguments) -> AcceptanceRule { .none }
     static func json(_ output: JSONValue) -> JSONValue { output }
@@ -39,7 +42,9 @@ enum PreLiveMigration: InstanceOperation {
             guard let source = moving.instance.host, source != run.host,
                 run.row == nil || run.row?.isElsewhere(than: run.host) == true
             else {
-                throw ComputeFault.invalid("the instance is on this host already", instance: moving.instance.id)
+                throw ComputeFault.invalid(
+                    "the instance is on this host already, or its build is on its way back to the scheduler",
+                    instance: moving.instance.id)
             }
             try await run.begin(
                 moving.instance, .preparing, accept: .none, missing: .renew

@@ -31,6 +31,8 @@ enum PrepResize: InstanceOperation {
     /// What it begins ends in disks here.
     static let needsRoom = true
     static let seesMovedAway = true
+    /// To refuse it: the fate of a build that goes back to the scheduler stands in the row.
+    static let seesHandedBack = true
 
     static func instance(of arguments: Arguments) -> Instance { arguments.instance }
     static func acceptance(of arguments: Arguments) -> AcceptanceRule { .ifIdle(.resizePrep) }
@@ -47,6 +49,10 @@ enum PrepResize: InstanceOperation {
         }
         if run.row?.liveSource != nil {
             throw ComputeFault.invalid("the instance is on its way to this host", instance: arguments.instance.id)
+        }
+        if run.row?.isHandedBack == true {
+            throw ComputeFault.invalid(
+                "the instance's build is on its way back to the scheduler", instance: arguments.instance.id)
         }
         if run.row?.isGone == true {
             // The note of a move would take the place of the books, and with it what still is to be taken away.
@@ -109,6 +115,8 @@ enum PrepResize: InstanceOperation {
     private static func number(_ bits: UniqueBits) -> Int { max(1, Int(bits.low & 0x7FFF_FFFF)) }
 
     static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
+        // The note of another move, what that has left, and a build's fate are not this request's.
+        if change.row.liveSource != nil || change.row.isGone || change.row.isHandedBack { return }
         // The move that brings it here goes on.
         if change.row.liveSource != nil { return }
         change.releaseClaim(.resize)
