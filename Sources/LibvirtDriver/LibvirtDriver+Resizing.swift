@@ -21,7 +21,11 @@ extension LibvirtDriver: ResizingDriver {
         }
         switch stage {
         case .none: break
-        case .moved: return try await transfer(id)
+        case .moved:
+            try await host.files.run("say whose the disks are") { () throws(ComputeFault) in
+                try directory.setOwner(destination)
+            }
+            return try await transfer(id)
         case .finished:
             throw ComputeFault(
                 .instanceInvalidState, "The instance was resized, which is neither confirmed nor reverted.",
@@ -58,12 +62,12 @@ extension LibvirtDriver: ResizingDriver {
         let id = request.instance.id
         try requireWriting(id)
         let directory = directory(id)
-        let text = try await host.files.run("read what has come") { () throws(ComputeFault) in
-            try directory.read(directory.domainDocument)
+        let (text, stage) = try await host.files.run("read what has come") { () throws(ComputeFault) in
+            (try directory.read(directory.domainDocument), try directory.moveStage())
         }
         guard let text else {
-            // Nothing came, or an earlier attempt used it up; a guest that can't be asked is not known to run.
-            if (try? await info(id).powerState) == .running { return }
+            // An earlier attempt used it up; what became of the guest since is another's doing.
+            if stage == .finished { return }
             throw ComputeFault(
                 .migrationFailure, "Migration error: the instance's disks have not come to this host", instance: id,
                 arguments: ["reason": "the instance's disks have not come to this host"])
@@ -203,9 +207,9 @@ extension LibvirtDriver: ResizingDriver {
             done += size
         }
         progress.report(.init(done: total, total: total))
-        try directory.setOwner(destination)
-        // Last: a directory with it is whole.
+        // After the disks: a directory with it has them whole. Before the owner, which without it says that all is over.
         try directory.write(document, to: directory.domainDocument)
+        try directory.setOwner(destination)
     }
 
     /// Nova's `disk_info` of what the destination finds.

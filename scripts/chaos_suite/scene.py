@@ -227,14 +227,14 @@ class Scene:
             return
         for domain in self.hypervisor.domains():
             self.hypervisor.virsh("destroy", domain, accept=range(256))
-            self.hypervisor.virsh("undefine", domain, accept=range(256))
+            self.hypervisor.virsh("undefine", "--managed-save", domain, accept=range(256))
         if self.hypervisor.domains():  # stuck
             for pid in guests():
                 os.kill(pid, signal.SIGKILL)
             self.hypervisor.crash()
             self.hypervisor.resume()
             for domain in self.hypervisor.domains():
-                self.hypervisor.virsh("undefine", domain, accept=range(256))
+                self.hypervisor.virsh("undefine", "--managed-save", domain, accept=range(256))
 
     def keep(self):
         kept = os.path.join(self.stage.kept, self.host)

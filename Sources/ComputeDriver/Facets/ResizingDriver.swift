@@ -9,7 +9,9 @@ public protocol ResizingDriver: ComputeDriver {
     func migrateDiskAndPowerOff(_ request: MigrateDiskRequest) async throws -> DiskTransfer
 
     /// The destination's part: builds the guest from the disks that came and starts it; a failure leaves nothing here.
-    /// Nova: `finish_migration`.
+    ///
+    /// Idempotent until the resize is confirmed or reverted: a repeat ends what an earlier one, cut off, has left to do,
+    /// and costs a guest that runs nothing. Nova: `finish_migration`.
     func finishMigration(_ request: FinishMigrationRequest) async throws
 
     /// Drops what the source kept; idempotent. Nova: `confirm_migration`.

@@ -15,7 +15,7 @@ extension DriverScenario {
             },
             clear: { try await $0.dropKept(.migrateDiskAndPowerOff) }),
         DriverScenario(
-            .finishMigration,
+            .finishMigration, isIdempotent: true,
             arrange: { stage in
                 try await stage.build()
                 try await stage.sendDisks()

@@ -30,7 +30,7 @@ enum FinishResize: InstanceOperation {
     static func instance(of arguments: Arguments) -> Instance { arguments.moving.instance }
     static func acceptance(of arguments: Arguments) -> AcceptanceRule { .none }
     static func json(_ output: JSONValue) -> JSONValue { output }
-    /// A guest that runs was built; else it is built from the disks, which stay until the resize is confirmed.
+    /// The driver is asked again, and takes a repeat for done; the disks stay until the resize is confirmed.
     static func recovery(at step: Step) -> RecoveryRule {
         switch step {
         case .preparing: .goOn
@@ -44,9 +44,9 @@ enum FinishResize: InstanceOperation {
         let id = arguments.moving.instance.id
         if step == nil { try await begin(arguments, run) }
         let migration = try run.migration(arguments.moving)
-        var isDone = false
-        if step == .finishing, recovery(at: .finishing) == .redoUnlessDone {
-            isDone = try await run.guest(id)?.powerState == .running
+        if step == .finishing {
+            // What a worker that died has begun at the hypervisor ends first.
+            _ = try await run.guest(id)
         } else {
             let network = try await run.setUpNetwork(on: run.host, of: try run.held().instance)
             try await run.commit(.finishing) { change throws(ComputeFault) in
@@ -57,7 +57,7 @@ enum FinishResize: InstanceOperation {
         }
         try run.checkInterruption()
         let devices = try await run.connectVolumes()
-        if !isDone { try await build(arguments, migration, devices, run) }
+        try await build(arguments, migration, devices, run)
         let power = await run.driver.powerStateOfStarted(id)
         return try await run.finish(.null) { change throws(ComputeFault) in
             let now = change.now
@@ -141,12 +141,7 @@ enum FinishResize: InstanceOperation {
             instance: row.instance, migration: migration, transfer: arguments.transfer, image: image,
             isResized: migration.oldFlavor["id"] != migration.newFlavor["id"], networkInfo: row.networkInfo,
             blockDevices: devices.devices, progress: run.progress)
-        var isFirst = true
-        try await run.outlastingOutages {
-            if !isFirst, try await run.driver.powerState(row.id) == .running { return }
-            isFirst = false
-            try await run.driver.finishMigration(request, interruptedBy: run.token)
-        }
+        try await run.outlastingOutages { try await run.driver.finishMigration(request, interruptedBy: run.token) }
         try run.checkInterruption(by: .superseded)
     }
 
