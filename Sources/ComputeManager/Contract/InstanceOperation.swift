@@ -64,10 +64,7 @@ extension InstanceOperation {
         _ arguments: Arguments, _ fault: ComputeFault, _ services: ManagerServices
     ) -> StoredInstance? { nil }
 
-    /// Nova's `reverts_task_state`: a failure clears the task, unless the task was another's.
-    static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
-        if fault.kind != .unexpectedTaskState { change.update { $0.taskState = nil } }
-    }
+    static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) { change.revertTask(fault) }
 }
 
 /// An operation that only reads: not journaled, with slots of its own.

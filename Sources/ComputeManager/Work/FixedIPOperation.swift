@@ -67,9 +67,6 @@ extension FixedIPOperation {
         }
     }
 
-    /// It took no task, so it clears none.
-    static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {}
-
     /// The addresses in a description of a network, in its order.
     static func addresses(_ network: [JSONValue]) -> [String] {
         (InstancePayload.fixedIPs(network).array ?? []).compactMap { $0["address"]?.string }

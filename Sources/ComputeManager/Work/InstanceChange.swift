@@ -65,6 +65,11 @@ struct InstanceChange: Sendable {
         update(elevated: elevated, body)
     }
 
+    /// Nova's `reverts_task_state`: a failure clears the task, unless the task was another's.
+    mutating func revertTask(_ fault: ComputeFault, elevated: Bool = false) {
+        if fault.kind != .unexpectedTaskState { update(elevated: elevated) { $0.taskState = nil } }
+    }
+
     /// Fails unless the instance is in one of these tasks.
     func expect(_ tasks: [TaskState?]) throws(ComputeFault) {
         guard !tasks.contains(instance.taskState) else { return }

@@ -55,6 +55,6 @@ extension RefreshOperation {
         }
     }
 
-    /// It took no task, so it clears none.
+    /// It took no task, and nova reverts none.
     static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {}
 }

@@ -79,6 +79,6 @@ extension InstanceChange {
         case .unsupportedOperation, .superseded, .cancelled, .badArguments: break
         default: update(elevated: elevated) { $0.vmState = .error }
         }
-        if fault.kind != .unexpectedTaskState { update(elevated: elevated) { $0.taskState = nil } }
+        revertTask(fault, elevated: elevated)
     }
 }

@@ -113,7 +113,7 @@ extension TransitionOperation {
         {
             change.update(elevated: true) { $0.vmState = .error }
         }
-        if fault.kind != .unexpectedTaskState { change.update { $0.taskState = nil } }
+        change.revertTask(fault)
     }
 }
 

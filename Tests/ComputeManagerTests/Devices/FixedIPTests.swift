@@ -114,6 +114,38 @@ struct FixedIPTests {
         await fixture.close()
     }
 
+    @Test("One that fails tells that the instance is in no task, then the failure; so does a network set up anew")
+    func failed() async throws {
+        let fixture = try ManagerFixture()
+        let peers = FakePeers()
+        try await fixture.run(peers: peers.peers) { manager in
+            try await fixture.perform(manager, Requests.run())
+            fixture.driver.faults.plan(.fail(ComputeFault(.internalError, "No.")), for: .resetNetwork)
+            for (body, event, told) in [
+                (Self.add, "create_ip", "add_fixed_ip_to_instance"),
+                (Self.remove, "delete_ip", "remove_fixed_ip_from_instance"),
+                (Requests.of(Requests.id, "reset_network", message: "n"), nil, nil),
+            ] {
+                let before = try await fixture.events().count
+                // A delete that failed keeps its task.
+                try await fixture.store.write { transaction in
+                    guard var row = try transaction.instance(id) else { return }
+                    row.instance.taskState = .deleting
+                    try transaction.save(row)
+                }
+                try await fixture.perform(manager, body)
+                let events = Array(try await fixture.events().dropFirst(before))
+                let types = [event.map { "compute.instance.\($0).start" }, "compute.instance.update", told]
+                #expect(events.map { $0["event_type"]?.string } == types.filter { $0 != nil })
+                let update = try #require(events.first { $0["event_type"] == "compute.instance.update" })
+                #expect(update["payload"]?["old_task_state"] == "deleting")
+                #expect(update["payload"]?["new_task_state"] == .null)
+                #expect(try await fixture.instance(id)?.taskState == nil)
+            }
+        }
+        await fixture.close()
+    }
+
     @Test("That a guest could not be told of its network is answered to the caller, and told nobody else")
     func quiet() async throws {
         let fixture = try ManagerFixture()

@@ -14,4 +14,6 @@ enum ResetNetwork: RefreshOperation {
     static func refresh(_ guest: GuestRequest, in run: OperationRun<ResetNetwork>) async throws {
         try await run.driver.resetNetwork(guest.instance, interruptedBy: run.token)
     }
+
+    static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) { change.revertTask(fault) }
 }

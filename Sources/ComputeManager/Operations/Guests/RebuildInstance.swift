@@ -148,6 +148,6 @@ enum RebuildInstance: InstanceOperation {
         } ?? false
         let isRefusal = fault.kind == .unsupportedOperation || fault.isInterruption && !hasBegun
         if !isRefusal { change.update(elevated: true) { $0.vmState = .error } }
-        if fault.kind != .unexpectedTaskState { change.update { $0.taskState = nil } }
+        change.revertTask(fault)
     }
 }

@@ -91,6 +91,6 @@ enum SetAdminPassword: InstanceOperation {
         if fault.kind == .instancePasswordSetFailed, fault.arguments["reason"] == .string(exhausted) {
             change.update(elevated: true) { $0.vmState = .error }
         }
-        if fault.kind != .unexpectedTaskState { change.update { $0.taskState = nil } }
+        change.revertTask(fault)
     }
 }

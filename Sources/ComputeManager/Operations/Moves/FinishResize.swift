@@ -153,7 +153,7 @@ enum FinishResize: InstanceOperation {
         case .superseded: change.update { $0.taskState = nil }
         default:
             change.update { $0.vmState = .error }
-            if fault.kind != .unexpectedTaskState { change.update { $0.taskState = nil } }
+            change.revertTask(fault)
         }
     }
 }
