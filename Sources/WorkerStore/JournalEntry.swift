@@ -134,3 +134,12 @@ public struct FinishedEntry: Sendable, Hashable {
     public let finishedAt: Timestamp
     public let lastError: String?
 }
+
+/// A request about an instance that was done, as the record of done work has it.
+public struct DoneWork: Sendable, Hashable {
+    public let instance: InstanceID
+    public let operation: String
+    public let receivedAt: Timestamp
+    /// What was written beside its end.
+    public let note: String?
+}

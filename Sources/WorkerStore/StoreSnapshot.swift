@@ -80,19 +80,22 @@ public struct StoreSnapshot: ~Copyable {
         }
     }
 
-    /// The instances of the finished rows of an operation that succeeded, with the request's arrival, oldest first.
-    public func succeeded(_ operation: String) throws -> [(InstanceID, Timestamp)] {
+    /// The finished rows of an operation that succeeded, and all others that succeeded with a note, oldest first.
+    public func succeeded(_ operation: String) throws -> [DoneWork] {
         try storeErrors {
             let cursor = try Row.fetchCursor(
                 try database.cachedStatement(
                     sql: """
-                        SELECT instance, received_at FROM journal
-                        WHERE operation = ? AND outcome = ? AND finished_at IS NOT NULL AND instance IS NOT NULL
+                        SELECT instance, operation, received_at, last_error FROM journal
+                        WHERE outcome = ? AND finished_at IS NOT NULL AND instance IS NOT NULL
+                            AND (operation = ? OR last_error IS NOT NULL)
                         ORDER BY id
-                        """), arguments: [operation, JournalOutcome.succeeded.rawValue])
-            var found: [(InstanceID, Timestamp)] = []
+                        """), arguments: [JournalOutcome.succeeded.rawValue, operation])
+            var found: [DoneWork] = []
             while let row = try cursor.next() {
-                if let id = try row.instanceID(0) { found.append((id, row.timestamp(1))) }
+                guard let id = try row.instanceID(0), let name = row.text(1) else { continue }
+                found.append(
+                    DoneWork(instance: id, operation: name, receivedAt: row.timestamp(2), note: row.text(3)))
             }
             return found
         }

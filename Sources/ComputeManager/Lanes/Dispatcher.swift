@@ -214,9 +214,15 @@ final class Dispatcher: AcceptedWork {
     private func load() async throws {
         if services.configuration.lanesClosed { return }
         try await ClaimRepair(services: services).run()
-        let deletes = try await services.read { try $0.succeeded(TerminateInstance.name.rawValue) }
-        // Only when they came is kept, by this host's clock; the askers' may be ahead of it.
-        for (id, moment) in deletes { services.deleted.note(id, askedFor: moment.advanced(bySeconds: 300)) }
+        let delete = TerminateInstance.name.rawValue
+        for done in try await services.read({ try $0.succeeded(delete) }) {
+            if let host = Departure.host(in: done.note) {
+                services.departed.note(done.instance, host)
+            } else if done.operation == delete {
+                // Only when it came is kept, by this host's clock; the asker's may be ahead of it.
+                services.noteDeleted(done.instance, askedFor: done.receivedAt.advanced(bySeconds: 300))
+            }
+        }
         var last: JournalID?
         var count = 0
         while true {

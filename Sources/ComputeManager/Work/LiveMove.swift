@@ -155,8 +155,7 @@ struct LiveMove: Sendable {
             _ = try await run.peers.network.setUpNetworks(
                 of: try run.held().instance, on: run.host, teardown: true, context: run.request.context)
         }
-        if isClean { run.services.departed.note(arguments.instance.id, destination) }
-        return try await run.finish(.null) { change throws(ComputeFault) in
+        return try await run.finish(.null, departure: isClean ? destination : nil) { change throws(ComputeFault) in
             if isClean { change.clean() } else { change.releaseClaim(.instance) }
             if !isTold { change.cast(try word()) }
             // A delete that waits is to find out where the guest is.

@@ -18,10 +18,11 @@ struct MoveEnd: Sendable {
         return row.instance.host
     }
 
-    /// The host for which the instance has left this one, where nothing of it is here any more.
+    /// The host for which the instance has left this one, where nothing of it is here any more; nil too where the
+    /// delete has come from there: it would go round for ever.
     func newHost() async throws -> String? {
         guard run.row == nil, let host = run.services.departed[asked.id], host != run.host,
-            try await run.driver.info(asked.id) == nil
+            !passedOnBy.contains(.string(host)), try await run.driver.info(asked.id) == nil
         else { return nil }
         return host
     }
@@ -31,7 +32,19 @@ struct MoveEnd: Sendable {
         var instance = asked
         instance.host = host
         return try await run.answer(
-            .null, casting: [run.cast(TerminateInstance.name.rawValue, to: host, ["instance": instance.json])])
+            .null, casting: [try passingOn(instance, to: host)], note: Departure.words(host))
+    }
+
+    /// The hosts that have passed this delete on.
+    private var passedOnBy: [JSONValue] {
+        asked.fields[MovingInstance.detailsField]?[MovingInstance.passedOnKey]?.array ?? []
+    }
+
+    private func passingOn(_ instance: Instance, to host: String) throws(ComputeFault) -> OutgoingCast {
+        var details = instance.fields[MovingInstance.detailsField]?.object ?? JSONObject()
+        details[MovingInstance.passedOnKey] = .array(passedOnBy + [.string(run.host)])
+        let marked = try instance.with([MovingInstance.detailsField: .object(details)])
+        return run.cast(TerminateInstance.name.rawValue, to: host, ["instance": marked.json])
     }
 
     /// A guest that came, and that its source has not told of, becomes this host's before it goes.
@@ -52,11 +65,11 @@ struct MoveEnd: Sendable {
         }
         // What a guest that moved while it ran may have left.
         if row.isGone { try await run.driver.destroy(row.instance) }
-        return try await run.finish(.null) { change throws(ComputeFault) in
+        return try await run.finish(.null, departure: owner) { change throws(ComputeFault) in
             var settled = row.migration
             settled?.status = .confirmed
-            let instance = try isSource ? MovingInstance.json(of: row, migration: settled) : row.instance.json
-            change.cast(run.cast(TerminateInstance.name.rawValue, to: owner, ["instance": instance]))
+            let instance = try isSource ? MovingInstance.packed(row, migration: settled) : row.instance
+            change.cast(try passingOn(instance, to: owner))
             if isSource || row.isGone {
                 change.clean()
                 change.remove()

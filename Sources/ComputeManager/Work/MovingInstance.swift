@@ -10,6 +10,8 @@ internal import WorkerStore
 struct MovingInstance: Sendable {
     static let migrationField = "migration"
     static let detailsField = "worker_details"
+    /// The hosts that have passed a delete on, among the details.
+    static let passedOnKey = "passed_on_by"
     private static let networkKey = "network_info"
 
     /// Without the fields of the journey.
@@ -33,6 +35,13 @@ struct MovingInstance: Sendable {
     static func json(
         of row: StoredInstance, migration: Migration?, also extra: JSONObject = JSONObject()
     ) throws(ComputeFault) -> JSONValue {
+        try packed(row, migration: migration, also: extra).json
+    }
+
+    /// A row's instance with what goes along with it.
+    static func packed(
+        _ row: StoredInstance, migration: Migration?, also extra: JSONObject = JSONObject()
+    ) throws(ComputeFault) -> Instance {
         var details = row.details
         let own = StoredInstance.keysOfTheMove + [Build.contextKey, StoredInstance.stateSinceKey]
         for key in own { details[key] = nil }
@@ -43,6 +52,6 @@ struct MovingInstance: Sendable {
         details[networkKey] = .array(row.networkInfo)
         var values: JSONObject = [detailsField: .object(details)]
         if let migration { values[migrationField] = migration.json }
-        return try row.instance.with(values).json
+        return try row.instance.with(values)
     }
 }

@@ -13,8 +13,10 @@ extension OperationRun {
     }
 
     /// The last commit: the journal row is finished and the reply is in the outbox.
+    ///
+    /// - Parameter note: what the record of done work says beside it.
     func answer(
-        _ output: Operation.Output, casting casts: [OutgoingCast] = []
+        _ output: Operation.Output, casting casts: [OutgoingCast] = [], note: String? = nil
     ) async throws -> Finished<Operation.Output> {
         turn.freeSlot()
         let replies = services.encoder.replies(Operation.json(output), to: entry.reply, instance: entry.instance)
@@ -23,7 +25,7 @@ extension OperationRun {
             OutboxMessage(services.encoder.cast($0), orderingKey: key, instance: entry.instance)
         }
         let plan = CommitPlan(
-            entry: entry.id, journal: .finish(.succeeded, error: nil), change: nil, messages: replies + messages)
+            entry: entry.id, journal: .finish(.succeeded, error: note), change: nil, messages: replies + messages)
         try await services.write { try plan.apply(to: $0) }
         return Finished(output: output)
     }

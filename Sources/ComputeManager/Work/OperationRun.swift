@@ -145,14 +145,18 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
     }
 
     /// The last commit: with it the journal row is finished and the reply is in the outbox.
+    ///
+    /// - Parameter host: where the instance has gone for good; a delete that comes here all the same is sent after it.
     func finish(
-        _ output: Operation.Output, error: String? = nil,
+        _ output: Operation.Output, error: String? = nil, departure host: String? = nil,
         _ body: (inout InstanceChange) throws(ComputeFault) -> Void
     ) async throws -> Finished<Operation.Output> {
         turn.freeSlot()
         let replies = services.encoder.replies(Operation.json(output), to: entry.reply, instance: entry.instance)
-        try await commit(
-            try current(), .finish(error == nil ? .succeeded : .failed, error: error), replies: replies, body)
+        let words = error ?? host.map { Departure.words($0) }
+        let row = try await commit(
+            try current(), .finish(error == nil ? .succeeded : .failed, error: words), replies: replies, body)
+        if let host { services.departed.note(row.id, host) }
         return Finished(output: output)
     }
 

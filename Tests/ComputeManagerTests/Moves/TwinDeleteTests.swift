@@ -139,24 +139,6 @@ struct TwinDeleteTests {
         }
     }
 
-    @Test("one that has left this host for good, as it ran or by a resize that was confirmed", arguments: [true, false])
-    func departed(_ isAlive: Bool) async throws {
-        try await TwinWorld().run { world in
-            try await TwinResizeTests.build(world)
-            if isAlive {
-                try await TwinLiveMigrationTests.move(world)
-            } else {
-                try await TwinResizeTests.resize(world)
-                try await TwinResizeTests.confirm(world)
-            }
-            world.forgetEvents()
-            try await delete(world, on: Self.source)
-            try await expectNothing(world)
-            #expect(world.events(of: Self.source) == [])
-            #expect(world.events(of: Self.target) == Self.ends)
-        }
-    }
-
     @Test("one whose disks arrive after the delete")
     func beforeFinish() async throws {
         try await TwinWorld().run { world in

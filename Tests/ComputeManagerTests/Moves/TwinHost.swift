@@ -2,6 +2,7 @@
 
 @testable import ComputeManager
 import ComputeModel
+import FakeDriver
 import FoundationEssentials
 import ImageService
 import Logging
@@ -60,7 +61,7 @@ final class TwinHost: Sendable {
             var configuration = ManagerConfiguration(
                 host: name, glanceURL: "http://192.0.2.20:9292",
                 updates: UpdateNotifications(onStateChange: .vmAndTaskState))
-            configuration.address = "192.0.2.\(name.last == "1" ? 1 : 2)"
+            configuration.address = "192.0.2.\(name.dropFirst("compute".count))"
             var peers = Peers.none
             peers.network = network
             peers.computes = TwinComputes(world: world, caller: name)
@@ -153,6 +154,15 @@ final class TwinHost: Sendable {
             guard var row = try transaction.instance(id) else { return }
             body(&row)
             try transaction.save(row)
+        }
+    }
+
+    /// Takes the instance from the host and out of its books, behind the worker's back.
+    func lose(_ instance: Instance) async throws {
+        try await driver.fake.destroy(instance)
+        try await state.withLock({ $0.store })?.write { transaction in
+            try transaction.strikeResources(of: instance.id)
+            try transaction.remove(instance.id)
         }
     }
 

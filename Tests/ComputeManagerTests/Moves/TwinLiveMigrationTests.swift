@@ -15,7 +15,9 @@ struct TwinLiveMigrationTests {
     private let id = InstanceID(bits: Requests.instanceID)
 
     /// As nova's API does: asks the destination, then has the source move the guest.
-    static func move(_ world: TwinWorld, block: Bool = true) async throws {
+    static func move(
+        _ world: TwinWorld, block: Bool = true, from source: String = source, to target: String = target
+    ) async throws {
         let instance = try await TwinResizeTests.seen(world, on: source)
         let data = try await world.call(
             target, "check_can_live_migrate_destination", "2.0",

@@ -31,19 +31,27 @@ struct TwinResizeTests {
         return fields
     }
 
-    static func resize(_ world: TwinWorld) async throws {
-        let instance = try await seen(world, on: source) { $0["task_state"] = "resize_prep" }
+    static func resize(
+        _ world: TwinWorld, from source: String = source, to target: String = target,
+        _ change: (inout JSONObject) -> Void = { _ in }
+    ) async throws {
+        let instance = try await seen(world, on: source) {
+            $0["task_state"] = "resize_prep"
+            change(&$0)
+        }
         try await world.perform(
             "prep_resize", on: target,
             ["instance": .object(instance), "instance_type": .object(flavor), "image": nil, "reservations": nil])
     }
 
-    static func confirm(_ world: TwinWorld) async throws {
+    static func confirm(
+        _ world: TwinWorld, from source: String = source, to target: String = target
+    ) async throws {
         let instance = try await seen(world, on: target) { $0["vm_state"] = "active" }
         try await world.perform("confirm_resize", on: source, ["instance": .object(instance), "migration_id": 1])
     }
 
-    static func revert(_ world: TwinWorld) async throws {
+    static func revert(_ world: TwinWorld, to target: String = target) async throws {
         let instance = try await seen(world, on: target) { $0["task_state"] = "resize_reverting" }
         try await world.perform("revert_resize", on: target, ["instance": .object(instance), "migration_id": 1])
     }
@@ -98,6 +106,46 @@ struct TwinResizeTests {
         #expect(row.pendingCast == nil, comment)
     }
 
+    /// What a client sends that has not heard of the resize.
+    private static func age(_ fields: inout JSONObject) {
+        for key in ["memory_mb", "vcpus", "root_gb", "instance_type", "instance_type_id"] {
+            fields[key] = Requests.instance[key]
+        }
+    }
+
+    @Test("A client that has not heard of a resize does not bring the old size back, into no row and no event")
+    func unheard() async throws {
+        try await TwinWorld().run { world in
+            try await Self.build(world)
+            try await Self.resize(world)
+            try await Self.confirm(world)
+            world.forgetEvents()
+            let stale = try await Self.seen(world, on: Self.target, Self.age)
+            try await world.perform(
+                "reboot_instance", on: Self.target, ["instance": .object(stale), "reboot_type": "HARD"])
+            try await expectConfirmed(world)
+            let row = try #require(try await world[Self.target].row(id))
+            #expect(row.instance.flavorName == "m1.small")
+            #expect(row.instance.fields["instance_type_id"] == 2)
+            #expect(world.events() == ["reboot.start", "reboot.end"])
+            for event in world.allEvents { #expect(event.event["payload"]?["memory_mb"] == 2048) }
+        }
+    }
+
+    @Test("Nor does it come back where such a client's own resize is reverted")
+    func unheardReverted() async throws {
+        try await TwinWorld().run { world in
+            try await Self.build(world)
+            try await Self.resize(world)
+            try await Self.confirm(world)
+            try await Self.resize(world, from: Self.target, to: Self.source, Self.age)
+            #expect(world.cluster.running(id) == [Self.source])
+            try await Self.revert(world, to: Self.source)
+            try await expectConfirmed(world)
+            #expect(try await world[Self.target].row(id)?.instance.flavorName == "m1.small")
+        }
+    }
+
     @Test("A reverted resize leaves nothing on the new host, and the instance in its old size on the old one")
     func reverted() async throws {
         try await TwinWorld().run { world in
@@ -126,7 +174,7 @@ struct TwinResizeTests {
 
     @Test("A worker that dies at any moment of a resize and its confirmation goes on: it ends right, told once")
     func confirmedThroughDeaths() async throws {
-        try await dyingEverywhere(Self.confirm) { world, comment in
+        try await dyingEverywhere({ try await Self.confirm($0) }) { world, comment in
             try await expectConfirmed(world, comment)
             #expect(
                 world.events().sorted() == [
@@ -138,7 +186,7 @@ struct TwinResizeTests {
 
     @Test("A worker that dies at any moment of a resize and its reversal goes on: it ends right, told once")
     func revertedThroughDeaths() async throws {
-        try await dyingEverywhere(Self.revert) { world, comment in
+        try await dyingEverywhere({ try await Self.revert($0) }) { world, comment in
             try await expectReverted(world, comment)
             #expect(
                 world.events().sorted() == [

@@ -10,10 +10,12 @@ import Synchronization
 import Testing
 import WorkerStore
 
-/// Two workers with stores of their own on one cluster, whose casts and calls are handed to each other in process.
+/// Two workers, or more, with stores of their own on one cluster, whose casts and calls are handed to each other in
+/// process.
 final class TwinWorld: Sendable {
     static let source = "compute1"
     static let target = "compute2"
+    static let third = "compute3"
 
     let cluster = TwinCluster()
     let crash = CrashPlan()
@@ -25,10 +27,10 @@ final class TwinWorld: Sendable {
     /// Hosts that no message reaches: no queue of theirs is there.
     private let absent = Mutex<Set<String>>([])
 
-    init() throws {
+    init(_ names: [String] = [source, target]) throws {
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("twins-\(UUID().uuidString)").path
         hosts = Mutex([:])
-        for name in [Self.source, Self.target] {
+        for name in names {
             let host = TwinHost(name: name, directory: "\(directory)/\(name)", world: self)
             hosts.withLock { $0[name] = host }
         }
@@ -53,6 +55,16 @@ final class TwinWorld: Sendable {
     }
 
     func remove(_ host: String) { _ = absent.withLock { $0.insert(host) } }
+
+    /// Ends all workers as a crash does, and returns when they have begun anew.
+    func restart() async throws {
+        for host in all {
+            let lives = host.lives
+            host.kill()
+            try await until { host.lives > lives }
+        }
+        try await idle()
+    }
 
     /// What became of a message: journaled, kept for a worker that is down, or returned.
     func send(_ body: [UInt8], to name: String) async throws(DeliveryFailure) {

@@ -39,8 +39,8 @@ enum TerminateInstance: InstanceOperation {
     static func perform(
         _ arguments: InstanceArguments, from step: Step?, in run: OperationRun<TerminateInstance>
     ) async throws -> Finished<JSONValue> {
-        let instance = arguments.instance
-        let move = MoveEnd(run: run, asked: instance)
+        let instance = try MovingInstance(arguments.instance).instance
+        let move = MoveEnd(run: run, asked: arguments.instance)
         if let owner = try await move.owner() { return try await move.passOn(to: owner) }
         if step == nil {
             if let host = try await move.newHost() { return try await move.forward(to: host) }
@@ -65,7 +65,7 @@ enum TerminateInstance: InstanceOperation {
         }
         // By the asker's clock where it is told: the build that came before was asked for by the same.
         let asked = run.request.context.timestamp ?? run.entry.receivedAt
-        run.services.deleted.note(instance.id, askedFor: asked)
+        run.services.noteDeleted(instance.id, askedFor: asked)
         guard run.services.peers.asked.contains(.consoleTokens) else {
             return try await run.finish(.null) { change throws(ComputeFault) in
                 try move.tellOther(&change)

@@ -53,7 +53,8 @@ enum ConfirmResize: InstanceOperation {
             on: migration?.sourceHost ?? run.host, teardown: true, of: row.instance)
         try await run.driver.confirmMigration(
             try run.migrationRequest(migration ?? unknown(row.instance, arguments.migrationID, run)))
-        return try await run.finish(.null) { change throws(ComputeFault) in
+        let owner = row.instance.host.flatMap { $0 == run.host ? nil : $0 }
+        return try await run.finish(.null, departure: owner) { change throws(ComputeFault) in
             change.amend { if let network { $0.networkInfo = network } }
             change.notifyWithAddresses("resize.confirm.end")
             if row.instance.host == run.host {
@@ -61,7 +62,6 @@ enum ConfirmResize: InstanceOperation {
                 change.settleClaim()
                 return
             }
-            if let host = row.instance.host { run.services.departed.note(row.id, host) }
             if var migration, moving.migration?.status != .confirmed {
                 migration.status = .confirmed
                 change.cast(try telling(migration, change.row, to: migration.destinationHost, run))

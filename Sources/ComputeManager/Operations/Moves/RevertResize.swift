@@ -55,8 +55,11 @@ enum RevertResize: InstanceOperation {
         _ = try await run.setUpNetwork(on: run.host, teardown: true, of: row.instance)
         try await run.driver.destroy(row.instance)
         try await run.disconnectVolumes()
-        return try await run.finish(.null) { change throws(ComputeFault) in
-            if migration.sourceHost != run.host {
+        let isLeaving = migration.sourceHost != run.host
+        return try await run.finish(
+            .null, departure: isLeaving ? migration.sourceHost : nil
+        ) { change throws(ComputeFault) in
+            if isLeaving {
                 change.amend {
                     $0.instance.host = migration.sourceHost
                     $0.pendingCast = FinishRevertResize.name.rawValue
