@@ -22,9 +22,7 @@ extension Simulation {
             guard let row = known[guest.id], row.details["migration"] == nil else { continue }
             let held = claims.first { $0.key == StoredClaim.Key(instance: guest.id, purpose: .instance) }
             let own = ClaimAmounts(of: row.instance)
-            // A client that did not hear of the new size asks with the old one, which the row then has.
-            let isResized = world.ledger.wishes.contains { $0.instance == guest.id && $0.method == .prepareResize }
-            if isResized ? held == nil : held?.amounts != own {
+            if held?.amounts != own {
                 let claimed = held.map { "\($0.amounts)" } ?? "nothing"
                 world.violate(.claimsAreLive, "\(guest.id) is here, takes \(own) and claims \(claimed)")
             }

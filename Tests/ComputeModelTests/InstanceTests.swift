@@ -148,4 +148,23 @@ struct InstanceTests {
         #expect(merged.host == "compute1")
         #expect(merged.powerState == .running)
     }
+
+    @Test("a cast changes no size that is known, and brings those that are not")
+    func sized() throws {
+        var fields = try recorded()
+        fields["vcpus"] = nil
+        fields["root_gb"] = .null
+        let known = try Instance(fields: fields).resized(to: ["id": 7, "name": "m1.large", "memory_mb": 8192])
+        var brought = try recorded()
+        brought["vcpus"] = 3
+        brought["root_gb"] = 11
+        brought["display_name"] = "renamed"
+        let merged = try Instance(fields: brought).sized(as: known)
+        #expect(merged.memoryMiB == 8192)
+        #expect(merged.flavorName == "m1.large")
+        #expect(merged.fields["instance_type_id"] == 7)
+        #expect(merged.vcpus == 3)
+        #expect(merged.rootGiB == 11)
+        #expect(merged.displayName == "renamed")
+    }
 }

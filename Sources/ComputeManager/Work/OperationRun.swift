@@ -172,7 +172,8 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
         let now = services.events.clock.now()
         if let row, missing != .renew {
             return StoredInstance(
-                instance: try arriving.completed(by: row.instance).refreshed(keepingStatesOf: row.instance),
+                instance: try arriving.completed(by: row.instance).refreshed(keepingStatesOf: row.instance)
+                    .sized(as: row.instance),
                 networkInfo: row.networkInfo, details: row.details, updatedAt: now)
         }
         switch missing {

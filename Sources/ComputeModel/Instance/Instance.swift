@@ -181,6 +181,21 @@ public struct Instance: Sendable, Hashable {
         return merged
     }
 
+    /// The same instance with the flavor and the sizes that `known` holds: only a resize changes them, of which a client
+    /// need not have heard.
+    public func sized(as known: Instance) -> Instance {
+        var merged = self
+        for key in Self.sizeFields {
+            if let value = known.fields[key], !value.isNull { merged.fields[key] = value }
+        }
+        return merged
+    }
+
+    /// The fields that a resize writes.
+    private static let sizeFields = [
+        "memory_mb", "vcpus", "root_gb", "ephemeral_gb", "instance_type_id", "instance_type",
+    ]
+
     /// The fields that the worker's own store decides about.
     public static let ownedFields = [
         "host", "launched_on", "vm_state", "task_state", "power_state", "launched_at", "terminated_at", "deleted_at",

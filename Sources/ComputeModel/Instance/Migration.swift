@@ -23,7 +23,7 @@ public struct Migration: Sendable, Hashable {
     /// The address of the destination, for the copying of disks.
     public let destinationAddress: String
     /// The flavors (`instance_type`) before and after.
-    public let oldFlavor: JSONObject
+    public var oldFlavor: JSONObject
     public let newFlavor: JSONObject
     public var status: Status
 

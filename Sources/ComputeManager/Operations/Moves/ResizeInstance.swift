@@ -47,14 +47,17 @@ enum ResizeInstance: InstanceOperation {
     static func perform(
         _ arguments: Arguments, from step: Step?, in run: OperationRun<ResizeInstance>
     ) async throws -> Finished<JSONValue> {
-        let migration = try run.migration(arguments.moving)
+        let migration = try migration(arguments.moving, run)
         if step == nil {
             let network = try await run.currentNetwork(of: arguments.moving.instance)
             try await run.begin(
                 arguments.moving.instance, .migrating, accept: acceptance(of: arguments), expecting: [.resizePrep]
             ) { change throws(ComputeFault) in
                 change.take(arguments.moving, keepsDevices: run.row != nil)
-                change.amend { if let network { $0.networkInfo = network } }
+                change.amend {
+                    if let network { $0.networkInfo = network }
+                    $0.migration = migration
+                }
                 change.setMigration(.migrating)
                 change.update { $0.taskState = .resizeMigrating }
                 change.notifyWithAddresses("resize.start")
@@ -76,6 +79,16 @@ enum ResizeInstance: InstanceOperation {
             try await takeBack(migration, because: fault, run)
             throw fault
         }
+    }
+
+    /// The size before as this host has it: the destination has it from whoever asked, who need not have heard of the
+    /// last resize.
+    private static func migration(
+        _ moving: MovingInstance, _ run: OperationRun<ResizeInstance>
+    ) throws(ComputeFault) -> Migration {
+        var migration = try run.migration(moving)
+        if let row = run.row { migration.oldFlavor = row.instance.flavorInUse }
+        return migration
     }
 
     private static func moveDisks(
