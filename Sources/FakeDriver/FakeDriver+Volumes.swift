@@ -56,10 +56,11 @@ extension FakeDriver: VolumeSwappingDriver {
 }
 
 extension FakeDriver: VolumeExtendingDriver {
-    public func extendVolume(_ device: BlockDevice, of instance: Instance, to size: ByteCount) async throws {
-        try await perform(.extendVolume, on: instance.id) { state throws(ComputeFault) in
-            try state.requireVolume(device.volumeID, of: instance.id)
-            try state.change(instance.id) { $0.volumeSizes[device.volumeID] = size }
+    public func extendVolume(_ request: ExtendVolumeRequest) async throws {
+        let (id, volume) = (request.instance.id, request.volume.volumeID)
+        try await perform(.extendVolume, on: id) { state throws(ComputeFault) in
+            try state.requireVolume(volume, of: id)
+            try state.change(id) { $0.volumeSizes[volume] = request.size }
         }
     }
 }

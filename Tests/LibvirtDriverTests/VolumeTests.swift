@@ -36,14 +36,17 @@ struct VolumeTests {
             await #expect { try await driver.attachVolume(rival, to: instance) } throws: {
                 ($0 as? ComputeFault)?.kind == .invalid
             }
-            try await driver.extendVolume(volume, of: instance, to: .mib(16))
+            try await driver.extendVolume(
+                ExtendVolumeRequest(instance: instance, volume: volume, size: .mib(16)))
             #expect(try await server.virsh("domblkinfo", instance.id.description, "sdb").contains("16777216"))
             for _ in 0..<2 {
                 try await driver.detachVolume(volume, from: instance)
                 #expect(try await disks(server, instance) == ["sda"])
                 #expect(try await disks(server, instance, "--inactive") == ["sda"])
             }
-            await #expect { try await driver.extendVolume(volume, of: instance, to: .mib(32)) } throws: {
+            await #expect {
+                try await driver.extendVolume(ExtendVolumeRequest(instance: instance, volume: volume, size: .mib(32)))
+            } throws: {
                 ($0 as? ComputeFault)?.kind == .volumeNotFound
             }
             try await driver.powerOff(instance)

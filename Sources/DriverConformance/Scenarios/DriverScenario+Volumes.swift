@@ -56,8 +56,8 @@ extension DriverScenario {
         DriverScenario(
             .extendVolume, needsVolumes: true, absence: .isNotFound, arrange: { try await $0.buildWithVolume() },
             act: { stage in
-                try await stage.facet((any VolumeExtendingDriver).self, .extendVolume)
-                    .extendVolume(try stage.theVolume(), of: stage.instance, to: .gib(2))
+                try await stage.facet((any VolumeExtendingDriver).self, .extendVolume).extendVolume(
+                    ExtendVolumeRequest(instance: stage.instance, volume: try stage.theVolume(), size: .gib(2)))
             },
             shows: { stage in
                 let expected = "\(try stage.theVolume().volumeID)=\(ByteCount.gib(2).bytes)"
