@@ -89,7 +89,7 @@ extension LibvirtDriver: LiveMigrationSourceDriver {
         try await forgetGone(id)
         if request.sharesStorage { return }
         let (directory, name) = (directory(id), configuration.hostName)
-        try await host.files.run("remove the files of a guest that has gone") { () throws(ComputeFault) in
+        try await removeFiles("remove the files of a guest that has gone") { () throws(ComputeFault) in
             if directory.exists, try directory.belongs(to: name) { try directory.remove() }
         }
     }

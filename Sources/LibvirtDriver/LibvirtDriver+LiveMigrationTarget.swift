@@ -101,7 +101,7 @@ extension LibvirtDriver: LiveMigrationTargetDriver {
             try await removeDomain(id)
         }
         let (directory, name) = (directory(id), configuration.hostName)
-        try await host.files.run("remove what was made for a guest") { () throws(ComputeFault) in
+        try await removeFiles("remove what was made for a guest") { () throws(ComputeFault) in
             if directory.exists, try directory.owner() == name { try directory.remove() }
         }
     }

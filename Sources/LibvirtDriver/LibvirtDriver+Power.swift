@@ -30,8 +30,10 @@ extension LibvirtDriver: PoweringDriver {
         case .shutoff, .crashed, .noState: try await bringUp(domain, instance.id, mayBeSaved: true)
         case .shutdown, .pmSuspended:
             // On its way out, or asleep by its own doing: only a fresh start is certain to end in running.
-            try await switchOff(domain, instance.id)
-            try await bringUp(domain, instance.id)
+            try await uncancelled { [self] in
+                try await switchOff(domain, instance.id)
+                try await bringUp(domain, instance.id)
+            }
         }
     }
 }
@@ -42,16 +44,19 @@ extension LibvirtDriver {
         try requireWriting(id)
         let domain = try await domain(id)
         if request.type == .soft, try await shutsDownItself(domain, id) {
-            return try await bringUp(domain, id)
+            // It is too late to be cancelled: the guest has gone down for this.
+            return try await uncancelled { [self] in try await bringUp(domain, id) }
         }
         let state = try await host.withConnection(for: id) { _ throws(LibvirtError) in try await domain.state() }
-        // What is off is only started: a start that came first, as by a worker that has died, is not ended.
-        if state != .shutoff { try await switchOff(domain, id) }
-        // A reboot is none that goes on from memory that was saved before.
-        try await host.withConnection(for: id) { _ throws(LibvirtError) in
-            if try await domain.hasManagedSave() { try await domain.removeManagedSave() }
+        try await uncancelled { [self] in
+            // What is off is only started: a start that came first, as by a worker that has died, is not ended.
+            if state != .shutoff { try await switchOff(domain, id) }
+            // A reboot is none that goes on from memory that was saved before.
+            try await host.withConnection(for: id) { _ throws(LibvirtError) in
+                if try await domain.hasManagedSave() { try await domain.removeManagedSave() }
+            }
+            try await bringUp(domain, id)
         }
-        try await bringUp(domain, id)
     }
 
     /// Presses the power button and waits for the guest to go; false for one that does not, or does not run.
@@ -131,6 +136,7 @@ extension LibvirtDriver {
     }
 
     /// Ends and forgets the domain, makes sure that it is gone, then removes the files; success if there is nothing.
+    /// A cancellation that comes when the guest has been ended comes too late.
     ///
     /// - Parameters:
     ///   - keptToo: Whether what a resize has put aside goes as well.
@@ -150,7 +156,7 @@ extension LibvirtDriver {
             try await removeDomain(id)
         }
         let (directory, name) = (directory(id), configuration.hostName)
-        try await host.files.run("remove the instance's files") { () throws(ComputeFault) in
+        try await removeFiles("remove the instance's files") { () throws(ComputeFault) in
             // Hosts may see the same files; another's are not ours to remove.
             let isOwn = try directory.belongs(to: name, alsoUnowned: !spareUnowned)
             let isUnused = try directory.holdsUnusedCopy()
@@ -159,9 +165,15 @@ extension LibvirtDriver {
         }
     }
 
+    /// What is left once a domain is gone, and goes whoever is cancelled.
+    func removeFiles(_ what: String, _ body: @escaping @Sendable () throws(ComputeFault) -> Void) async throws {
+        try await uncancelled { [host] in try await host.files.run(what, body) }
+    }
+
     /// Ends and forgets the domain, and makes sure that libvirt knows it no more.
     func removeDomain(_ id: InstanceID) async throws {
-        if let domain = try await knownDomain(id) {
+        guard let domain = try await knownDomain(id) else { return }
+        try await uncancelled { [self] in
             try await switchOff(domain, id)
             try await host.withConnection(for: id) { _ throws(LibvirtError) in
                 do throws(LibvirtError) {

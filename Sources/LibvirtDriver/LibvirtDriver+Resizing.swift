@@ -110,7 +110,7 @@ extension LibvirtDriver: ResizingDriver {
         }
         let directory = directory(id)
         let isDestination = request.migration.destinationHost == configuration.hostName
-        try await host.files.run("drop what the source kept") { () throws(ComputeFault) in
+        try await removeFiles("drop what the source kept") { () throws(ComputeFault) in
             try directory.kept.remove()
             guard isDestination, directory.exists else { return }
             try directory.forgetOwner()
@@ -122,11 +122,18 @@ extension LibvirtDriver: ResizingDriver {
     public func finishRevertMigration(_ request: MigrationRequest) async throws {
         let id = request.instance.id
         try requireWriting(id)
-        let (directory, name) = (directory(id), configuration.hostName)
+        let directory = directory(id)
         let known = try await knownDomain(id)
         let isKept = try await host.files.run("look for what the source kept") { () throws(ComputeFault) in
             directory.kept.exists
         }
+        // From here on the guest comes back, whoever is cancelled.
+        try await uncancelled { [self] in try await bringBack(request, known, isKept: isKept) }
+    }
+
+    private func bringBack(_ request: MigrationRequest, _ known: Domain?, isKept: Bool) async throws {
+        let id = request.instance.id
+        let (directory, name) = (directory(id), configuration.hostName)
         if isKept {
             if let known { try await switchOff(known, id) }
             try await host.files.run("bring the instance's files back") { () throws(ComputeFault) in

@@ -68,24 +68,27 @@ extension LibvirtDriver: VolumeAttachingDriver {
         return places
     }
 
-    /// Takes a device out, and waits until it is out.
+    /// Takes a device out, and waits until it is out. Who is cancelled meanwhile is so only where it is still in.
     func detach(
         _ element: XMLElement, _ name: String, from domain: Domain, _ scope: DeviceScope, _ id: InstanceID,
-        clock: any Clock<Duration> = ContinuousClock(), isThere: (DomainDocument) -> Bool
+        clock: any Clock<Duration> = ContinuousClock(), isThere: @escaping @Sendable (DomainDocument) -> Bool
     ) async throws {
         let text = try render(element, id)
         let end = ContinuousClock.now + configuration.detachWait
         while true {
-            try await host.withConnection(for: id) { _ throws(LibvirtError) in
-                do throws(LibvirtError) { try await domain.detachDevice(text, scope) } catch {
-                    // Gone, or asked before and not let go of yet.
-                    switch error.code {
-                    case .deviceMissing, .operationInvalid, .operationFailed, .invalidArgument: return
-                    default: throw error
+            let isOut = try await uncancelled { [self] in
+                try await host.withConnection(for: id) { _ throws(LibvirtError) in
+                    do throws(LibvirtError) { try await domain.detachDevice(text, scope) } catch {
+                        // Gone, or asked before and not let go of yet.
+                        switch error.code {
+                        case .deviceMissing, .operationInvalid, .operationFailed, .invalidArgument: return
+                        default: throw error
+                        }
                     }
                 }
+                return !isThere(try await document(domain, id, inactive: scope == .configuration))
             }
-            guard isThere(try await document(domain, id, inactive: scope == .configuration)) else { return }
+            if isOut { return }
             guard ContinuousClock.now < end else {
                 throw ComputeFault(
                     .hypervisorFailure,
