@@ -108,14 +108,14 @@ extension Stage {
         try await prepareMove()
     }
 
-    var moveRequest: LiveMigrationRequest {
+    func moveRequest(progress: ProgressReporter = .silent) -> LiveMigrationRequest {
         LiveMigrationRequest(
             instance: instance, destination: destinationName, takesDisks: true,
-            migrateData: document, networkInfo: networkInfo)
+            migrateData: document, networkInfo: networkInfo, progress: progress)
     }
 
     func move() async throws {
-        try await facet((any LiveMigrationSourceDriver).self, .liveMigrate).liveMigrate(moveRequest)
+        try await facet((any LiveMigrationSourceDriver).self, .liveMigrate).liveMigrate(moveRequest())
     }
 
     /// Takes back what ``prepareMove()`` did.

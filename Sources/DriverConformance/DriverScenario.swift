@@ -49,7 +49,8 @@ public struct DriverScenario: Sendable {
         _ operation: DriverOperation, needsVolumes: Bool = false, needsNeighbour: Bool = false,
         isIdempotent: Bool = false, leavesTraces: Bool = false,
         absence: Absence = .isNoMatter,
-        arrange: @escaping Step = { _ in }, act: @escaping Step, shows: @escaping Step = { _ in }, clear: @escaping Step = { _ in }
+        arrange: @escaping Step = { _ in }, act: @escaping Step, shows: @escaping Step = { _ in },
+        clear: @escaping Step = { _ in }
     ) {
         self.operation = operation
         self.needsVolumes = needsVolumes
@@ -91,16 +92,59 @@ public struct DriverScenario: Sendable {
         if breakages.isEmpty, operation.pace != .question, bench.unbroken[operation] == nil {
             findings.append(Finding(operation, .failure, "nothing makes it fail here, and nothing says why"))
         }
-        if holds.isEmpty, [.build, .transfer].contains(operation.pace), bench.unheld[operation] == nil {
-            findings.append(Finding(operation, .cancellation, "it is held nowhere, and nothing says why"))
+        if !holds.contains(where: \.isCertain), operation.pace != .question, bench.unheld[operation] == nil {
+            findings.append(Finding(operation, .cancellation, "it is held for certain nowhere, and nothing says why"))
+        }
+        return findings + (await disturbances(on: bench, breakages, holds))
+    }
+
+    /// What is not as promised of failures and cancellations. One stage serves for all, for as long as each leaves it
+    /// as it was.
+    private func disturbances(
+        on bench: any DriverUnderTest, _ breakages: [Breakage], _ holds: [Hold]
+    ) async -> [Finding] {
+        var findings: [Finding] = []
+        var stage: Stage?
+        func attempt(_ phase: Finding.Phase, _ body: (Stage) async throws -> Bool) async -> Bool {
+            let current: Stage
+            var isAsItWas = false
+            do {
+                if let stage {
+                    current = stage
+                } else {
+                    current = try await Stage(bench, needsVolumes: needsVolumes)
+                    stage = current
+                    try await arrange(current)
+                }
+                isAsItWas = try await body(current)
+            } catch {
+                findings.append(Finding(operation, phase, "it threw: \(error)"))
+            }
+            let complaints = stage?.takeComplaints() ?? []
+            findings += complaints.map { Finding(operation, phase, $0) }
+            if isAsItWas, complaints.isEmpty { return true }
+            await leave(&stage)
+            return false
         }
         for breakage in breakages {
-            findings += await phase(.failure, bench) { stage in try await fails(stage, by: breakage) }
+            _ = await attempt(.failure) { stage in
+                try await fails(stage, by: breakage)
+                return true
+            }
         }
         for hold in holds {
-            findings += await phase(.cancellation, bench) { stage in try await isCancelled(stage, at: hold) }
+            // Where it came too late, what is later still is no use.
+            guard await attempt(.cancellation, { try await isCancelled($0, at: hold) }) else { break }
         }
+        await leave(&stage)
         return findings
+    }
+
+    private func leave(_ stage: inout Stage?) async {
+        guard let left = stage else { return }
+        stage = nil
+        try? await clear(left)
+        await left.clear()
     }
 
     private func phase(
@@ -158,7 +202,6 @@ extension DriverScenario {
     }
 
     private func fails(_ stage: Stage, by breakage: Breakage) async throws {
-        try await arrange(stage)
         let before = try await HostPicture(stage)
         try await breakage.apply(stage.instance)
         do {
@@ -172,10 +215,12 @@ extension DriverScenario {
         for difference in try await HostPicture(stage).differences(from: before) {
             stage.complain("after a failure (\(breakage.name)): \(difference)")
         }
+        // What mended it may have started the guest.
+        if stage.bootIdentity != nil { try? await stage.noteBoot() }
     }
 
-    private func isCancelled(_ stage: Stage, at hold: Hold) async throws {
-        try await arrange(stage)
+    /// Whether it was cancelled, and did not come to its end before.
+    private func isCancelled(_ stage: Stage, at hold: Hold) async throws -> Bool {
         let before = try await HostPicture(stage)
         try await hold.apply()
         let isDone = try await withThrowingTaskGroup(of: Bool.self) { group in
@@ -185,6 +230,9 @@ extension DriverScenario {
                     try await act(stage)
                     isDone = true
                 } catch {
+                    stage.expect(
+                        error is CancellationError || error is ComputeFault,
+                        "cancelled (\(hold.name)), it failed with another error: \(error)")
                     isDone = false
                 }
                 // A call that never came to the place is not waited for.
@@ -198,11 +246,13 @@ extension DriverScenario {
         }
         if isDone {
             stage.expect(!hold.isCertain, "it went on to its end though cancelled (\(hold.name))")
-            return try await shows(stage)
+            try await shows(stage)
+            return false
         }
         for difference in try await HostPicture(stage).differences(from: before) {
             stage.complain("after a cancellation (\(hold.name)): \(difference)")
         }
+        return true
     }
 
     /// What the driver's type lacks is refused before anything is asked of the hypervisor.

@@ -58,12 +58,20 @@ public protocol DriverUnderTest: Sendable {
     /// Why an operation can't be made to fail here.
     var unbroken: [DriverOperation: String] { get }
 
-    /// Places in an operation at which it can be held, to be cancelled there. What takes long has one, or ``unheld``
-    /// says why not.
+    /// Places in an operation at which it can be held, to be cancelled there, from early to late. What changes
+    /// something has one that is certain, or ``unheld`` says why not.
     func holds(of operation: DriverOperation) -> [Hold]
 
     /// Why an operation can't be cancelled on its way here.
     var unheld: [DriverOperation: String] { get }
+
+    /// Makes the guest's next move to the neighbour last so long that something can be said to it meanwhile.
+    ///
+    /// - Returns: what lets the move go on, or makes it fast again.
+    func slowMove(of instance: Instance) async throws -> @Sendable () async -> Void
+
+    /// Leaves with a running guest what a worker leaves that dies while it makes a snapshot.
+    func abandonSnapshot(of instance: Instance) async throws
 }
 
 /// A way to make an operation fail.

@@ -25,6 +25,10 @@ public enum HostFact: String, Sendable, Hashable, CaseIterable {
     case rescue
     case quiesced
     case softDeleted
+    /// How often it was asked to go down by itself.
+    case powerButton
+    /// Copies of its root disk that go on, and what is left of some.
+    case copies
     case crashDumps
     /// What changes when the guest gets another root disk.
     case rootDisk

@@ -16,7 +16,7 @@ final class Stage: Sendable {
         var bootIdentity: String?
         var transfer = DiskTransfer(nil)
         var document = JSONObject()
-        var acts = 0
+        var seen: Set<String> = []
     }
 
     let bench: any DriverUnderTest
@@ -96,13 +96,8 @@ final class Stage: Sendable {
         set { notes.withLock { $0.document = newValue } }
     }
 
-    /// Counts the acts.
-    func isFirstAct() -> Bool {
-        notes.withLock { notes in
-            notes.acts += 1
-            return notes.acts == 1
-        }
-    }
+    /// Whether this is done on the stage for the first time.
+    func isFirst(_ what: String) -> Bool { notes.withLock { $0.seen.insert(what).inserted } }
 
     // MARK: What it looks like
 

@@ -89,8 +89,12 @@ extension FakeDriver: ComputeDriver {
 
     public func reboot(_ request: RebootRequest) async throws {
         try await perform(.reboot, on: request.instance.id) { state throws(ComputeFault) in
-            state.silent.remove(request.instance.id)
-            state.boot(try state.guest(request.instance.id))
+            let id = request.instance.id
+            state.silent.remove(id)
+            var guest = try state.guest(id)
+            // It obeys at once.
+            if request.type == .soft, guest.powerState == .running { guest.powerButtonPresses += 1 }
+            state.boot(guest)
         }
     }
 

@@ -34,6 +34,8 @@ public struct FakeGuest: Sendable {
     /// Whether the copy of a worker that has died goes on; see ``FakeDriver/outsideCopy(of:)``.
     public internal(set) var isBeingCopied = false
     public internal(set) var isSoftDeleted = false
+    /// How often a soft reboot asked it to go down.
+    public internal(set) var powerButtonPresses = 0
     /// Whether it came by a live migration that its new host has not made its own yet.
     public internal(set) var isPassing = false
     /// The image of the root disk.

@@ -56,6 +56,13 @@ extension DriverScenario {
             shows: { stage in
                 try await stage.expectPower(.running)
                 try await stage.expectBoot(true)
+                try await stage.expectFact(.powerButton, { $0 == ["0"] }, "the guest was asked")
+                // Whether or not the guest obeys, it is asked, and runs anew.
+                try await stage.noteBoot()
+                try await stage.driver.reboot(RebootRequest(instance: stage.instance, type: .soft))
+                try await stage.expectPower(.running)
+                try await stage.expectBoot(true)
+                try await stage.expectFact(.powerButton, { $0 == ["1"] }, "the guest was not asked")
             }),
         DriverScenario(
             .hostResources, arrange: { try await $0.build() },

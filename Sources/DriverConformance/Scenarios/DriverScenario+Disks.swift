@@ -19,6 +19,7 @@ extension DriverScenario {
                 try await stage.expectPower(.running)
                 try await stage.expectBoot(false)
                 stage.expect(try await HostPicture(stage).hasSnapshot, "there is no file")
+                try await stage.discardSnapshots()
             }),
         DriverScenario(
             .quiesce, absence: .isNotFound, arrange: { try await $0.build() },
@@ -59,7 +60,7 @@ extension DriverScenario {
             act: { stage in
                 guard let image = stage.otherImage else { throw ComputeFault.invalid("there is no image to cache") }
                 let isNew = try await stage.facet((any ImageCachingDriver).self, .cacheImage).cacheImage(image)
-                let isFirst = stage.isFirstAct()
+                let isFirst = stage.isFirst("act")
                 stage.expect(isNew == isFirst, isFirst ? "the image was here before" : "the image came twice")
             },
             shows: { stage in
@@ -76,7 +77,7 @@ extension DriverScenario {
             act: { stage in
                 let report = try await stage.facet((any ImageCachingDriver).self, .manageImageCache)
                     .manageImageCache(inUse: [stage.instance])
-                let isFirst = stage.isFirstAct()
+                let isFirst = stage.isFirst("act")
                 stage.expect(report.removed > 0 || !isFirst, "nothing was removed")
             },
             shows: { stage in
@@ -111,6 +112,24 @@ extension DriverScenario {
 }
 
 extension Stage {
+    /// What a worker that has died left of a snapshot goes, and nothing else does.
+    fileprivate func discardSnapshots() async throws {
+        let facet = try facet((any SnapshottingDriver).self, .snapshot)
+        let before = try await HostPicture(self)
+        for isAbandoned in [false, true] {
+            if isAbandoned {
+                try await bench.abandonSnapshot(of: instance)
+                try await expectFact(.copies, { !$0.isEmpty }, "there is nothing to discard")
+            }
+            for _ in 0..<2 { try await facet.discardSnapshot(of: instance) }
+            for difference in try await HostPicture(self).differences(from: before) {
+                complain("after a discard of \(isAbandoned ? "what was left" : "nothing"): \(difference)")
+            }
+        }
+        try await expectBoot(false)
+        try await facet.discardSnapshot(of: try bench.makeInstance())
+    }
+
     fileprivate func emptyCache(_ operation: DriverOperation) async throws {
         _ = try await facet((any ImageCachingDriver).self, operation).manageImageCache(inUse: [])
     }

@@ -76,7 +76,7 @@ extension DriverScenario {
             clear: { stage in
                 try await stage.forgetMove()
                 try await stage.facet((any LiveMigrationSourceDriver).self, .liveMigrate)
-                    .cleanUpAfterLiveMigration(stage.moveRequest)
+                    .cleanUpAfterLiveMigration(stage.moveRequest())
             }),
         DriverScenario(
             .cleanUpAfterLiveMigration, needsNeighbour: true, isIdempotent: true,
@@ -86,7 +86,7 @@ extension DriverScenario {
             },
             act: { stage in
                 try await stage.facet((any LiveMigrationSourceDriver).self, .cleanUpAfterLiveMigration)
-                    .cleanUpAfterLiveMigration(stage.moveRequest)
+                    .cleanUpAfterLiveMigration(stage.moveRequest())
             },
             shows: { stage in
                 try await stage.expectPower(.running, at: stage.destination)
@@ -114,7 +114,7 @@ extension DriverScenario {
             clear: { stage in
                 try await stage.forgetMove()
                 try await stage.facet((any LiveMigrationSourceDriver).self, .finishLiveMigrationAtDestination)
-                    .cleanUpAfterLiveMigration(stage.moveRequest)
+                    .cleanUpAfterLiveMigration(stage.moveRequest())
             }),
         DriverScenario(
             .rollBackLiveMigrationAtDestination, needsNeighbour: true, isIdempotent: true,
@@ -132,7 +132,7 @@ extension DriverScenario {
             },
             clear: { try await $0.forgetMove() }),
         DriverScenario(
-            .forceLiveMigration, absence: .isNotFound, arrange: { try await $0.build() },
+            .forceLiveMigration, needsNeighbour: true, absence: .isNotFound, arrange: { try await $0.build() },
             act: { stage in
                 let driver = try stage.facet((any LiveMigrationControllingDriver).self, .forceLiveMigration)
                 do {
@@ -140,14 +140,21 @@ extension DriverScenario {
                     stage.complain("a guest that does not move was hurried")
                 } catch let fault as ComputeFault where fault.kind == .invalid {}
             },
-            shows: { try await $0.expectPower(.running) }),
+            shows: { try await $0.expectForce() },
+            clear: { stage in
+                try await stage.forgetMove()
+                try await stage.facet((any LiveMigrationSourceDriver).self, .forceLiveMigration)
+                    .cleanUpAfterLiveMigration(stage.moveRequest())
+            }),
         DriverScenario(
-            .abortLiveMigration, isIdempotent: true, arrange: { try await $0.build() },
+            .abortLiveMigration, needsNeighbour: true, isIdempotent: true, absence: .isSuccess,
+            arrange: { try await $0.build() },
             act: { stage in
                 try await stage.facet((any LiveMigrationControllingDriver).self, .abortLiveMigration)
                     .abortLiveMigration(of: stage.instance)
             },
-            shows: { try await $0.expectPower(.running) }),
+            shows: { try await $0.expectAbort() },
+            clear: { try await $0.forgetMove() }),
         DriverScenario(
             .leaveStorageMark,
             act: { stage in
@@ -179,6 +186,56 @@ extension DriverScenario {
 }
 
 extension Stage {
+    /// One that moves is paused until it has moved.
+    fileprivate func expectForce() async throws {
+        try await expectPower(.running)
+        let driver = try facet((any LiveMigrationControllingDriver).self, .forceLiveMigration)
+        let failure = try await whileMoving { stage in
+            try await driver.forceLiveMigration(of: stage.instance)
+            stage.expect(try await stage.power() != .running, "a guest whose move was forced goes on as before")
+        }
+        if let failure { complain("a move that was forced failed: \(failure)") }
+        try await expectPower(.running, at: destination)
+        try await expectPower(nil)
+    }
+
+    /// One that moves fails to, and goes on here.
+    fileprivate func expectAbort() async throws {
+        try await expectPower(.running)
+        guard isFirst("move") else { return }
+        let driver = try facet((any LiveMigrationControllingDriver).self, .abortLiveMigration)
+        let failure = try await whileMoving { try await driver.abortLiveMigration(of: $0.instance) }
+        expect(failure is ComputeFault, failure.map { "it ended the move by \($0)" } ?? "the move went on")
+        try await forgetMove()
+        try await expectPower(.running)
+        try await expectBoot(false)
+        try await expectPower(nil, at: destination)
+    }
+
+    /// Moves the guest and does something meanwhile; why the move failed, if it did.
+    private func whileMoving(_ body: @Sendable (Stage) async throws -> Void) async throws -> (any Error)? {
+        try await checkMove()
+        try await prepareMove()
+        let source = try facet((any LiveMigrationSourceDriver).self, .liveMigrate)
+        let letGo = try await bench.slowMove(of: instance)
+        let (steps, mover) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        let request = moveRequest(progress: ProgressReporter { if $0.done > .zero { mover.yield() } })
+        return try await withThrowingTaskGroup(of: (any Error)?.self) { group in
+            group.addTask {
+                defer { mover.finish() }
+                do { try await source.liveMigrate(request) } catch { return error }
+                return nil
+            }
+            for await _ in steps { break }
+            do { try await body(self) } catch {
+                await letGo()
+                throw error
+            }
+            await letGo()
+            return try await group.next() ?? nil
+        }
+    }
+
     fileprivate func cleanUpCheck() async throws {
         try await destination((any LiveMigrationTargetDriver).self, .cleanUpLiveMigrationCheck)
             .cleanUpLiveMigrationCheck(document)

@@ -12,11 +12,16 @@ final class FakeUnderTest: DriverUnderTest {
     let hosts: (here: FakeDriver, there: FakeDriver)
     private let shown: (any ComputeDriver)?
     private let made = Atomic(0)
+    /// What planned delays are measured by.
+    private let clock = StoppedClock()
 
     /// - Parameter wrapping: makes the driver that is tried of the one in memory.
     init(wrapping: (FakeDriver) -> (any ComputeDriver)? = { _ in nil }) {
         let cluster = FakeCluster()
-        hosts = (FakeDriver(hostname: "here", cluster: cluster), FakeDriver(hostname: "there", cluster: cluster))
+        hosts = (
+            FakeDriver(hostname: "here", clock: clock, cluster: cluster),
+            FakeDriver(hostname: "there", clock: clock, cluster: cluster)
+        )
         shown = wrapping(hosts.here)
     }
 
@@ -27,7 +32,7 @@ final class FakeUnderTest: DriverUnderTest {
     let refusals: [DriverOperation: String] = [:]
     let unseen: [HostFact: String] = [:]
     let unbroken: [DriverOperation: String] = [:]
-    let unheld: [DriverOperation: String] = [.rescue: "it has no middle", .manageImageCache: "it has no middle"]
+    let unheld: [DriverOperation: String] = [:]
 
     private func number() -> Int { made.add(1, ordering: .relaxed).newValue }
 
@@ -90,11 +95,22 @@ final class FakeUnderTest: DriverUnderTest {
     }
 
     func holds(of operation: DriverOperation) -> [Hold] {
-        guard Self.isLong(operation) else { return [] }
+        guard operation.pace != .question else { return [] }
         // The next call of either host stops there; a destination's work is done by the other one.
-        let point = HangPoint()
         let faults = [hosts.here.faults, hosts.there.faults]
+        let delay = clock.nextSleep()
+        let atOnce = Hold(
+            "at once", isCertain: true,
+            apply: { for host in faults { host.plan(.delay(.seconds(1)), for: operation) } },
+            reached: { await delay.reached() },
+            letGo: {
+                delay.letGo()
+                for host in faults { host.clear() }
+            })
+        guard Self.isLong(operation) else { return [atOnce] }
+        let point = HangPoint()
         return [
+            atOnce,
             Hold(
                 "midway", isCertain: true,
                 apply: { for host in faults { host.plan(.hangMidway(point), for: operation) } },
@@ -104,9 +120,20 @@ final class FakeUnderTest: DriverUnderTest {
                     // Nobody waits for a call that never came.
                     try? await point.wait()
                     for host in faults { host.clear() }
-                })
+                }),
         ]
     }
+
+    func slowMove(of instance: Instance) async throws -> @Sendable () async -> Void {
+        let (point, faults) = (HangPoint(), hosts.here.faults)
+        faults.plan(.hangMidway(point), for: .liveMigrate)
+        return {
+            point.release()
+            faults.clear()
+        }
+    }
+
+    func abandonSnapshot(of instance: Instance) async throws { hosts.here.outsideCopy(of: instance.id) }
 
     // MARK: What is seen
 
@@ -137,8 +164,8 @@ final class FakeUnderTest: DriverUnderTest {
         guard let guest else {
             let ofGuests: [HostFact] = [
                 .volumes, .volumeSizes, .volumeSnapshots, .interfaces, .files, .adminPassword, .metadata,
-                .injectedNetwork, .networkResets, .rescue, .quiesced, .softDeleted, .crashDumps, .rootDisk,
-                .ruleRefreshes, .passing,
+                .injectedNetwork, .networkResets, .rescue, .quiesced, .softDeleted, .powerButton, .copies,
+                .crashDumps, .rootDisk, .ruleRefreshes, .passing,
             ]
             return Dictionary(uniqueKeysWithValues: ofGuests.map { ($0, []) })
         }
@@ -154,6 +181,7 @@ final class FakeUnderTest: DriverUnderTest {
             .networkResets: ["\(guest.networkResets)"],
             .rescue: guest.rescue.map { [$0.imageID ?? "", $0.password?.reveal() ?? ""] } ?? [],
             .quiesced: ["\(guest.isQuiesced)"], .softDeleted: ["\(guest.isSoftDeleted)"],
+            .powerButton: ["\(guest.powerButtonPresses)"], .copies: guest.isBeingCopied ? ["copy"] : [],
             .crashDumps: ["\(guest.crashDumps)"], .rootDisk: ["\(guest.rootDiskNumber) \(guest.imageID ?? "")"],
             .ruleRefreshes: ["\(guest.ruleRefreshes)"], .passing: ["\(guest.isPassing)"],
         ]

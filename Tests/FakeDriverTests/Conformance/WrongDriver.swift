@@ -29,6 +29,22 @@ struct WrongDriver: ComputeDriver, PausingDriver, SnapshottingDriver, PoweringDr
         case restartsGuests
         /// Tells of a screen that a guest does not have.
         case inventsScreens
+        /// Pauses a guest though that was cancelled.
+        case pausesAllTheSame
+        /// Pauses a guest though that was cancelled, and says that it did not.
+        case pausesInSecret
+        /// Does nothing when it is to reboot softly.
+        case forgetsToRebootSoftly
+        /// Reboots hard when it is to ask the guest first.
+        case neverAsks
+        /// Leaves what a worker that died has left.
+        case forgetsToDiscard
+        /// Stops a guest of whose snapshot it is to remove what is left.
+        case discardsGuests
+        /// Does nothing when it is to give a move up.
+        case forgetsToAbort
+        /// Does nothing when it is to hurry a move, but looks whether there is one.
+        case forgetsToForce
     }
 
     static let name = DriverName(rawValue: "wrong.WrongDriver")
@@ -44,7 +60,11 @@ struct WrongDriver: ComputeDriver, PausingDriver, SnapshottingDriver, PoweringDr
     func summary() async -> String { "wrong" }
     func instances() async throws -> [InstanceSummary] { try await fake.instances() }
     func info(_ instance: InstanceID) async throws -> InstanceInfo { try await fake.info(instance) }
-    func reboot(_ request: RebootRequest) async throws { try await fake.reboot(request) }
+    func reboot(_ request: RebootRequest) async throws {
+        if vice == .forgetsToRebootSoftly, request.type == .soft { return }
+        let type = vice == .neverAsks ? .hard : request.type
+        try await fake.reboot(RebootRequest(instance: request.instance, type: type))
+    }
 
     func destroy(_ instance: Instance) async throws { try await fake.destroy(instance) }
 
@@ -85,6 +105,13 @@ struct WrongDriver: ComputeDriver, PausingDriver, SnapshottingDriver, PoweringDr
         case .restartsGuests:
             try await fake.reboot(RebootRequest(instance: instance, type: .hard))
             try await fake.pause(instance)
+        case .pausesAllTheSame, .pausesInSecret:
+            do {
+                try await fake.pause(instance)
+            } catch let error as CancellationError {
+                fake.outsideChange(instance.id, to: .paused)
+                if vice == .pausesInSecret { throw error }
+            }
         default: try await fake.pause(instance)
         }
     }
@@ -105,7 +132,11 @@ struct WrongDriver: ComputeDriver, PausingDriver, SnapshottingDriver, PoweringDr
         }
     }
 
-    func discardSnapshot(of instance: Instance) async throws { try await fake.discardSnapshot(of: instance) }
+    func discardSnapshot(of instance: Instance) async throws {
+        if vice == .forgetsToDiscard { return }
+        try await fake.discardSnapshot(of: instance)
+        if vice == .discardsGuests, fake.guest(instance.id) != nil { try await fake.powerOff(instance) }
+    }
 
     func vncConsole(_ instance: Instance) async throws -> ConsoleEndpoint {
         do {

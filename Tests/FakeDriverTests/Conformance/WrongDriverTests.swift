@@ -27,7 +27,11 @@ struct WrongDriverTests {
             (.leavesFilesBehind, .snapshot, .failure), (.isDeafToCancellation, .snapshot, .cancellation),
             (.throwsAnything, .spawn, .failure), (.buildsTwice, .spawn, .effect),
             (.changesWhatItReads, .hostResources, .effect), (.restartsGuests, .pause, .effect),
-            (.inventsScreens, .vncConsole, .effect),
+            (.inventsScreens, .vncConsole, .effect), (.pausesAllTheSame, .pause, .cancellation),
+            (.pausesInSecret, .pause, .cancellation), (.forgetsToRebootSoftly, .reboot, .effect),
+            (.neverAsks, .reboot, .effect), (.forgetsToDiscard, .snapshot, .effect),
+            (.discardsGuests, .snapshot, .effect), (.forgetsToAbort, .abortLiveMigration, .effect),
+            (.forgetsToForce, .forceLiveMigration, .effect),
         ])
     func vice(_ vice: WrongDriver.Vice, _ operation: DriverOperation, _ phase: Finding.Phase) async throws {
         let findings = try await findings(operation, vice)
@@ -68,6 +72,10 @@ struct WrongDriverTests {
         var unheld: [DriverOperation: String] { isIdle ? [:] : base.unheld }
         func breakages(of operation: DriverOperation) -> [Breakage] { isIdle ? [] : base.breakages(of: operation) }
         func holds(of operation: DriverOperation) -> [Hold] { isIdle ? [] : base.holds(of: operation) }
+        func slowMove(of instance: Instance) async throws -> @Sendable () async -> Void {
+            try await base.slowMove(of: instance)
+        }
+        func abandonSnapshot(of instance: Instance) async throws { try await base.abandonSnapshot(of: instance) }
     }
 
     private func pretending(
@@ -93,7 +101,7 @@ struct WrongDriverTests {
 
     @Test("surroundings in which nothing is seen, broken or held are found, unless they say why")
     func idleBench() async throws {
-        #expect(try await pretending(.snapshot, isIdle: true).map(\.phase) == [.failure, .cancellation])
+        #expect(try await pretending(.pause, isIdle: true).map(\.phase) == [.failure, .cancellation])
         #expect(try await pretending(.info, isIdle: true).isEmpty)
         #expect(try await pretending(.destroy, isIdle: true).map(\.phase).contains(.effect))
     }

@@ -69,6 +69,7 @@ struct HostUnderTest: Sendable {
             files.fileExists(atPath: instances.appending(path: name).path) ? [name] : []
         }
         let marks = (try? files.contentsOfDirectory(atPath: instances.path)) ?? []
+        let mirrors = disks.filter { $0.first("mirror") != nil }.map { _ in "mirror" }
         let firstDisk = disks.first?.first("source")?["file"] ?? ""
         return [
             .volumes: plugged.map { "\($0.id)@/dev/\($0.device)" }.sorted(),
@@ -78,7 +79,8 @@ struct HostUnderTest: Sendable {
             .interfaces: interfaces.map(\.address).sorted(),
             .pluggedInterfaces: interfaces.filter { ports.contains($0.device) }.map(\.address).sorted(),
             .rescue: firstDisk.hasSuffix("/disk.rescue") ? ["rescue"] : [],
-            .rootDisk: found("\(id)/disk"), .kept: found("\(id)_resize"),
+            .copies: mirrors + found("\(id)/snapshot.partial"), .rootDisk: found("\(id)/disk"),
+            .kept: found("\(id)_resize"),
             .marks: marks.filter { $0.hasPrefix(".storage-\(id)-") }.sorted(),
             .expected: isLeft ? ["files"] : [], .leftBehind: isLeft ? ["files"] : [],
             // The driver makes none.

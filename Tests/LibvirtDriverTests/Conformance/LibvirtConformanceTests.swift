@@ -16,7 +16,7 @@ struct LibvirtConformanceTests {
     private static let moves: Set<DriverOperation> = [
         .checkLiveMigrationSource, .checkLiveMigrationDestination, .cleanUpLiveMigrationCheck, .prepareLiveMigration,
         .liveMigrate, .cleanUpAfterLiveMigration, .finishLiveMigrationAtDestination,
-        .rollBackLiveMigrationAtDestination,
+        .rollBackLiveMigrationAtDestination, .forceLiveMigration, .abortLiveMigration,
     ]
     /// What a guest has to help with.
     private static let agreements: Set<DriverOperation> = [.setAdminPassword, .quiesce, .unquiesce, .detachInterface]
