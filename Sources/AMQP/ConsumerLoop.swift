@@ -47,6 +47,8 @@ final class ConsumerLoop: SessionOwner {
         let redelivered: Bool
         let exchange: String
         let routingKey: String
+        /// Its body is not kept, and it is given back when all of it has come.
+        var isDropped = false
     }
 
     init(consumer: Consumer, states: StateBroadcaster) {
@@ -93,9 +95,11 @@ final class ConsumerLoop: SessionOwner {
             let properties = decoder.properties(
                 decoded.assumingMemoryBound(to: amqp_basic_properties_t.self).pointee)
             let size = frame.payload.properties.body_size
-            // Consumers are cancelled when the bound is passed; what was on its way gets one more time the room.
-            let fits = tracker.outstandingBytes + batchBytes(size) <= 2 * consumer.maximumOutstandingBytes
-            if !fits, let pending { overflowed.append(pending.tag) }
+            // Consumers are cancelled by the one that passes the bound, however large: given back, it would come again
+            // at once. What was on its way behind it gets one more time the room.
+            let bound = consumer.maximumOutstandingBytes
+            let fits = tracker.outstandingBytes <= bound || tracker.outstandingBytes + batchBytes(size) <= 2 * bound
+            pending?.isDropped = !fits
             if let content = try assembler.header(size: size, properties: properties, keepsBody: fits) {
                 finish(content)
             }
@@ -142,7 +146,7 @@ final class ConsumerLoop: SessionOwner {
         guard let pending else { return }
         self.pending = nil
         tracker.delivered(pending.tag, bytes: content.body.count)
-        if overflowed.last == pending.tag { return }
+        if pending.isDropped { return overflowed.append(pending.tag) }
         let type = content.properties.type
         let isAside = type != nil && type == consumer.asideType || pending.subscription == lockIndex
         let isTruncated = content.size > UInt64(consumer.maximumBodySize)

@@ -246,6 +246,31 @@ struct ConsumerTests {
         }
     }
 
+    @Test("A message larger than all that may be unacknowledged is handed out whole")
+    func largerThanBound() async throws {
+        let server = try await SharedBroker.server
+        let configuration = try server.configuration()
+        let queue = Queue(name: name("q"), arguments: ["x-expires": 600_000])
+        let large = [UInt8](repeating: 7, count: 200_000)
+        try await withConsumer(
+            configuration, [Subscription(queue: queue, prefetch: 10)], maximumOutstandingBytes: 65536
+        ) { consumer in
+            _ = await consumer.states.first(\.isReady)
+            try await withPublisher(configuration) { publisher in
+                try await publisher.send([large, bytes("small"), large], to: queue.name)
+                var sizes: [Int] = []
+                while sizes.count < 3 {
+                    let batch = try #require(await consumer.nextBatch())
+                    sizes += batch.map(\.body.count)
+                    consumer.acknowledge(batch.map(\.tag))
+                }
+                #expect(sizes == [large.count, 5, large.count])
+            }
+        }
+        let left = try #require(try await server.queues()[queue.name])
+        #expect(left.ready == 0 && left.unacknowledged == 0)
+    }
+
     @Test("Too many unacknowledged bytes stop the intake until half is settled")
     func bytesBound() async throws {
         let server = try await SharedBroker.server
