@@ -22,7 +22,7 @@ extension Simulation {
 
     private func checkSecrets() {
         let canary = Array(Traffic.canary.utf8)
-        for message in world.ledger.received where message.kind == .notification || message.kind == .reply {
+        for message in world.ledger.received where message.kind != .cast {
             guard message.body.firstRange(of: canary) != nil else { continue }
             world.violate(.noSecrets, "in a \(message.kind.rawValue) to \(message.routingKey)")
         }
@@ -96,7 +96,7 @@ extension Simulation {
 
     private func checkPutAside(_ wish: Wish) {
         guard wish.method == .malformed || wish.method == .unknownMethod && wish.messageID == nil else { return }
-        let head = Array(wish.body.prefix(4096))
+        let head = HeadMask.masked(Array(wish.body.prefix(4096)))
         let isThere = world.ledger.received.contains { $0.kind == .deadLetter && $0.body == head }
         if !isThere { world.violate(.putAside, "wish \(wish.number) is nowhere") }
     }

@@ -12,6 +12,12 @@ enum SecretMask {
     ]
     private static let mask: JSONValue = "***"
 
+    /// Whether what stands under this key is secret; a key of the context may have the prefix that it has on the wire.
+    static func isSecret(_ key: String) -> Bool {
+        let key = key.lowercased()
+        return keys.contains(key.hasPrefix("_context_") ? String(key.dropFirst("_context_".count)) : key)
+    }
+
     /// The value with every secret in it masked; null and empty values show that there was none.
     static func masked(_ value: JSONValue) -> JSONValue {
         switch value {
@@ -24,9 +30,9 @@ enum SecretMask {
     static func masked(_ object: JSONObject) -> JSONObject {
         var result = JSONObject(minimumCapacity: object.count)
         // A row of metadata names its key in one field and holds the value in the next.
-        let isSecretRow = object["key"]?.string.map { keys.contains($0.lowercased()) } ?? false
+        let isSecretRow = object["key"]?.string.map(isSecret) ?? false
         for member in object.members {
-            let isSecret = keys.contains(member.key.lowercased()) || isSecretRow && member.key == "value"
+            let isSecret = isSecret(member.key) || isSecretRow && member.key == "value"
             result.append(newKey: member.key, isSecret ? veiled(member.value) : masked(member.value))
         }
         return result

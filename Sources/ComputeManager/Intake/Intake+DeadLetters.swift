@@ -4,7 +4,8 @@ internal import ComputeModel
 internal import Logging
 internal import WorkerStore
 
-/// A message that can't be taken in, on its way to those who look at such messages; its full body is not kept.
+/// A message that can't be taken in, on its way to those who look at such messages; its full body is not kept, nor are
+/// secrets in what is.
 struct DeadLetterUnderWay: Sendable {
     /// How much of a message is kept for who looks at it.
     static let head = 4096
@@ -17,7 +18,7 @@ struct DeadLetterUnderWay: Sendable {
     init(_ refused: IntakeSorting.Refused, _ encoder: any MessageEncoder) {
         let message = refused.message
         let head = message.body.count > Self.head ? Array(message.body[..<Self.head]) : message.body
-        letter = encoder.deadLetter(head, size: message.size, fault: refused.reason)
+        letter = encoder.deadLetter(HeadMask.masked(head), size: message.size, fault: refused.reason)
         token = message.token
         size = message.size
         reason = refused.reason
