@@ -27,7 +27,7 @@ public struct IntakeConfiguration: Sendable {
         highWater: Int = 10_000, lowWater: Int = 8_000, readOnlyLimit: Int = 256, deadLetterLimit: Int = 16,
         heldLimit: Int = 128, heldBytes: Int = 16 << 20, ageLimits: AgeLimits = AgeLimits(),
         finishedRows: Int = 20_000, shortestPause: Duration = .milliseconds(500),
-        longestPause: Duration = .seconds(30)
+        longestPause: Duration = .seconds(2)
     ) {
         self.highWater = max(1, highWater)
         self.lowWater = min(max(0, lowWater), self.highWater - 1)

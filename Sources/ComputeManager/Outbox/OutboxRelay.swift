@@ -144,7 +144,7 @@ public final class OutboxRelay: Sendable {
             }
         } catch let error as CancellationError {
             throw error
-        } catch let error as StoreError where error.code != .noSuchEntry {
+        } catch let error as StoreError where error.code != .noSuchEntry && error.code != .damaged {
             throw error
         } catch {
             // What follows can't be written, and would not be at the next attempt: the cast itself is over.
@@ -157,16 +157,7 @@ public final class OutboxRelay: Sendable {
 
     /// Goes on trying while the store fails in a way that can pass.
     func outlasting<Value: Sendable>(_ body: @Sendable () async throws -> Value) async throws -> Value {
-        var pause = configuration.shortestPause
-        while true {
-            do {
-                return try await body()
-            } catch let error as StoreError where error.isRetriable {
-                logger.error("the store fails, trying again", metadata: [LogKey.error: .string("\(error)")])
-                try await clock.sleep(for: pause)
-                pause = min(pause * 2, configuration.longestPause)
-            }
-        }
+        try await StorePatience(clock: clock, logger: logger).outlasting("the store fails, trying again", body)
     }
 
     private func note(_ text: Logger.Message, _ row: OutboxRow, _ failure: DeliveryFailure, _ level: Logger.Level) {

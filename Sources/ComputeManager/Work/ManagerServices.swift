@@ -35,28 +35,15 @@ struct ManagerServices: Sendable {
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (borrowing StoreTransaction) throws -> Value
     ) async throws -> Value {
-        try await outlasting("the store can't be written; trying again") { try await store.write(body) }
+        try await patience.outlasting("the store can't be written; trying again") { try await store.write(body) }
     }
 
     /// Reads with the same patience.
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (borrowing StoreSnapshot) throws -> Value
     ) async throws -> Value {
-        try await outlasting("the store can't be read; trying again") { try await store.read(body) }
+        try await patience.outlasting("the store can't be read; trying again") { try await store.read(body) }
     }
 
-    private func outlasting<Value: Sendable>(
-        _ complaint: Logger.Message, _ body: () async throws -> Value
-    ) async throws -> Value {
-        var pause = Duration.seconds(1)
-        while true {
-            do {
-                return try await body()
-            } catch let error as StoreError where error.isRetriable {
-                logger.error(complaint, metadata: [LogKey.error: .string("\(error)")])
-                try await clock.sleep(for: pause)
-                pause = min(pause * 2, .seconds(30))
-            }
-        }
-    }
+    private var patience: StorePatience { StorePatience(clock: clock, logger: logger) }
 }

@@ -13,6 +13,8 @@ struct DiskWatch: Sendable {
     static let room: UInt64 = 32 << 20
 
     private static let interval = Duration.seconds(10)
+    /// While something is wrong, so that readiness soon follows when somebody has made room.
+    private static let shortInterval = Duration.seconds(2)
 
     let store: WorkerStore
     /// Where the driver keeps disks of guests; nil where it keeps none.
@@ -45,7 +47,12 @@ struct DiskWatch: Sendable {
             }
             room.report(isFull: fault != nil)
             health.update { $0.instancesFault = fault }
-        } while (try? await ContinuousClock().sleep(for: Self.interval)) != nil
+        } while (try? await ContinuousClock().sleep(for: interval)) != nil
+    }
+
+    private var interval: Duration {
+        let now = health.health
+        return now.journalFault == nil && now.instancesFault == nil ? Self.interval : Self.shortInterval
     }
 
     private func probe() async {
