@@ -9,7 +9,8 @@ extension OperationRun {
     /// Tells the log, and who lists what runs, of each tenth of a long way.
     var progress: ProgressReporter {
         ProgressReporter { [services, entry, token] progress in
-            guard let percent = token.progress.news(progress) else { return }
+            // Begin and end have lines of their own.
+            guard let percent = token.progress.news(progress), (1..<100).contains(percent) else { return }
             services.logger.info(
                 "an operation goes on",
                 metadata: [
