@@ -127,11 +127,15 @@ def raw_events(lab, bodies, count, window):
 
 
 def filled_outbox(lab, casts):
-    """A state directory whose outbox holds the events of `casts` builds, made with no broker to take them."""
+    """A state directory whose outbox holds the events of `casts` instances that came and went, made with no broker to take
+    them. Gone they must be: the fake driver's guests end with it, and the next start would tell of all that vanished."""
     fill(lab, messages.run_instance(), casts)
     worker = Worker(lab, "events-outbox", events=True, events_url="rabbit://nobody:nothing@127.0.0.1:1/",
                     worker={"intake_high_water": casts * 10, "intake_low_water": casts * 5})
     worker.start()
+    watched(lab, worker.process, QUEUE, drained(casts), casts)
+    wait_until_quiet(worker.pid)
+    fill(lab, messages.terminate_instance(), casts)
     watched(lab, worker.process, QUEUE, drained(casts), casts)
     wait_until_quiet(worker.pid)
     worker.stop()
@@ -153,14 +157,14 @@ def recorded_events(lab, state, bodies, window):
     worker.stop()
     errors = lab.ready_count("notifications.error")
     if errors:
-        raise Failure(f"{errors} builds failed; their reasons are in {worker.log}")
+        raise Failure(f"{errors} casts failed; their reasons are in {worker.log}")
     lab.run_raw("consume", queue=EVENTS_QUEUE, count=seen, save=bodies, durable=True)
     return seen
 
 
 def events(lab):
     arguments = lab.arguments
-    casts = arguments.count or 5_000
+    casts = arguments.count or 3_000
     window = arguments.window
     for queue in (QUEUE, EVENTS_QUEUE, "notifications.error"):
         lab.empty(queue)
