@@ -231,10 +231,7 @@ class Scene:
         if self.hypervisor.domains():  # stuck
             for pid in guests():
                 os.kill(pid, signal.SIGKILL)
-            self.hypervisor.crash()
-            self.hypervisor.resume()
-            for domain in self.hypervisor.domains():
-                self.hypervisor.virsh("undefine", "--managed-save", domain, accept=range(256))
+            self.hypervisor.forget()
 
     def keep(self):
         kept = os.path.join(self.stage.kept, self.host)
