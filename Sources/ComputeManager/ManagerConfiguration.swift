@@ -40,6 +40,10 @@ public struct ManagerConfiguration: Sendable {
     public var consoles: ConsoleConfiguration
     /// How often all guests are read, beside the events that tell of changes; nil for never.
     public var powerSyncInterval: Duration? = .seconds(600)
+    /// The topic of the workers; each host's own is `<topic>.<host>`.
+    public var computeTopic = "compute"
+    /// The scheduler's topic, and that of its fanout exchange.
+    public var schedulerTopic = "scheduler"
     /// The address of this host for the others, nova's `my_ip`.
     public var address = "127.0.0.1"
     /// The id of the machine's present start, another after each; nil where nothing tells.

@@ -32,7 +32,7 @@ struct RunInstanceTests {
 
     @Test("A failed build that may be retried goes back to the scheduler with its token, and nothing is left here")
     func castsBack() async throws {
-        let fixture = try ManagerFixture()
+        let fixture = try ManagerFixture { $0.schedulerTopic = "placers" }
         fixture.driver.faults.plan(.failAfterwards(Self.failure), for: .spawn)
         try await fixture.run { try await fixture.perform($0, Requests.run(Requests.id, Requests.retry)) }
         #expect(try await fixture.driver.instances().isEmpty)
@@ -46,7 +46,7 @@ struct RunInstanceTests {
         let cast = try #require(rows.last)
         #expect(cast.kind == .cast)
         #expect(cast.isMandatory)
-        #expect(cast.routingKey == "scheduler")
+        #expect(cast.routingKey == "placers")
         #expect(cast.orderingKey == Requests.id)
         #expect(cast.instance == id)
         let body = try JSONParser.parse(cast.body)

@@ -66,6 +66,15 @@ struct ConfigurationBrokerTests {
         #expect(messaging.queues.isDurable)
     }
 
+    @Test("The topics that the operator names are those of what is consumed, asked, cast and reported", arguments: [true, false])
+    func topics(isPeriodic: Bool) throws {
+        let worker = try ConfigurationFixtures.worker(
+            "[DEFAULT]\ncompute_topic = hypervisors\nscheduler_topic = placers\nperiodic_enable = \(isPeriodic)")
+        let manager = ManagerConfiguration(worker)
+        #expect(worker.messaging.topic == "hypervisors" && manager.computeTopic == "hypervisors")
+        #expect(manager.schedulerTopic == "placers")
+    }
+
     @Test("What nova has by default, the worker has by default")
     func defaults() throws {
         let worker = try ConfigurationFixtures.worker("")

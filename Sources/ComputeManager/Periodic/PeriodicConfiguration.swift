@@ -15,8 +15,6 @@ public struct PeriodicConfiguration: Sendable, Hashable {
     public var reportInterval: Duration?
     /// How old what it is told may be.
     public var hostStateInterval = Duration.seconds(120)
-    /// The scheduler's topic.
-    public var schedulerTopic = "scheduler"
     /// Whether the scheduler reads oslo.messaging's envelope.
     public var isEnveloped = false
     /// The host's address as the scheduler is told it.

@@ -78,10 +78,13 @@ public struct OutgoingCast: Sendable {
     /// The requester's context, token included: the other service acts in the requester's name.
     public let context: RequestContext
     public let uniqueID: UniqueBits
+    /// Whether it carries its id in either form: what a crash makes the outbox send again, maybe to this worker itself,
+    /// is one wish.
+    public let isNamed: Bool
 
     public init(
         form: WireForm, topic: String, method: String, version: String, arguments: JSONObject, context: RequestContext,
-        uniqueID: UniqueBits
+        uniqueID: UniqueBits, isNamed: Bool = false
     ) {
         self.form = form
         self.topic = topic
@@ -90,6 +93,7 @@ public struct OutgoingCast: Sendable {
         self.arguments = arguments
         self.context = context
         self.uniqueID = uniqueID
+        self.isNamed = isNamed
     }
 }
 

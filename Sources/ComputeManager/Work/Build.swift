@@ -93,7 +93,8 @@ final class Build: Sendable {
         let files = arguments.injectedFiles.reveal().map { JSONValue.array([.string($0.path), .string($0.contents)]) }
         let networks = run.request.arguments["requested_networks"] ?? .null
         return OutgoingCast(
-            form: run.request.form, topic: "scheduler", method: "run_instance", version: "2.0",
+            form: run.request.form, topic: run.services.configuration.schedulerTopic, method: "run_instance",
+            version: "2.0",
             arguments: [
                 "request_spec": .object(requestSpec), "admin_password": JSONValue(arguments.adminPassword?.reveal()),
                 "injected_files": .array(files), "requested_networks": networks,

@@ -35,9 +35,9 @@ extension OperationRun {
         _ method: String, to host: String, _ arguments: JSONObject, elevated: Bool = false
     ) -> OutgoingCast {
         OutgoingCast(
-            form: request.form, topic: "compute.\(host)", method: method, version: "2.0", arguments: arguments,
-            context: elevated ? request.context.elevated() : request.context,
-            uniqueID: services.identifiers.next())
+            form: request.form, topic: "\(services.configuration.computeTopic).\(host)", method: method, version: "2.0",
+            arguments: arguments, context: elevated ? request.context.elevated() : request.context,
+            uniqueID: services.identifiers.next(), isNamed: true)
     }
 
     /// Asks the worker of another host and waits for its answer.

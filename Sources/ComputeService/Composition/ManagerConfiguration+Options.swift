@@ -17,6 +17,8 @@ extension ManagerConfiguration {
             doneWorkRows: options.doneWorkRows, lanesClosed: options.lanesClosed)
         consoles = options.consoles
         peerTimeout = configuration.messaging.responseTimeout
+        computeTopic = configuration.messaging.topic
+        schedulerTopic = configuration.messaging.schedulerTopic
         rescueImages = configuration.images.rescue
         address = configuration.address
         bootID = SystemBoot.id

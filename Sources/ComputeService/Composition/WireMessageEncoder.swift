@@ -51,8 +51,7 @@ package struct WireMessageEncoder: MessageEncoder {
     }
 
     private func body(of cast: OutgoingCast) -> [UInt8] {
-        // What a crash makes the outbox publish again, maybe to this worker itself, is one wish.
-        RequestEncoder(form: cast.form, isNamed: cast.topic.hasPrefix("compute.")).encode(
+        RequestEncoder(form: cast.form, isNamed: cast.isNamed).encode(
             method: cast.method, version: cast.version, arguments: cast.arguments, context: cast.context,
             uniqueID: cast.uniqueID)
     }

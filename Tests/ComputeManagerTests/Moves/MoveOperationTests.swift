@@ -92,6 +92,22 @@ struct MoveOperationTests {
         }
     }
 
+    @Test("A cast to another worker goes to the topic that the operator named, and carries its id")
+    func topic() async throws {
+        let fixture = try ManagerFixture {
+            $0.allowsResizeToSameHost = true
+            $0.computeTopic = "hypervisors"
+        }
+        try await fixture.run(peers: .yielding, driver: FakeDriver(hostname: ManagerFixture.host)) { manager in
+            try await fixture.perform(manager, Requests.run())
+            try await fixture.perform(manager, MethodRow.prepResize.body)
+        }
+        let cast = try #require(try await fixture.outbox().last { $0.kind == .cast })
+        #expect(cast.routingKey == "hypervisors.\(ManagerFixture.host)")
+        #expect(try JSONParser.parse(cast.body)["is_named"] == true)
+        await fixture.close()
+    }
+
     @Test("What expects another task fails as in nova: ERROR, and the task stays")
     func expectedTask() async throws {
         for (method, arguments) in [Self.all[1], Self.all[2]] {

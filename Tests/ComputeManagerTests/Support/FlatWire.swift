@@ -54,6 +54,7 @@ struct FlatWire: MessageEncoder, RequestDecoder {
             [
                 "method": .string(cast.method), "version": .string(cast.version), "args": .object(cast.arguments),
                 "context": .object(cast.context.fields), "form": .string(cast.form.rawValue),
+                "is_named": .bool(cast.isNamed),
             ])
     }
 

@@ -32,7 +32,7 @@ final class CapabilitiesReport: PeriodicTask {
         let message = services.encoder.fanout(
             OutgoingCast(
                 form: surroundings.configuration.isEnveloped ? .enveloped : .flat,
-                topic: surroundings.configuration.schedulerTopic, method: "update_service_capabilities",
+                topic: services.configuration.schedulerTopic, method: "update_service_capabilities",
                 version: "2.0",
                 arguments: [
                     "service_name": "compute", "host": .string(host),

@@ -11,6 +11,8 @@ public struct MessagingOptions: Sendable, Equatable {
     public var controlExchange: String
     /// `[DEFAULT] compute_topic`.
     public var topic: String
+    /// `[DEFAULT] scheduler_topic`.
+    public var schedulerTopic: String
     /// `[DEFAULT] rpc_response_timeout`: for how long our own calls wait.
     public var responseTimeout: Duration
     /// `[compute_worker] maximum_message_size`, in bytes.
@@ -36,6 +38,7 @@ public struct MessagingOptions: Sendable, Equatable {
         transportURL = Secret(try config.requiredString(forKey: "transport_url", isSecret: true))
         controlExchange = try config.requiredString(forKey: "control_exchange")
         topic = try config.requiredString(forKey: "compute_topic")
+        schedulerTopic = try config.requiredString(forKey: "scheduler_topic")
         responseTimeout = .seconds(try config.requiredInt(forKey: "rpc_response_timeout"))
         let worker = config.scoped(to: "compute_worker")
         maximumMessageSize = try worker.requiredInt(forKey: "maximum_message_size")

@@ -43,7 +43,6 @@ public struct PeriodicOptions: Sendable, Equatable {
         tasks.isEnveloped =
             try worker.requiredString(forKey: "peer_message_format", as: PeerMessageFormat.self) == .enveloped
         tasks.hostStateInterval = try seconds("host_state_interval")
-        tasks.schedulerTopic = try config.requiredString(forKey: "scheduler_topic")
         tasks.hostAddress = try config.requiredString(forKey: "my_ip")
         tasks.heartbeatInterval = try seconds("report_interval")
         tasks.buildTimeout = try timeout("instance_build_timeout")
