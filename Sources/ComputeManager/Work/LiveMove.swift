@@ -120,31 +120,41 @@ struct LiveMove: Sendable {
             ["instance": try moving(), "block_migration": .bool(arguments.takesDisks)])
     }
 
-    /// Whether the destination has answered that the guest is its own. It is asked until it does, or has no such guest,
-    /// or this is to end; then it is left to the cast.
-    private func isTold() async throws -> Bool {
+    /// Why the destination has not answered that the guest is its own; nil where it has. It is asked until it does, or
+    /// has no such guest, or has refused as often as work is begun at all, or this is to end; then it is left to the
+    /// cast.
+    private func refusal() async throws -> ComputeFault? {
+        var refusals = 0
         do {
-            try await outlasting(isEnough: { $0.kind == .instanceNotFound || run.token.isInterrupted }) {
-                try await tell()
-            }
-            return true
+            try await outlasting(
+                isEnough: { fault in
+                    if !fault.isOutage { refusals += 1 }
+                    return fault.kind == .instanceNotFound || run.token.isInterrupted
+                        || refusals >= run.services.configuration.maximumAttempts
+                },
+                { try await tell() })
+            return nil
         } catch let fault as ComputeFault {
             run.services.logger.warning(
                 "the host of a guest that moved has not taken it over; it is told by a cast",
                 metadata: [
                     LogKey.instance: .string(arguments.instance.id.description), LogKey.error: .string(fault.message),
                 ])
-            return false
+            return fault
         }
     }
 
     /// The guest has moved: the destination is told, by a cast where it has not taken the guest over, and what the
-    /// guest leaves here goes once it has. What could not be removed stays on the books.
+    /// guest leaves here goes once it has. What could not be removed stays on the books. A destination that has the
+    /// guest and refuses to take it over is told of as a failure.
     func complete() async throws -> Finished<JSONValue> {
         try await run.attempting("volume connections") { try await run.disconnectVolumes() }
-        let isTold = try await isTold()
+        let refusal = try await refusal()
+        let failure = refusal.flatMap {
+            $0.isOutage || $0.kind == .instanceNotFound || run.token.isInterrupted ? nil : $0
+        }
         var isClean = false
-        if isTold {
+        if refusal == nil {
             try await run.attempting("clean up after the move") {
                 let driver = run.services.driver.during(run.turn, outlastingOutagesUntil: nil)
                 try await outlasting { try await driver.cleanUpAfterLiveMigration(try request()) }
@@ -155,9 +165,14 @@ struct LiveMove: Sendable {
             _ = try await run.peers.network.setUpNetworks(
                 of: try run.held().instance, on: run.host, teardown: true, context: run.request.context)
         }
-        return try await run.finish(.null, departure: isClean ? destination : nil) { change throws(ComputeFault) in
+        return try await run.finish(
+            .null, error: failure?.message, departure: isClean ? destination : nil
+        ) { change throws(ComputeFault) in
             if isClean { change.clean() } else { change.releaseClaim(.instance) }
-            if !isTold { change.cast(try word()) }
+            if refusal != nil { change.cast(try word()) }
+            if let failure {
+                change.notifyFailure(LiveMigration.name.rawValue, failure, arguments: run.request.arguments)
+            }
             // A delete that waits is to find out where the guest is.
             guard !isClean || run.token.reason == .superseded else { return change.remove() }
             change.amend {

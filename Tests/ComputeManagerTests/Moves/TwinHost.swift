@@ -28,9 +28,14 @@ final class TwinHost: Sendable {
     private let directory: String
     private unowned let world: TwinWorld
     private let wire = FlatWire()
+    private let configure: @Sendable (inout ManagerConfiguration) -> Void
     private let state = Mutex(State())
 
-    init(name: String, directory: String, world: TwinWorld) {
+    init(
+        name: String, directory: String, world: TwinWorld,
+        configure: @escaping @Sendable (inout ManagerConfiguration) -> Void
+    ) {
+        self.configure = configure
         self.name = name
         self.directory = directory
         self.world = world
@@ -62,6 +67,7 @@ final class TwinHost: Sendable {
                 host: name, glanceURL: "http://192.0.2.20:9292",
                 updates: UpdateNotifications(onStateChange: .vmAndTaskState))
             configuration.address = "192.0.2.\(name.dropFirst("compute".count))"
+            configure(&configuration)
             var peers = Peers.none
             peers.network = network
             peers.computes = TwinComputes(world: world, caller: name)
@@ -145,6 +151,16 @@ final class TwinHost: Sendable {
     func row(_ id: InstanceID) async throws -> StoredInstance? {
         guard let store = state.withLock({ $0.store }) else { return nil }
         return try await store.read { try $0.instance(id) }
+    }
+
+    /// What the journal says of the casts that were made: whom to, what, and what became of it.
+    func castTraces() async throws -> [String] {
+        guard let store = state.withLock({ $0.store }) else { return [] }
+        return try await store.read { snapshot in
+            try (1...9).flatMap { try snapshot.peerCalls(of: JournalID($0)) }
+                .filter { $0.peer.hasPrefix("compute.") }
+                .map { "\($0.peer) \($0.method) \($0.endedAt == nil ? "open" : $0.outcome ?? "-")" }
+        }
     }
 
     /// Writes what an earlier operation would have.

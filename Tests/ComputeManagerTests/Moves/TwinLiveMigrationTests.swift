@@ -201,6 +201,21 @@ struct TwinLiveMigrationTests {
         }
     }
 
+    @Test("A destination that refuses time and again ends the move all the same: told as failed, and left to a cast")
+    func refused() async throws {
+        try await TwinWorld { $0.maximumAttempts = 2 }.run { world in
+            try await untaken(world)
+            try await world.idle()
+            // Two calls, and the cast.
+            #expect(try world[Self.target].driver.faults.calls(of: .finishLiveMigrationAtDestination) == 3)
+            #expect(world.cluster.running(id) == [Self.target])
+            #expect(world.events(of: Self.source) == ["live_migration"])
+            let row = try #require(try await world[Self.source].row(id))
+            #expect(row.isGone && row.instance.host == Self.target && row.instance.taskState == nil)
+            #expect(try world[Self.source].driver.faults.calls(of: .cleanUpAfterLiveMigration) == 0)
+        }
+    }
+
     @Test("A guest that has come can be deleted though its host could not take it over")
     func deletedUntold() async throws {
         try await TwinWorld().run { world in

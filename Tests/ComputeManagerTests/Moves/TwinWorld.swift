@@ -27,11 +27,15 @@ final class TwinWorld: Sendable {
     /// Hosts that no message reaches: no queue of theirs is there.
     private let absent = Mutex<Set<String>>([])
 
-    init(_ names: [String] = [source, target]) throws {
+    /// - Parameter configure: what an operator decides on all hosts.
+    init(
+        _ names: [String] = [source, target],
+        configure: @escaping @Sendable (inout ManagerConfiguration) -> Void = { _ in }
+    ) throws {
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("twins-\(UUID().uuidString)").path
         hosts = Mutex([:])
         for name in names {
-            let host = TwinHost(name: name, directory: "\(directory)/\(name)", world: self)
+            let host = TwinHost(name: name, directory: "\(directory)/\(name)", world: self, configure: configure)
             hosts.withLock { $0[name] = host }
         }
     }
