@@ -97,7 +97,8 @@ extension FakeDriver: DeviceNamingDriver {
     }
 
     public func nextDeviceName(for instance: Instance, taken: Set<String>) async throws -> String {
-        try await perform(.nextDeviceName, on: instance.id) { _ throws(ComputeFault) in
+        try await perform(.nextDeviceName, on: instance.id) { state throws(ComputeFault) in
+            let taken = taken.union(state.guests[instance.id]?.volumes.map(\.deviceName) ?? [])
             guard let name = Self.deviceNames.first(where: { !taken.contains($0) }) else { throw Self.noName(instance) }
             return name
         }

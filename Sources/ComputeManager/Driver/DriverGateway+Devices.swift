@@ -19,6 +19,14 @@ extension DriverGateway {
         try await plugging(.detachVolume, instance, token) { try await driver.detachVolume(device, from: instance) }
     }
 
+    /// The name that the guest's next device gets; nil from a driver that leaves names to nova's rule.
+    func nextDeviceName(for instance: Instance, taken: Set<String>) async throws -> String? {
+        guard let driver = driver as? any DeviceNamingDriver else { return nil }
+        return try await call(.nextDeviceName, on: instance.id) {
+            try await driver.nextDeviceName(for: instance, taken: taken)
+        }
+    }
+
     /// Nova asks every driver; one that has no way to tell its guests does nothing.
     func injectNetworkInfo(_ guest: GuestRequest, interruptedBy token: InterruptionToken) async throws {
         guard let driver = driver as? any NetworkInjectingDriver else { return }

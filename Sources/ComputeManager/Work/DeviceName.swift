@@ -16,7 +16,7 @@ struct DeviceName: Sendable, Hashable {
         let name = path.hasPrefix("/dev/") ? String(path.dropFirst(5)) : path
         let letters = name.prefix { $0.isASCII && $0.isLowercase }
         let rest = name.dropFirst(letters.count)
-        let kind = ["xvd", "vd", "sd", "hd", "ubd"].first { letters.hasPrefix($0) }
+        let kind = Self.kinds.first { letters.hasPrefix($0) }
         guard let kind, rest.allSatisfy({ $0.isASCII && $0.isNumber }), letters.count - kind.count <= 2 else {
             throw ComputeFault(
                 .invalidDevicePath, "The supplied device path (\(path.prefix(64))) is invalid.", instance: instance,
@@ -24,6 +24,19 @@ struct DeviceName: Sendable, Hashable {
         }
         prefix = "/dev/\(kind)"
         self.letters = String(letters.dropFirst(kind.count))
+    }
+
+    private static let kinds = ["xvd", "vd", "sd", "hd", "ubd"]
+
+    /// Every name that has one of these letters: two disks of a guest differ in their letters, not in their bus alone.
+    static func paths(of letters: Set<String>) -> Set<String> {
+        Set(kinds.flatMap { kind in letters.map { "/dev/\(kind)\($0)" } })
+    }
+
+    static func isInUse(_ path: String, instance: InstanceID) -> ComputeFault {
+        ComputeFault(
+            .devicePathInUse, "The supplied device path (\(path)) is in use.", instance: instance,
+            arguments: ["path": .string(path)])
     }
 
     /// All letters in the order in which devices get them: a to z, then aa to zz.
@@ -56,11 +69,7 @@ struct DeviceName: Sendable, Hashable {
                 arguments: ["path": .string(asked ?? "")])
         }
         let path = root.prefix + letters
-        guard !used.contains(letters) else {
-            throw ComputeFault(
-                .devicePathInUse, "The supplied device path (\(path)) is in use.", instance: instance,
-                arguments: ["path": .string(path)])
-        }
+        guard !used.contains(letters) else { throw isInUse(path, instance: instance) }
         return path
     }
 }

@@ -63,6 +63,41 @@ struct VolumeOperationsTests {
         await fixture.close()
     }
 
+    @Test("A device that was plugged in before the worker came keeps its name, asked for or not")
+    func reserveBesideForeignDevice() async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.run { [self] in
+            try await fixture.perform($0, Requests.run())
+            let foreign = BlockDevice(volumeID: "foreign", deviceName: "/dev/vdb", connection: Secret([:]))
+            try await fixture.driver.attachVolume(foreign, to: try #require(try await fixture.instance(id)))
+            try await fixture.store.write { try $0.remove(id) }
+            for asked: JSONValue in [.null, "/dev/vdb", "/dev/vde", .null] {
+                try await fixture.perform($0, Self.reserve(asked))
+            }
+        }
+        #expect(
+            try await replies(fixture) == [
+                ["result": "/dev/vdc", "failure": nil], ["result": nil, "failure": "devicePathInUse"],
+                ["result": "/dev/vde", "failure": nil], ["result": "/dev/vdd", "failure": nil],
+            ])
+        await fixture.close()
+    }
+
+    @Test("A driver that names no devices leaves it to nova's rule; one that can't be asked holds no name")
+    func reserveWithoutNames() async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.run { try await fixture.perform($0, Requests.run()) }
+        try await fixture.run(plain: true) { try await fixture.perform($0, Self.reserve()) }
+        fixture.driver.faults.plan(.fail(ComputeFault(.unavailable, "It is away.")), for: .nextDeviceName)
+        try await fixture.run { try await fixture.perform($0, Self.reserve()) }
+        #expect(
+            try await replies(fixture) == [
+                ["result": "/dev/vdb", "failure": nil], ["result": nil, "failure": "unavailable"],
+            ])
+        #expect(try await devices(fixture).map(\.deviceName) == ["/dev/vdb"])
+        await fixture.close()
+    }
+
     @Test("A volume is connected, plugged in and told of, in nova's order; unplugged and let go of likewise")
     func attachDetach() async throws {
         let fixture = try ManagerFixture()

@@ -79,9 +79,7 @@ enum AttachVolume: InstanceOperation {
         let path = name.prefix + name.letters
         let holder = BlockDevices(change.row).elements.first { $0.deviceName == path }
         if let volume = holder?.volumeID, volume != arguments.volumeID {
-            throw ComputeFault(
-                .devicePathInUse, "The supplied device path (\(path)) is in use.", instance: change.instance.id,
-                arguments: ["path": .string(path)])
+            throw DeviceName.isInUse(path, instance: change.instance.id)
         }
         change.amendBlockDevices { devices in
             devices.elements.removeAll { $0.deviceName == path && $0.volumeID == nil }

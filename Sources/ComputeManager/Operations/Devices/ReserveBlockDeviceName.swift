@@ -45,7 +45,20 @@ enum ReserveBlockDeviceName: InstanceOperation {
             taken.insert(try DeviceName(path, instance: id).letters)
         }
         let root = row?.instance.fields["root_device_name"]?.string.flatMap { $0.isEmpty ? nil : $0 }
-        let path = try DeviceName.next(asked: arguments.device, root: root, taken: taken, instance: id)
+        var path = try DeviceName.next(asked: arguments.device, root: root, taken: taken, instance: id)
+        // A guest may have devices that no row tells of: those that nova-compute plugged in.
+        let letters = try DeviceName(path, instance: id).letters
+        taken.formUnion(DeviceName.order.prefix { $0 != letters })
+        if let free = try await run.driver.nextDeviceName(
+            for: row?.instance ?? arguments.instance, taken: DeviceName.paths(of: taken))
+        {
+            let found = try DeviceName(free, instance: id).letters
+            let isAsked = arguments.device?.isEmpty == false
+            guard isAsked ? found == letters : !taken.contains(found) else {
+                throw DeviceName.isInUse(path, instance: id)
+            }
+            path = free
+        }
         return try await run.finish(path) { change throws(ComputeFault) in
             change.amendBlockDevices {
                 $0.elements.append(BlockDevices.Element(volumeID: nil, deviceName: path, state: .reserved))
