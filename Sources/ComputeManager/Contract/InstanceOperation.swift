@@ -29,6 +29,10 @@ protocol InstanceOperation: JournaledOperation {
     /// it is not here.
     static var seesMovedAway: Bool { get }
 
+    /// Whether it is success, whatever the driver can do, for an instance that nobody here knows: it asks for what it
+    /// needs when it has seen that there is one.
+    static var ignoresAbsence: Bool { get }
+
     /// The names under which a failure is told, the inner method of nova's first.
     static var errorEvents: [String] { get }
 
@@ -56,6 +60,7 @@ extension InstanceOperation {
     static var supersedesEarlier: Bool { false }
     static var seesHandedBack: Bool { false }
     static var seesMovedAway: Bool { false }
+    static var ignoresAbsence: Bool { false }
     static var errorEvents: [String] { [name.rawValue] }
 
     static func undo(_ arguments: Arguments, in run: OperationRun<Self>) async throws {}

@@ -201,7 +201,7 @@ struct OperationEngine: Sendable {
         let run = OperationRun<Operation>(
             entry: entry, request: request, row: row, services: services, turn: turn)
         do {
-            try services.driver.require(Operation.needs, instance: id)
+            if !Operation.ignoresAbsence { try services.driver.require(Operation.needs, instance: id) }
             let step = try entry.step.flatMap { try OperationRun<Operation>.decode($0) }
             if let bytes = entry.step { tellResumption(of: entry, at: bytes) }
             _ = try await Operation.perform(arguments, from: step, in: run)

@@ -16,16 +16,12 @@ where Arguments == InstanceArguments, Step == RefreshStep, Output == JSONValue {
     /// Whether the network service is asked first what the instance has.
     static var asksNetwork: Bool { get }
 
-    /// Whether it is success for an instance that nobody here knows, which has nothing to be told.
-    static var ignoresAbsence: Bool { get }
-
     /// Asks the driver; the row is as fresh as the network service has it.
     static func refresh(_ guest: GuestRequest, in run: OperationRun<Self>) async throws
 }
 
 extension RefreshOperation {
     static var asksNetwork: Bool { true }
-    static var ignoresAbsence: Bool { false }
     static var events: [String] { [] }
     static func instance(of arguments: InstanceArguments) -> Instance { arguments.instance }
     static func acceptance(of arguments: InstanceArguments) -> AcceptanceRule { .none }
@@ -36,8 +32,11 @@ extension RefreshOperation {
     static func perform(
         _ arguments: InstanceArguments, from step: RefreshStep?, in run: OperationRun<Self>
     ) async throws -> Finished<JSONValue> {
-        if ignoresAbsence, run.row == nil, try await run.driver.info(arguments.instance.id) == nil {
-            return try await run.finishUntouched(.null)
+        if ignoresAbsence {
+            if run.row == nil, try await run.driver.info(arguments.instance.id) == nil {
+                return try await run.finishUntouched(.null)
+            }
+            try run.driver.require(needs, instance: arguments.instance.id)
         }
         if step == nil {
             try await run.begin(arguments.instance, .refreshing, accept: acceptance(of: arguments)) { _ in }

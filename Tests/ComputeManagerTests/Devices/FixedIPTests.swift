@@ -74,10 +74,12 @@ struct FixedIPTests {
         await fixture.close()
     }
 
-    @Test("Filters of an instance that is gone need no refresh: nothing is told, and no row is left")
-    func goneInstance() async throws {
+    @Test(
+        "Filters of an instance that is gone need no refresh, whatever the driver: nothing is told, and no row is left",
+        arguments: [false, true])
+    func goneInstance(isPlain: Bool) async throws {
         let fixture = try ManagerFixture()
-        try await fixture.run {
+        try await fixture.run(plain: isPlain) {
             try await fixture.perform(
                 $0, Requests.of(Requests.id, "refresh_instance_security_rules", message: "gone"))
         }
@@ -85,6 +87,19 @@ struct FixedIPTests {
         #expect(try await fixture.instance(id) == nil)
         let reply = try #require(try await fixture.outbox().first { $0.kind == .reply })
         #expect(try JSONParser.parse(reply.body)["failure"] == .null)
+        await fixture.close()
+    }
+
+    @Test("Filters of a guest that is here are refused by a driver that has none, though no row tells of the guest")
+    func unfiltered() async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.run { try await fixture.perform($0, Requests.run()) }
+        try await fixture.store.write { try $0.remove(id) }
+        try await fixture.run(plain: true) {
+            try await fixture.perform($0, Requests.of(Requests.id, "refresh_instance_security_rules", message: "r"))
+        }
+        let reply = try #require(try await fixture.outbox().last { $0.kind == .reply })
+        #expect(try JSONParser.parse(reply.body)["failure"] == "unsupportedOperation")
         await fixture.close()
     }
 
