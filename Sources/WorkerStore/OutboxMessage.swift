@@ -40,11 +40,13 @@ public struct OutboxMessage: Sendable, Hashable {
     /// Whether it tells what the notification of its instance that was put there before it tells, in another form or to
     /// another topic: both then have one sequence number. Not kept in the store.
     public let repeatsEvent: Bool
+    /// What a cast asks for, as its trace tells it; nil for what leaves none. Not kept in the store.
+    public let castMethod: String?
 
     public init(
         orderingKey: String, kind: Kind, exchange: String, routingKey: String, isMandatory: Bool,
         headers: [String: String] = [:], body: [UInt8], instance: InstanceID? = nil,
-        repeatsEvent: Bool = false
+        repeatsEvent: Bool = false, castMethod: String? = nil
     ) {
         self.orderingKey = orderingKey
         self.kind = kind
@@ -55,6 +57,7 @@ public struct OutboxMessage: Sendable, Hashable {
         self.body = body
         self.instance = instance
         self.repeatsEvent = repeatsEvent
+        self.castMethod = castMethod
     }
 }
 

@@ -39,7 +39,7 @@ struct Salvage {
         for table in ["meta", "resource", "sequence", "peer_call"] where try !copy(table, byRow: false) {
             unread.append(table)
         }
-        let numbered = ["journal", "pending", "instance", "outbox", "claim", "ended_instance", "quarantine"]
+        let numbered = ["journal", "pending", "instance", "outbox", "claim", "ended_instance", "cast_trace", "quarantine"]
         for table in numbered where try !copy(table, byRow: true) {
             unread.append(table)
         }

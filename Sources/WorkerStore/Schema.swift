@@ -10,7 +10,7 @@ enum Schema {
 
     /// One step from a version to the next; the place in the list is the version that it starts from.
     static let migrations: [@Sendable (Database) throws -> Void] = [
-        createFirstVersion, createSecondVersion, createThirdVersion,
+        createFirstVersion, createSecondVersion, createThirdVersion, createFourthVersion,
     ]
 
     /// The version that this worker writes.
@@ -190,6 +190,18 @@ enum Schema {
                     launched_at INTEGER NOT NULL,
                     terminated_at INTEGER NOT NULL,
                     sum INTEGER NOT NULL
+                ) STRICT;
+                """)
+    }
+
+    /// Which request's trace tells of a cast that is in the outbox.
+    private static func createFourthVersion(_ database: Database) throws {
+        try database.execute(
+            sql: """
+                CREATE TABLE cast_trace (
+                    outbox INTEGER PRIMARY KEY,
+                    entry INTEGER NOT NULL,
+                    n INTEGER NOT NULL
                 ) STRICT;
                 """)
     }

@@ -4,22 +4,34 @@ internal import ComputeModel
 internal import GRDB
 
 extension StoreTransaction {
+    /// How many calls are kept of a request, from its first and from its last: one that asks again and again for as long
+    /// as nobody answers fills no disk.
+    static let keptPeerCalls = 32
+
     /// Writes down that another service is about to be asked for a request; the place of the call among its others.
-    public func beginPeerCall(_ entry: JournalID, peer: String, method: String) throws -> Int {
+    ///
+    /// - Parameter outcome: what there is to say of it while it has no end.
+    public func beginPeerCall(
+        _ entry: JournalID, peer: String, method: String, outcome: String? = nil
+    ) throws -> Int {
         let last = try database.cachedStatement(sql: "SELECT max(n) FROM peer_call WHERE entry = ?")
         do {
             let number = try (Int.fetchOne(last, arguments: [entry.value]) ?? 0) + 1
             try execute(
                 """
                 INSERT INTO peer_call (entry, n, peer, method, begun_at, ended_at, outcome, sum)
-                VALUES (?, ?, ?, ?, ?, NULL, NULL, ?)
+                VALUES (?, ?, ?, ?, ?, NULL, ?, ?)
                 """,
                 [
-                    entry.value, number, peer, method, now.microseconds,
+                    entry.value, number, peer, method, now.microseconds, outcome,
                     RowSum.peerCall(
                         entry: entry.value, number: number, peer: peer, method: method,
-                        begunAt: now.microseconds, endedAt: nil, outcome: nil),
+                        begunAt: now.microseconds, endedAt: nil, outcome: outcome),
                 ])
+            if number > 2 * Self.keptPeerCalls {
+                try execute(
+                    "DELETE FROM peer_call WHERE entry = ? AND n = ?", [entry.value, number - Self.keptPeerCalls])
+            }
             return number
         } catch {
             throw StoreError.of(error)

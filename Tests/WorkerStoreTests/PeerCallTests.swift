@@ -49,6 +49,63 @@ struct PeerCallTests {
         }
     }
 
+    @Test("of a request that asks for ever, the first and the last are kept")
+    func bounded() async throws {
+        try await withStore { store, _ in
+            let entry = try await store.write { try accepted($0.accept(newEntry("a"))) }
+            let last = try await store.write { transaction in
+                var last = 0
+                for _ in 1...200 {
+                    last = try transaction.beginPeerCall(entry, peer: "compute", method: "m")
+                    try transaction.endPeerCall(entry, last, outcome: "timeout")
+                }
+                return last
+            }
+            #expect(last == 200)
+            let kept = try await store.read { try $0.peerCalls(of: entry) }.map(\.number)
+            #expect(kept == Array(1...32) + Array(169...200))
+        }
+    }
+
+    @Test("a cast is there from its commit on, and its end once it is sent, returned or taken back; a restart changes nothing")
+    func casts() async throws {
+        try await withDirectory { path in
+            var entry = JournalID(0)
+            var places: [OutboxID] = []
+            let outcomes: @Sendable (WorkerStore, JournalID) async throws -> [String?] = { store, entry in
+                try await store.read { try $0.peerCalls(of: entry) }.map { "\($0.peer) \($0.outcome ?? "-")" }
+            }
+            try await reopening(path) { store in
+                entry = try await store.write { try accepted($0.accept(newEntry("a"))) }
+                places = try await store.write { [entry] transaction in
+                    try ["one", "two", "three"].map { topic in
+                        let place = try transaction.enqueue(
+                            OutboxMessage(
+                                orderingKey: "k", kind: .cast, exchange: "nova", routingKey: topic, isMandatory: true,
+                                body: [1], instance: topic == "three" ? instanceA : instanceB))
+                        try transaction.beginCast(entry, topic: topic, method: "m", place)
+                        return place
+                    }
+                }
+                #expect(
+                    try await outcomes(store, entry) == ["one not sent yet", "two not sent yet", "three not sent yet"])
+            }
+            try await reopening(path) { [entry, places] store in
+                try await store.write { transaction in
+                    try transaction.endCast(places[0], outcome: "sent")
+                    try transaction.endCast(places[1], outcome: "unroutable: NO_ROUTE")
+                    #expect(try transaction.strikeCasts(of: instanceA) == 1)
+                    // What has an end has no other.
+                    for place in places { try transaction.endCast(place, outcome: "again") }
+                }
+                #expect(
+                    try await outcomes(store, entry) == ["one sent", "two unroutable: NO_ROUTE", "three taken back"])
+                #expect(try await store.read { try $0.peerCalls(of: entry) }.allSatisfy { $0.endedAt != nil })
+                #expect(store.levels.outbox == 2)
+            }
+        }
+    }
+
     @Test("one that the disk has changed is not shown as if it were true")
     func damaged() async throws {
         try await withStore { store, _ in

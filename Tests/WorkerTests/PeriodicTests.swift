@@ -151,6 +151,8 @@ extension Program {
                 #expect(arguments?["filter_properties"]?["limits"]?["memory_mb"]?.double == 1500)
                 _ = try await OpsTests.list(worker, untilEmpty: true)
                 #expect(try await claimed(of: worker) == [1, 512, 0])
+                let show = try await worker.command(["ops", "show", "2"])
+                #expect(show.output.contains("scheduler run_instance, "), "\(show.output)")
                 let types = try await probe.collected(Probe.events).filter { $0.instance == refused }.types
                 #expect(!types.contains("create.end"), "\(types)")
 

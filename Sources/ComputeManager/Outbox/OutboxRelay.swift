@@ -81,7 +81,7 @@ public final class OutboxRelay: Sendable {
             }
             metrics.countDelivered(row.message.kind)
             if row.message.kind == .cast {
-                try await strike(row) { try self.observer.castWasTaken(row.message, in: $0) }
+                try await strike(row, "sent") { try self.observer.castWasTaken(row.message, in: $0) }
             } else {
                 store.strikeSoon([row.id])
             }
@@ -117,7 +117,9 @@ public final class OutboxRelay: Sendable {
                 return .rest
             case .cast:
                 note("no queue takes the cast", row, failure, .error)
-                try await strike(row) { try self.observer.castWasReturned(row.message, reason: reason, in: $0) }
+                try await strike(row, "unroutable: \(reason)") {
+                    try self.observer.castWasReturned(row.message, reason: reason, in: $0)
+                }
             case .notification:
                 note("no queue takes the message, dropped", row, failure, .warning)
                 // Gone for good before the next of its key leaves: after a crash it would come behind it.
@@ -131,14 +133,15 @@ public final class OutboxRelay: Sendable {
         }
     }
 
-    /// Strikes a cast together with what follows from its fate.
+    /// Strikes a cast together with what follows from its fate, and with that in the trace of its request.
     private func strike(
-        _ row: OutboxRow, _ body: @escaping @Sendable (borrowing StoreTransaction) throws -> Void
+        _ row: OutboxRow, _ fate: String, _ body: @escaping @Sendable (borrowing StoreTransaction) throws -> Void
     ) async throws {
         do {
             try await outlasting {
                 try await self.store.write { transaction in
                     try body(transaction)
+                    try transaction.endCast(row.id, outcome: fate)
                     try transaction.strike([row.id])
                 }
             }

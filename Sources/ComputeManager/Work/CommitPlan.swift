@@ -34,7 +34,11 @@ struct CommitPlan: Sendable {
             }
         }
         // Before the row, which then keeps the number of its last event.
-        for message in messages { try transaction.enqueue(message) }
+        for message in messages {
+            let place = try transaction.enqueue(message)
+            guard let method = message.castMethod else { continue }
+            try transaction.beginCast(entry, topic: message.routingKey, method: method, place)
+        }
         if let change {
             if change.isRemoved {
                 if let ended = change.ended { try transaction.keep(ended) }
@@ -53,8 +57,13 @@ struct CommitPlan: Sendable {
 extension OutboxMessage {
     /// A row of the outbox; messages of one key leave in order.
     ///
-    /// - Parameter repeatsEvent: whether it is the event before it once more, in another form or for another topic.
-    init(_ message: WireMessage, orderingKey: String, instance: InstanceID?, repeatsEvent: Bool = false) {
+    /// - Parameters:
+    ///   - repeatsEvent: whether it is the event before it once more, in another form or for another topic.
+    ///   - castMethod: what a cast asks for.
+    init(
+        _ message: WireMessage, orderingKey: String, instance: InstanceID?, repeatsEvent: Bool = false,
+        castMethod: String? = nil
+    ) {
         let kind: Kind =
             switch message.kind {
             case .notification: .notification
@@ -65,7 +74,7 @@ extension OutboxMessage {
         self.init(
             orderingKey: orderingKey, kind: kind, exchange: message.exchange, routingKey: message.routingKey,
             isMandatory: message.isMandatory, headers: message.headers, body: message.body, instance: instance,
-            repeatsEvent: repeatsEvent)
+            repeatsEvent: repeatsEvent, castMethod: castMethod)
     }
 }
 
@@ -75,6 +84,10 @@ extension MessageEncoder {
         notification(event).enumerated().map { index, message in
             OutboxMessage(message, orderingKey: orderingKey, instance: instance, repeatsEvent: index > 0)
         }
+    }
+
+    func row(of cast: OutgoingCast, orderingKey: String, instance: InstanceID?) -> OutboxMessage {
+        OutboxMessage(self.cast(cast), orderingKey: orderingKey, instance: instance, castMethod: cast.method)
     }
 
     /// How the end of a build is told that was to be handed back.
@@ -88,7 +101,7 @@ extension MessageEncoder {
         let id = change.row.id
         let key = id.description
         return change.notifications.flatMap { rows(of: $0, orderingKey: key, instance: id) }
-            + change.casts.map { OutboxMessage(cast($0), orderingKey: key, instance: id) }
+            + change.casts.map { row(of: $0, orderingKey: key, instance: id) }
     }
 
     func replies(_ result: JSONValue, to address: ReplyAddress?, instance: InstanceID?) -> [OutboxMessage] {

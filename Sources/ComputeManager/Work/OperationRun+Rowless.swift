@@ -21,9 +21,7 @@ extension OperationRun {
         turn.freeSlot()
         let replies = services.encoder.replies(Operation.json(output), to: entry.reply, instance: entry.instance)
         let key = entry.instance?.description ?? "entry:\(entry.id)"
-        let messages = casts.map {
-            OutboxMessage(services.encoder.cast($0), orderingKey: key, instance: entry.instance)
-        }
+        let messages = casts.map { services.encoder.row(of: $0, orderingKey: key, instance: entry.instance) }
         let plan = CommitPlan(
             entry: entry.id, journal: .finish(.succeeded, error: note), change: nil, messages: replies + messages)
         try await services.write { try plan.apply(to: $0) }

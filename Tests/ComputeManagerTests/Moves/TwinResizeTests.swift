@@ -146,6 +146,32 @@ struct TwinResizeTests {
         }
     }
 
+    @Test("Each cast to the other worker stands in the journal of its request, with what became of it")
+    func traces() async throws {
+        try await TwinWorld().run { world in
+            try await Self.build(world)
+            try await Self.resize(world)
+            try await Self.confirm(world)
+            #expect(try await world[Self.target].castTraces() == ["compute.compute1 resize_instance sent"])
+            #expect(
+                try await world[Self.source].castTraces() == [
+                    "compute.compute2 finish_resize sent", "compute.compute2 confirm_resize sent",
+                ])
+            world.remove(Self.source)
+            let instance = try await Self.seen(world, on: Self.target) { fields in
+                fields["task_state"] = "resize_prep"
+                fields["host"] = .string(Self.source)
+            }
+            try await world[Self.target].change(id) { $0.instance.host = Self.source }
+            try await world.perform(
+                "prep_resize", on: Self.target,
+                ["instance": .object(instance), "instance_type": .object(Self.flavor)])
+            #expect(
+                try await world[Self.target].castTraces().last
+                    == "compute.compute1 resize_instance unroutable: no queue for compute1")
+        }
+    }
+
     @Test("A reverted resize leaves nothing on the new host, and the instance in its old size on the old one")
     func reverted() async throws {
         try await TwinWorld().run { world in
