@@ -3,6 +3,7 @@
 import ComputeDriver
 import ComputeModel
 import FakeDriver
+import Foundation
 import Synchronization
 import Testing
 import WorkerStore
@@ -315,7 +316,19 @@ struct TaskEffectTests {
         await fixture.close()
     }
 
-    @Test("A manager runs its tasks beside its work, and lists all of them")
+    /// The tasks of the table in docs/ARCHITECTURE.md.
+    private static func documented() throws -> [String] {
+        var root = URL(fileURLWithPath: #filePath)
+        for _ in 1...4 { root.deleteLastPathComponent() }
+        let page = try String(contentsOf: root.appendingPathComponent("docs/ARCHITECTURE.md"), encoding: .utf8)
+        let lines = page.split(separator: "\n", omittingEmptySubsequences: false)
+        let head = try #require(lines.firstIndex(of: "| task | option (default) | what it does |"))
+        return lines[(head + 2)...].prefix { $0.hasPrefix("|") }.flatMap { row in
+            row.split(separator: "|")[0].split(separator: "`").map(String.init).filter { $0.contains("_") }
+        }
+    }
+
+    @Test("A manager runs its tasks beside its work, and lists all of them; the documented ones are these")
     func beside() async throws {
         let fixture = try ManagerFixture {
             $0.periodic = PeriodicConfiguration()
@@ -326,9 +339,7 @@ struct TaskEffectTests {
             try await fixture.perform(manager, Requests.run())
             let names = manager.periodicTasks.map(\.name)
             #expect(Set(names).count == names.count)
-            for name in ["report_state", "update_available_resource", "sync_power_states", "reclaim_queued_deletes"] {
-                #expect(names.contains(name))
-            }
+            #expect(try names.sorted() == Self.documented().sorted())
             #expect(manager.periodicTasks.first { $0.name == "report_state" }?.last?.outcome == .ok)
         }
         await fixture.close()
