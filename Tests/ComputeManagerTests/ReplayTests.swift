@@ -81,22 +81,32 @@ struct ReplayTests {
 
     @Test("The comparator sees a missing key, a surplus key, a wrong type and a wrong value")
     func comparator() throws {
-        let recorded = try #require(try GoldenSequence("f14-sequence-stop").events.first)
-        let payload = try #require(recorded["payload"]?.object)
-        func differences(_ change: (inout JSONObject) -> Void) -> Int {
-            var bent = payload
-            change(&bent)
-            var event = recorded
-            event["payload"] = .object(bent)
-            return ReplayComparator.differences(event, recorded).count
+        let events = try GoldenSequence("f14-sequence-stop").events
+        func differences(_ number: Int, _ change: (inout JSONObject) -> Void) throws -> Int {
+            var event = events[number]
+            var payload = try #require(event["payload"]?.object)
+            change(&payload)
+            event["payload"] = .object(payload)
+            return ReplayComparator.differences(event, events[number]).count
         }
-        #expect(differences { _ in } == 0)
-        #expect(differences { $0["vcpus"] = nil } == 1)
-        #expect(differences { $0["surplus"] = 1 } == 1)
-        #expect(differences { $0["memory_mb"] = "512" } == 1)
-        #expect(differences { $0["memory_mb"] = 513 } == 1)
-        #expect(differences { $0["state"] = "stopped" } == 0)
-        #expect(differences { $0["state"] = nil } == 1)
-        #expect(differences { $0["state"] = .null } == 1)
+        let (start, update) = (0, 1)
+        #expect(events[update]["event_type"] == "compute.instance.update")
+        for number in [start, update] {
+            #expect(try differences(number) { _ in } == 0)
+            #expect(try differences(number) { $0["vcpus"] = nil } == 1)
+            #expect(try differences(number) { $0["surplus"] = 1 } == 1)
+            #expect(try differences(number) { $0["memory_mb"] = "512" } == 1)
+            #expect(try differences(number) { $0["memory_mb"] = 513 } == 1)
+            #expect(try differences(number) { $0["created_at"] = "2026-11-24T00:00:00.000000" } == 0)
+            #expect(try differences(number) { $0["created_at"] = .null } == 1)
+            #expect(try differences(number) { $0["host"] = "another" } == 1)
+            #expect(try differences(number) { $0["host"] = .null } == 1)
+            #expect(try differences(number) { $0["state"] = nil } == 1)
+            #expect(try differences(number) { $0["state"] = .null } == 1)
+        }
+        #expect(try differences(start) { $0["state"] = "stopped" } == 0)
+        for key in ["state", "state_description", "old_state", "old_task_state", "new_task_state"] {
+            #expect(try differences(update) { $0[key] = "another" } == 1, "\(key)")
+        }
     }
 }
