@@ -68,6 +68,12 @@ class Services:
     def deallocate_for_instance(self, instance_id, project_id, host):
         self.addressed.discard(instance_id)
 
+    def add_fixed_ip_to_instance(self, instance_id, host, network_id):
+        self.addressed.add(instance_id)
+
+    def remove_fixed_ip_from_instance(self, instance_id, host, address):
+        self.addressed.discard(instance_id)
+
     # nova-volume
 
     def initialize_connection(self, volume_id, connector):

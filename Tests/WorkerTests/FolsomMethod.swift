@@ -3,7 +3,7 @@
 import ComputeModel
 
 /// A method of nova's compute RPC API of Folsom (`nova/compute/rpcapi.py`, 2.0 to 2.2), with a request that a worker
-/// with the fake driver and without peers can answer.
+/// with the fake driver and a volume, but without peers, can answer.
 struct FolsomMethod: Sendable {
     /// What a caller gets.
     enum Answer: Sendable {
@@ -34,13 +34,16 @@ struct FolsomMethod: Sendable {
         self.answer = answer
     }
 
-    private static let volume: JSONValue = "3a5e9a52-3ad3-4a0c-9e50-4f5f1ee2b0aa"
+    /// The volume that there is.
+    static let volume = "3a5e9a52-3ad3-4a0c-9e50-4f5f1ee2b0aa"
     private static let image: JSONValue = "70a599e0-31e7-49b7-b260-868f441e862b"
     private static let flavor: JSONValue = [
         "id": 2, "name": "m1.small", "flavorid": "2", "memory_mb": 1024, "vcpus": 1, "root_gb": 10, "ephemeral_gb": 0,
         "swap": 0, "rxtx_factor": 1, "vcpu_weight": nil,
     ]
     private static let reserve = FolsomMethod("reserve_block_device_name", ["device": nil])
+    private static let attach = FolsomMethod(
+        "attach_volume", ["volume_id": .string(volume), "mountpoint": "/dev/vdb"], after: [reserve])
     private static let pause = FolsomMethod("pause_instance")
     private static let suspend = FolsomMethod("suspend_instance")
     private static let rescue = FolsomMethod("rescue_instance", ["rescue_password": "letmein"])
@@ -52,9 +55,7 @@ struct FolsomMethod: Sendable {
             "add_aggregate_host", ["aggregate_id": 1, "host": "two", "slave_info": nil], version: "2.2", of: false),
         FolsomMethod(
             "add_fixed_ip_to_instance", ["network_id": "1e2ff1bd-9cb0-4b16-9d7f-6c1f5d2f0f11"], .refusal("Invalid")),
-        FolsomMethod(
-            "attach_volume", ["volume_id": volume, "mountpoint": "/dev/vdb"], after: [reserve],
-            .refusal("VolumeNotFound")),
+        attach,
         FolsomMethod("change_instance_metadata", ["diff": ["role": ["+", "web"], "old": ["-"]]]),
         FolsomMethod(
             "check_can_live_migrate_destination", ["block_migration": false, "disk_over_commit": false],
@@ -62,7 +63,7 @@ struct FolsomMethod: Sendable {
         FolsomMethod("check_can_live_migrate_source", ["dest_check_data": [:]]),
         FolsomMethod(
             "confirm_resize", ["migration_id": 1, "reservations": nil], .refusal("InstanceInvalidState")),
-        FolsomMethod("detach_volume", ["volume_id": volume], .refusal("VolumeNotFound")),
+        FolsomMethod("detach_volume", ["volume_id": .string(volume)], after: [reserve, attach]),
         FolsomMethod(
             "finish_resize", ["migration_id": 1, "image": [:], "disk_info": "[]", "reservations": nil],
             .refusal("MigrationError")),
@@ -101,7 +102,7 @@ struct FolsomMethod: Sendable {
         FolsomMethod(
             "remove_aggregate_host", ["aggregate_id": 1, "host": "two", "slave_info": nil], version: "2.2", of: false),
         FolsomMethod("remove_fixed_ip_from_instance", ["address": "10.0.0.3"], .refusal("Invalid")),
-        FolsomMethod("remove_volume_connection", ["volume_id": volume]),
+        FolsomMethod("remove_volume_connection", ["volume_id": .string(volume)]),
         rescue,
         reserve,
         FolsomMethod("reset_network"),

@@ -148,6 +148,35 @@ extension Program {
             }
         }
 
+        @Test("An address comes from nova-network and goes back to it, and the caller is told", .timeLimit(.minutes(3)))
+        func addresses() async throws {
+            try await Bench.with { bench in
+                let peers = try await bench.client("peers.py")
+                let worker = try await bench.worker(settings(bench))
+                let oslo = try await bench.oslo()
+                let instance = newInstance()
+                let built = try await oslo.call("run_instance", instance, to: "one")
+                #expect(built["error"] == nil, "\(JSONWriter.text(built))")
+                let changes: [(String, JSONObject)] = [
+                    ("add_fixed_ip_to_instance", ["network_id": 1]),
+                    ("remove_fixed_ip_from_instance", ["address": "192.0.2.7"]),
+                ]
+                var answers: [String: JSONValue] = [:]
+                for (method, arguments) in changes {
+                    answers[method] = try await oslo.call(method, instance, to: "one", extra: arguments)
+                    let asked = try await peers.ask(["do": "calls"])["calls"]?.array?.last { call in
+                        call["message"]?["method"] == .string(method)
+                    }
+                    let number = JSONValue(Int(instance.prefix(7), radix: 16))
+                    var expected: JSONObject = ["instance_id": number, "host": "one"]
+                    for member in arguments.members { expected[member.key] = member.value }
+                    #expect(asked?["message"]?["args"] == .object(expected), "\(method)")
+                }
+                try await bench.hold(answers, by: .addressed)
+                #expect(try await worker.stop() == .exited(0))
+            }
+        }
+
         /// Instructions that end in a peer's silence are told by an event of this name.
         private struct Silence: CustomTestStringConvertible, Sendable {
             let peer: String

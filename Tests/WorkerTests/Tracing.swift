@@ -33,13 +33,7 @@ struct Tracing {
     /// - Returns: what the validator says.
     @discardableResult
     func validate(_ records: [JSONValue], sourceLocation: SourceLocation = #_sourceLocation) async throws -> String {
-        let file = bench.directory.appending(path: "published.jsonl")
-        let lines = records.map { JSONWriter.text($0) }.joined(separator: "\n")
-        try Data((lines + "\n").utf8).write(to: file)
-        let script = PythonClient.projectDirectory.appending(path: "scripts/validate-messages.py").path
-        let verdict = try await ChildProcess.run(bench.servers.python, [script, file.path], within: .seconds(120))
-        #expect(verdict.end == .exited(0), "\(verdict.output)\n\(verdict.errors)", sourceLocation: sourceLocation)
-        return verdict.output
+        try await bench.validate(records, sourceLocation: sourceLocation)
     }
 
     private static func record(_ traced: Probe.Message) -> JSONValue? {
@@ -50,5 +44,21 @@ struct Tracing {
             "body": .string(traced.body), "routing_key": .string(key),
             "headers": traced.headers["properties"]?["headers"] ?? [:],
         ]
+    }
+}
+
+extension Bench {
+    /// Holds records against the schemas.
+    ///
+    /// - Returns: what the validator says.
+    @discardableResult
+    func validate(_ records: [JSONValue], sourceLocation: SourceLocation = #_sourceLocation) async throws -> String {
+        let file = directory.appending(path: "records.jsonl")
+        let lines = records.map { JSONWriter.text($0) }.joined(separator: "\n")
+        try Data((lines + "\n").utf8).write(to: file)
+        let script = PythonClient.projectDirectory.appending(path: "scripts/validate-messages.py").path
+        let verdict = try await ChildProcess.run(servers.python, [script, file.path], within: .seconds(120))
+        #expect(verdict.end == .exited(0), "\(verdict.output)\n\(verdict.errors)", sourceLocation: sourceLocation)
+        return verdict.output
     }
 }

@@ -19,6 +19,17 @@ extension Program {
             let oslo: Caller
             let tracing: Tracing
             let instance: String
+            let bench: Bench
+
+            /// A call about the instance, which is on `owner`, to a host.
+            func call(
+                _ method: String, to host: String, of owner: String, _ extra: JSONObject
+            ) async throws -> JSONValue {
+                try await oslo.ask([
+                    "kind": "call", "method": .string(method), "server": .string(host), "timeout": 60,
+                    "prepared": ["uuid": .string(instance), "host": .string(owner), "extra": .object(extra)],
+                ])
+            }
 
             /// A request about the instance, which is on `owner`, to a host.
             func cast(_ method: String, to host: String, of owner: String, _ extra: JSONObject) async throws {
@@ -58,7 +69,7 @@ extension Program {
                 let oslo = try await bench.oslo()
                 let pair = Pair(
                     source: workers[0], target: workers[1], probe: probe, oslo: oslo, tracing: tracing,
-                    instance: newInstance())
+                    instance: newInstance(), bench: bench)
                 try await oslo.cast("run_instance", pair.instance, to: "one")
                 try await probe.events(of: pair.instance, until: "compute.instance.create.end")
                 try await body(pair)
@@ -87,8 +98,9 @@ extension Program {
         func confirmed() async throws {
             try await Self.with { pair in
                 try await Self.resize(pair)
-                try await pair.cast(
+                let answer = try await pair.call(
                     "confirm_resize", to: "one", of: "one", ["migration_id": 1, "reservations": nil])
+                try await pair.bench.hold(["confirm_resize": answer], by: .confirmed)
                 let story = try await pair.story(until: "compute.instance.resize.confirm.end")
                 #expect(
                     story.suffix(2) == [
@@ -117,19 +129,62 @@ extension Program {
             }
         }
 
+        /// Calls a host with what the other one cast to `relay`, which is nobody: each takes it for its counterpart.
+        private static func handOn(
+            _ method: String, _ number: Int, to host: String, _ pair: Pair
+        ) async throws -> JSONValue {
+            let sent = try await pair.probe.messages("seen.relay", atLeast: number)
+            try #require(sent.count == number && sent.last?.message["method"] == .string(method))
+            let names: [String: JSONValue] = [host == "one" ? "two" : "one": "relay", "relay": .string(host)]
+            return try await pair.oslo.ask([
+                "kind": "call", "method": .string(method), "server": .string(host), "timeout": 60,
+                "args": renamed(sent.last?.message["args"] ?? .null, names),
+            ])
+        }
+
+        private static func renamed(_ value: JSONValue, _ names: [String: JSONValue]) -> JSONValue {
+            switch value {
+            case .string(let text): names[text] ?? value
+            case .array(let elements): .array(elements.map { renamed($0, names) })
+            case .object(let object):
+                .object(object.members.reduce(into: JSONObject()) { $0[$1.key] = renamed($1.value, names) })
+            default: value
+            }
+        }
+
+        @Test("What one host casts to the other it could call as well: each step of a resize and its way back returns",
+            .timeLimit(.minutes(3)))
+        func results() async throws {
+            try await Self.with { pair in
+                try await pair.probe.collect("seen.relay", bindings: [("nova", "topic", "compute.relay")])
+                let end: JSONObject = ["migration_id": 1, "reservations": nil]
+                var answers: [String: JSONValue] = [:]
+                answers["prep_resize"] = try await pair.call(
+                    "prep_resize", to: "two", of: "relay",
+                    ["instance_type": Self.flavor, "image": [:], "reservations": nil])
+                answers["resize_instance"] = try await Self.handOn("resize_instance", 1, to: "one", pair)
+                answers["finish_resize"] = try await Self.handOn("finish_resize", 2, to: "two", pair)
+                answers["revert_resize"] = try await pair.call("revert_resize", to: "two", of: "two", end)
+                answers["finish_revert_resize"] = try await Self.handOn("finish_revert_resize", 3, to: "one", pair)
+                try await pair.bench.hold(answers, by: .resized)
+                #expect(try await Self.knows(pair, "one"))
+                #expect(try await !Self.knows(pair, "two"))
+            }
+        }
+
         @Test("A live migration asks the other host before and after, and leaves a trace of each question",
             .timeLimit(.minutes(3)))
         func liveMigration() async throws {
             try await Self.with { pair in
-                try await pair.cast(
+                let check = try await pair.call(
+                    "check_can_live_migrate_destination", to: "two", of: "one",
+                    ["block_migration": true, "disk_over_commit": false])
+                #expect(check["result"]?.object != nil, "\(JSONWriter.text(check))")
+                let moved = try await pair.call(
                     "live_migration", to: "one", of: "one",
-                    ["dest": "two", "block_migration": true, "migrate_data": [:]])
-                var moves: [JSONValue] = []
-                let deadline = ContinuousClock.now + .seconds(60)
-                while moves.isEmpty, ContinuousClock.now < deadline {
-                    moves = try await OpsTests.list(pair.source, "--finished", "5").filter {
-                        $0["method"] == "live_migration" && $0["state"] == "succeeded"
-                    }
+                    ["dest": "two", "block_migration": true, "migrate_data": check["result"] ?? .null])
+                let moves = try await OpsTests.list(pair.source, "--finished", "5").filter {
+                    $0["method"] == "live_migration" && $0["state"] == "succeeded"
                 }
                 let id = try #require(moves.first?["id"]?.int)
                 let show = try await pair.source.command(["ops", "show", String(id), "--format", "json"])
@@ -141,6 +196,14 @@ extension Program {
                 try await pair.hold()
                 #expect(try await Self.knows(pair, "two"))
                 #expect(try await !Self.knows(pair, "one"))
+                // Made ready on a host that it does not come to after all.
+                let prepared = try await pair.call(
+                    "pre_live_migration", to: "one", of: "two", ["block_migration": false, "disk": nil])
+                try await pair.bench.hold(
+                    [
+                        "check_can_live_migrate_destination": check, "live_migration": moved,
+                        "pre_live_migration": prepared,
+                    ], by: .liveMigrated)
             }
         }
     }
