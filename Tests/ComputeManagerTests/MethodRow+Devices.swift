@@ -11,7 +11,7 @@ extension MethodRow {
         MethodRow("reserve_block_device_name", ["device": nil]),
         attachVolume,
         MethodRow("detach_volume", ["volume_id": "v"], after: [attachVolume], hasServices: true),
-        MethodRow("remove_volume_connection", ["volume_id": "v"]),
+        MethodRow("remove_volume_connection", ["volume_id": "v"], after: [attachVolume], hasServices: true),
         MethodRow(
             "add_fixed_ip_to_instance", ["network_id": 1],
             tells: ["create_ip.start active/-", "create_ip.end active/-"], hasServices: true),

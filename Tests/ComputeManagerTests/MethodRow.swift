@@ -41,9 +41,13 @@ struct MethodRow: Sendable, CustomStringConvertible {
     var description: String { method }
 
     /// The request as it stands on the wire.
-    var body: [UInt8] {
+    var body: [UInt8] { body(with: [:]) }
+
+    /// The same with some other arguments.
+    func body(with others: JSONObject) -> [UInt8] {
         if method == "run_instance" { return Requests.run() }
         var all = arguments
+        for member in others.members { all[member.key] = member.value }
         if isAboutInstance {
             var instance = Requests.instance
             instance["vm_state"] = "active"

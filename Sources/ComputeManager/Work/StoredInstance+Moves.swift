@@ -74,11 +74,13 @@ extension InstanceChange {
 
     /// Nova's `_error_out_instance_on_exception` and `reverts_task_state`: ERROR, then no task, unless the task was
     /// another's; what was refused or given up before it did harm loses its task only.
-    mutating func moveFailed(_ fault: ComputeFault, elevated: Bool = false) {
+    ///
+    /// - Parameter hasTask: false for what takes no task, and so clears none.
+    mutating func moveFailed(_ fault: ComputeFault, hasTask: Bool = true, elevated: Bool = false) {
         switch fault.kind {
         case .unsupportedOperation, .superseded, .cancelled, .badArguments: break
         default: update(elevated: elevated) { $0.vmState = .error }
         }
-        revertTask(fault, elevated: elevated)
+        if hasTask { revertTask(fault, elevated: elevated) }
     }
 }

@@ -154,7 +154,7 @@ enum ConfirmResize: InstanceOperation {
     /// An instance that is another host's is not put into ERROR by this one; nor is one that waits for no confirmation.
     static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
         if change.instance.host == change.host {
-            if fault.kind != .instanceInvalidState { change.moveFailed(fault) }
+            if fault.kind != .instanceInvalidState { change.moveFailed(fault, hasTask: false) }
         } else if change.row.migration == nil {
             change.remove()
         }
