@@ -163,7 +163,13 @@ struct IntakeRoomTests {
             try await fixture.intake.letGo()
             #expect(fixture.intake.heldCount == 4)
             #expect(fixture.acknowledged == [1])
-            _ = try await fixture.store.write { try $0.finish(JournalID(1), outcome: .succeeded) }
+            // The intake looks by itself as well, and what shares a commit with what has no room fails with it.
+            while true {
+                do {
+                    _ = try await fixture.store.write { try $0.finish(JournalID(1), outcome: .succeeded) }
+                    break
+                } catch let error as StoreError where error.isRetriable {}
+            }
             // As many as there is room for come with what shares their instance.
             fixture.source.feed([incoming(6, "terminate_instance", of: 3)])
             await fixture.waitForAcknowledgement(3, 6)
