@@ -31,6 +31,8 @@ public struct ManagerConfiguration: Sendable {
     public var doneWorkRows: Int
     /// How long a call to another service waits for its answer.
     public var peerTimeout = Duration.seconds(60)
+    /// How long a delete that fails for a reason that may pass waits in all before it is tried for the last time.
+    public var deleteRetryTime = Duration.seconds(600)
     public var claims = ClaimRules()
     /// What a rescue boots from.
     public var rescueImages = RescueImages()

@@ -60,11 +60,13 @@ struct MoveEnd: Sendable {
     func passOn(to owner: String) async throws -> Finished<JSONValue> {
         let row = try run.held()
         let isSource = row.migration?.sourceHost == run.host
-        if isSource, let migration = row.migration {
-            try await run.driver.confirmMigration(try run.migrationRequest(migration))
+        try await run.persisting {
+            if isSource, let migration = row.migration {
+                try await run.driver.confirmMigration(try run.migrationRequest(migration))
+            }
+            // What a guest that moved while it ran may have left.
+            if row.isGone { try await run.driver.destroy(row.instance) }
         }
-        // What a guest that moved while it ran may have left.
-        if row.isGone { try await run.driver.destroy(row.instance) }
         return try await run.finish(.null, departure: owner) { change throws(ComputeFault) in
             var settled = row.migration
             settled?.status = .confirmed

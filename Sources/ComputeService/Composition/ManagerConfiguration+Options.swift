@@ -19,6 +19,7 @@ extension ManagerConfiguration {
         peerTimeout = configuration.messaging.responseTimeout
         computeTopic = configuration.messaging.topic
         schedulerTopic = configuration.messaging.schedulerTopic
+        deleteRetryTime = options.deleteRetryTime
         rescueImages = configuration.images.rescue
         address = configuration.address
         bootID = SystemBoot.id

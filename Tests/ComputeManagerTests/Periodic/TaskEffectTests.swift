@@ -111,7 +111,7 @@ struct TaskEffectTests {
         try await running { $0.reclaimInterval = .seconds(3600) } _: { fixture, surroundings, manager in
             let task = InstanceTimeout.reclaim(surroundings)
             fixture.driver.faults.plan(
-                .fail(ComputeFault(.hypervisorFailure, "no")), for: .destroy, call: 1)
+                .fail(ComputeFault(.internalError, "no")), for: .destroy, call: 1)
             try await fixture.perform(manager, Requests.run())
             try await age(fixture) { $0.vmState = .softDeleted }
             for _ in 0..<2 {

@@ -53,7 +53,7 @@ enum TerminateInstance: InstanceOperation {
                 change.notify("shutdown.start", elevated: true)
             }
         }
-        if step == nil || step == .destroying { try await remove(instance, run) }
+        if step == nil || step == .destroying { try await run.persisting { try await remove(instance, run) } }
         let doomed = (run.row.map { BlockDevices($0).elements } ?? []).filter(\.isDeletedOnTermination)
         if step != .forgettingTokens, !doomed.isEmpty {
             if step != .deletingVolumes {
@@ -138,10 +138,11 @@ enum TerminateInstance: InstanceOperation {
         change.notify("delete.end")
     }
 
-    /// The task stays `deleting`: nova reverts none here, and a second terminate is what helps. What failed after the
-    /// end of a delete takes nothing of that back.
+    /// The task stays `deleting`: nova reverts none here, and a second terminate is what helps. What was tried again in
+    /// vain is in ERROR besides, for somebody to look at. What failed after the end of a delete takes nothing of that
+    /// back.
     static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
         if change.instance.vmState == .deleted { return change.remove() }
-        if fault.kind == .instanceTerminationFailure { change.update { $0.vmState = .error } }
+        if fault.mayPass, !change.row.isElsewhere(than: change.host) { change.update { $0.vmState = .error } }
     }
 }

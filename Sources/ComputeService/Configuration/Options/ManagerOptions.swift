@@ -22,6 +22,8 @@ public struct ManagerOptions: Sendable, Equatable {
     public var doneWorkRetention: Duration
     /// `[compute_worker] done_work_rows`.
     public var doneWorkRows: Int
+    /// `[compute_worker] delete_retry_time`.
+    public var deleteRetryTime: Duration
     /// `[DEFAULT] graceful_shutdown_timeout`; nil for ever.
     public var gracefulShutdownTimeout: Duration?
     /// `[compute_worker] ignore_unsupported_arguments`.
@@ -47,6 +49,7 @@ public struct ManagerOptions: Sendable, Equatable {
         ageLimits = AgeLimits(try worker.requiredStringArray(forKey: "maximum_age")) ?? AgeLimits()
         doneWorkRetention = .seconds(try worker.requiredInt(forKey: "done_work_retention"))
         doneWorkRows = try worker.requiredInt(forKey: "done_work_rows")
+        deleteRetryTime = .seconds(try worker.requiredInt(forKey: "delete_retry_time"))
         ignoredArguments = Set(
             try worker.requiredStringArray(forKey: "ignore_unsupported_arguments", as: SpawnArgument.self))
     }

@@ -40,6 +40,10 @@ extension OptionTable {
             "Seconds that a request may wait for its turn, by operation, as in run_instance:3600,default:7200; an older "
                 + "one ends with an error event. `default` spares terminate_instance. Unset: no limit."),
         worker(
+            "delete_retry_time", .integer(0...86400), default: "600",
+            "Seconds that a delete waits in all, after growing pauses, while the hypervisor or another service fails it "
+                + "for a reason that may pass; then its instance is in ERROR, with an error event. 0: not at all."),
+        worker(
             "done_work_retention", .integer(60...31_536_000), default: "86400",
             "Seconds for which the journal remembers done casts, to recognise one that comes again."),
         worker(
