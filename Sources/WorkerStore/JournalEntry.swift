@@ -41,6 +41,12 @@ public struct JournalEntry: Sendable, Hashable {
     /// Drop it from an entry that waits: thousands may wait, and the journal has it. May hold secrets.
     public var body: [UInt8]?
 
+    static let damagedOperation = ""
+
+    /// Whether the disk has damaged its record: nothing is to be done for it but to tell so. What else it says is what
+    /// could be read, and may be wrong; its message, where it is not empty, has a sum of its own.
+    public var isDamaged: Bool { operation == Self.damagedOperation }
+
     public init(
         id: JournalID, form: WireForm, uniqueID: String? = nil, method: String, version: String, operation: String,
         instance: InstanceID? = nil, requestID: String? = nil, reply: ReplyAddress? = nil, receivedAt: Timestamp,

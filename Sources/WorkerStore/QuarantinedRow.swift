@@ -8,7 +8,7 @@ public struct QuarantinedRow: Sendable, Hashable, Identifiable {
     public enum Source: String, Sendable, Hashable, CaseIterable {
         /// The record of an instance.
         case instance
-        /// A request of which not even the method is sure: it is lost, and nobody can be told but the operator.
+        /// The record of a request, which ends as failed, with its error event and its reply; or of one that is done.
         case journal
         /// The message of a request, which ends with its error event and its reply.
         case body

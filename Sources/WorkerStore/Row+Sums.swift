@@ -53,6 +53,13 @@ extension Row {
             receivedAt: receivedAt)
     }
 
+    /// Whether a journal row, its columns as ``StoreSnapshot/recordColumns`` names them, can be believed; its step and
+    /// its message have sums of their own.
+    func isSoundRecord() throws -> Bool {
+        guard let sum = try journalSum() else { return false }
+        return sum == int64(11) && isBlobOrNull(12) && int64(13) != nil && int64(14) != nil && isTextOrNull(15)
+    }
+
     /// The sum of the first three of them.
     func nameSum(from first: Int = 0) throws -> UInt32? {
         guard let id = int64(first), isBlobOrNull(first + 2) else { return nil }

@@ -101,29 +101,37 @@ public struct StoreSnapshot: ~Copyable {
         }
     }
 
-    private static let entryColumns = """
+    static let recordColumns = """
         j.id, j.unique_id, j.content_hash, j.form, j.method, j.version, j.operation, j.instance, j.request_id, \
-        j.reply, j.received_at, j.sum, j.step, j.step_sum, j.attempts, j.last_error, j.outcome IS NOT NULL, p.sum
+        j.reply, j.received_at, j.sum, j.step, j.step_sum, j.attempts, j.last_error
         """
+
+    private static let entryColumns = "\(recordColumns), j.outcome IS NOT NULL, p.sum"
 
     private func entries(_ sql: String, _ arguments: StatementArguments, limit: Int) throws -> [JournalEntry] {
         let cursor = try Row.fetchCursor(try database.cachedStatement(sql: sql), arguments: arguments)
         var entries: [JournalEntry] = []
         while entries.count < limit, let row = try cursor.next() {
-            if let entry = try entry(row) { entries.append(entry) }
+            entries.append(try entry(row))
         }
         return entries
     }
 
-    /// A row as an entry; nil where it is damaged. One whose message or step is damaged has an empty message.
-    private func entry(_ row: Row) throws -> JournalEntry? {
+    /// A row as an entry. One whose message or step is damaged has an empty message; one whose record is, is as what
+    /// can be read of it.
+    private func entry(_ row: Row) throws -> JournalEntry {
         let id: Int64 = row[0]
-        guard let sum = try row.journalSum(), sum == row.int64(11), row.isBlobOrNull(12), row.int64(13) != nil,
-            let attempts = row.int64(14), row.isTextOrNull(15)
-        else {
+        guard try row.isSoundRecord() else {
             report(
-                .journal, id, try row.instanceID(7), "the record of a request does not agree with its sum; it is lost")
-            return nil
+                .journal, id, try row.instanceID(7),
+                "the record of a request does not agree with its sum; it ends as failed")
+            let body = try row.bytes(18)
+            let isSound = body?.withUnsafeBytes { RowSum.body(id: id, $0) } == row.int64(17)
+            return JournalEntry(
+                id: JournalID(id), form: WireForm(column: Int(row.int64(3) ?? 0)), method: row.text(4) ?? "",
+                version: row.text(5) ?? "", operation: JournalEntry.damagedOperation, instance: try row.instanceID(7),
+                requestID: row.text(8), reply: row.text(9).flatMap { ReplyAddress(column: $0) },
+                receivedAt: row.timestamp(10), body: body.map { isSound ? $0 : [] })
         }
         let instance = try row.instanceID(7)
         var (step, body) = (try row.bytes(12), try row.bytes(18))
@@ -140,7 +148,7 @@ public struct StoreSnapshot: ~Copyable {
             id: JournalID(id), form: WireForm(column: row[3]), uniqueID: Self.uniqueID(row[1]), method: row[4],
             version: row[5], operation: row[6], instance: instance, requestID: row[8],
             reply: row.text(9).flatMap { ReplyAddress(column: $0) }, receivedAt: row.timestamp(10), step: step,
-            attempts: Int(attempts), lastError: row.text(15), isCancelled: row[16], body: body)
+            attempts: row[14], lastError: row.text(15), isCancelled: row[16], body: body)
     }
 
     func report(_ source: QuarantinedRow.Source, _ row: Int64, _ instance: InstanceID?, _ reason: String) {

@@ -73,24 +73,44 @@ extension StoreTransaction {
         return remains
     }
 
-    /// The whole request: nobody knows any more what it is.
+    /// The record of a request. One that waits stays, as what can be read of it, and ends with an event and a reply; of
+    /// one that is done nothing is left.
     private func takeRequest(_ finding: inout DamageFinding) throws -> Data? {
-        var remains = Data()
-        if let row = try Row.fetchOne(database, sql: "SELECT * FROM journal WHERE id = ?", arguments: [finding.row]) {
-            remains.append(row.remains)
-            if let id = finding.instance, row["step"] != DatabaseValue.null { finding.closesInstance = try isKnown(id) }
-        }
-        let isPending = try take(
-            "SELECT * FROM pending WHERE id = ?", "DELETE FROM pending WHERE id = ?", finding.row)
-        if let isPending { remains.append(isPending) }
-        guard !remains.isEmpty else { return nil }
-        try execute("DELETE FROM journal WHERE id = ?", [finding.row])
-        if isPending != nil {
-            writer.memory.counters.unfinished -= 1
-        } else {
-            writer.memory.counters.finished -= 1
-        }
+        let row = try Row.fetchOne(
+            database, sql: "SELECT \(StoreSnapshot.recordColumns), j.finished_at FROM journal j WHERE j.id = ?",
+            arguments: [finding.row])
+        let isPending =
+            try Row.fetchOne(database, sql: "SELECT 1 FROM pending WHERE id = ?", arguments: [finding.row]) != nil
+        if isPending { return try mendRequest(row, &finding) }
+        let remains = try take(
+            "SELECT * FROM journal WHERE id = ?", "DELETE FROM journal WHERE id = ?", finding.row)
+        if remains != nil { writer.memory.counters.finished -= 1 }
         return remains
+    }
+
+    private func mendRequest(_ row: Row?, _ finding: inout DamageFinding) throws -> Data? {
+        // Mended since it was looked at.
+        if let row, try row.isSoundRecord() { return nil }
+        // What a begun request has left behind is not known any more.
+        if let row, let id = finding.instance, row[12] != DatabaseValue.null { finding.closesInstance = try isKnown(id) }
+        let method = row?.text(4) ?? ""
+        let version = row?.text(5) ?? ""
+        let (form, receivedAt) = (row?.int64(3) ?? 0, row?.int64(10) ?? 0)
+        let (instance, requestID, reply) = (try row?.instanceID(7)?.bits, row?.text(8), row?.text(9))
+        let sum = RowSum.journal(
+            id: finding.row, name: RowSum.name(id: finding.row, bits: nil, text: nil, content: nil), form: form,
+            method: method, version: version, operation: JournalEntry.damagedOperation, instance: instance,
+            requestID: requestID, reply: reply, receivedAt: receivedAt)
+        try execute(
+            """
+            INSERT OR REPLACE INTO journal (id, form, method, version, operation, instance, request_id, reply,
+                received_at, sum, last_error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                finding.row, form, method, version, JournalEntry.damagedOperation, instance?.blob, requestID, reply,
+                receivedAt, sum, finding.reason,
+            ])
+        return row?.remains ?? Data()
     }
 
     /// The message and the step: the row stays, and ends with an event and a reply as one that can't be decoded.

@@ -70,7 +70,7 @@ final class Writer: @unchecked Sendable {
             }
         }
         for id in waiting.sorted() {
-            report(.journal, id, nil, "the record of a request is gone, and only its message is left; it is lost")
+            report(.journal, id, nil, "the record of a request is gone, and only its message is left; it ends as failed")
         }
         // Where all rows were forgotten, the last place of one that was.
         let last = try Row.fetchOne(database, sql: "SELECT value FROM meta WHERE name = 'last-entry'")?.int64(0) ?? 0

@@ -70,6 +70,60 @@ struct DamagedRowTests {
         await fixture.close()
     }
 
+    @Test(
+        "A request whose own record is damaged is not done; it ends with an event and a reply, by what its message says",
+        arguments: [
+            ("reboot_instance2.0", "rebxot_instance2.0"), ("2.0reboot_instance", "2.0rebxot_instance"),
+            ("m CAFE1", "m CAFE2"), ("req-72d24b71m", "req-72d24b70m"),
+        ])
+    func request(_ text: String, _ damaged: String) async throws {
+        let fixture = try await requests(damaging: [(text, damaged)])
+        try await fixture.run { _ in await idleWithPauses(fixture) }
+        let ends = try await fixture.events().filter { $0["priority"] == "ERROR" }
+        #expect(ends.map { $0["event_type"] } == ["reboot_instance"])
+        #expect(ends.first?["payload"]?["exception"]?["kind"] == "storeFailure")
+        #expect(ends.first?["context"]?["request_id"] == "req-72d24b71")
+        let replies = try await fixture.outbox().filter { $0.kind == .reply }
+        #expect(replies.map(\.routingKey) == ["CAFE1"])
+        #expect(try replies.map { try JSONParser.parse($0.body)["failure"] } == ["storeFailure"])
+        #expect(try await fixture.store.read { try $0.finishedEntry(JournalID(1))?.outcome } == .failed)
+        #expect(fixture.driver.faults.calls(of: .reboot) == 0)
+        #expect(try await fixture.eventTypes().last == "compute.instance.power_off.end", "the other's")
+        await fixture.close()
+    }
+
+    @Test("Where its message is damaged too it is told by what can be read of its record")
+    func requestAndMessage() async throws {
+        let fixture = try await requests(damaging: [("m CAFE1", "m CAFE2"), ("web-1", "web-2")])
+        try await fixture.run { _ in await idleWithPauses(fixture) }
+        let end = try #require(try await fixture.events().first { $0["priority"] == "ERROR" })
+        #expect(end["event_type"] == "reboot_instance")
+        #expect(end["context"]?["request_id"] == "req-72d24b71")
+        #expect(try await fixture.outbox().filter { $0.kind == .reply }.map(\.routingKey) == ["CAFE2"])
+        #expect(fixture.driver.faults.calls(of: .reboot) == 0)
+        await fixture.close()
+    }
+
+    /// A worker that is to start on the requests of two callers, of which the first one's is damaged.
+    private func requests(damaging places: [(String, String)]) async throws -> ManagerFixture {
+        let first = try ManagerFixture()
+        let body = Requests.of(Requests.id, "reboot_instance", message: "CAFE1")
+        var fields = try #require(try JSONParser.parse(body).object)
+        fields["_context_request_id"] = "req-72d24b71"
+        try await first.submit(
+            nil, JSONWriter.bytes(.object(fields)),
+            Requests.of(other, "stop_instance") { $0["display_name"] = "other" })
+        await first.store.close()
+        for (text, damaged) in places { try flip(text, to: damaged, in: first.directory + "/state/worker.sqlite") }
+        let fixture = try ManagerFixture(directory: first.directory)
+        for guest in [id, otherID] {
+            var fields = Requests.instance
+            fields["uuid"] = .string(guest.description)
+            try await fixture.driver.spawn(SpawnRequest(instance: try Instance(fields: fields), image: nil))
+        }
+        return fixture
+    }
+
     private func idleWithPauses(_ fixture: ManagerFixture) async {
         while fixture.store.levels.unfinished > 0 {
             fixture.clock.advance(by: .seconds(1))

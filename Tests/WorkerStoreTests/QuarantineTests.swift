@@ -72,6 +72,40 @@ struct QuarantineTests {
         }
     }
 
+    @Test(
+        "a waiting request whose record is damaged stays, as what can be read of it, until it is ended; set aside once",
+        arguments: [
+            "UPDATE journal SET method = 'rebxot_instance' WHERE id = 1", "DELETE FROM journal WHERE id = 1",
+            "UPDATE journal SET unique_id = 'another' WHERE id = 1", "UPDATE journal SET reply = 'm other' WHERE id = 1",
+        ])
+    func waitingRequest(_ damage: String) async throws {
+        try await withDirectory { path in
+            try await reopening(path) { store in
+                for name in ["one", "two"] { _ = try await store.accept(newEntry(name, body: Array(name.utf8))) }
+            }
+            let queue = try DatabaseQueue(path: "\(path)/worker.sqlite")
+            try await queue.write { try $0.execute(sql: damage) }
+            try queue.close()
+            for _ in 0..<2 {
+                try await reopening(path) { store in
+                    let rows = try await store.read { try $0.unfinished(limit: 9) }
+                    #expect(rows.map(\.isDamaged) == [true, false])
+                    #expect(rows.first?.body == Array("one".utf8))
+                    #expect(store.quarantined.map(\.source) == [.journal])
+                    #expect(store.levels.unfinished == 2 && store.levels.finished == 0)
+                }
+            }
+            try await reopening(path) { store in
+                let isEnded = try await store.write { try $0.finish(JournalID(1), outcome: .failed) }
+                #expect(isEnded)
+                #expect(store.levels.unfinished == 1 && store.levels.finished == 1)
+            }
+            try await reopening(path) { store in
+                #expect(store.levels.unfinished == 1 && store.levels.finished == 1 && store.quarantined.count == 1)
+            }
+        }
+    }
+
     @Test("a page that a run could not read makes the next start look at all of a large database and make it anew")
     func suspicion() async throws {
         try await withDirectory { path in
@@ -114,7 +148,7 @@ struct QuarantineTests {
         }
         var isWhole = true
         for row in rows {
-            if row.body?.isEmpty == true { isWhole = false; continue }
+            if row.isDamaged || row.body?.isEmpty == true { isWhole = false; continue }
             let number = row.uniqueID.flatMap { Int($0) } ?? -1
             #expect(row.body == Self.body(number) && row.operation == "reboot_instance", place)
             #expect(row.step == (number % 2 == 0 ? Self.step(number) : nil), place)

@@ -20,6 +20,18 @@ extension OperationEngine {
         return try await refuse(entry, request, fault, outcome: .failed)
     }
 
+    /// Ends a request whose record the disk has damaged, with its error event and its reply: by what its message says,
+    /// and where that is damaged too, by what can be read.
+    func endDamaged(_ entry: JournalEntry) async throws -> Ending {
+        let request = try await read(entry)
+        let told = request.map { entry.told(by: $0) } ?? entry
+        let fault = ComputeFault(
+            .storeFailure,
+            "The disk has damaged the journal's record of \(told.method); what came of it is not known. Look at the "
+                + "instance, and ask again.", instance: told.instance)
+        return try await refuse(told, request, fault, outcome: .failed)
+    }
+
     /// Why a request that was not begun is too old to be begun now; nil where it is not.
     func expiry(of entry: JournalEntry, _ request: RPCRequest) -> ComputeFault? {
         guard entry.step == nil,
@@ -68,5 +80,17 @@ extension OperationEngine {
                 ])
         }
         return try await fail(run, arguments, fault)
+    }
+}
+
+extension JournalEntry {
+    /// The same row, as its message has it.
+    fileprivate func told(by request: RPCRequest) -> JournalEntry {
+        let arguments = request.arguments
+        let uuid = arguments["instance"]?["uuid"] ?? arguments["instance_uuid"]
+        return JournalEntry(
+            id: id, form: request.form, method: request.method, version: request.version, operation: operation,
+            instance: uuid?.string.flatMap { InstanceID($0) } ?? instance, requestID: request.context.requestID,
+            reply: request.reply, receivedAt: receivedAt, attempts: attempts, lastError: lastError)
     }
 }

@@ -25,6 +25,7 @@ struct OperationEngine: Sendable {
                 isCounted = true
                 if let ending = try await giveUp(entry, after: attempts, turn) { return ending }
             }
+            if entry.isDamaged { return try await endDamaged(entry) }
             guard let request = try await decode(entry) else { return .finished(.refused) }
             if let fault = expiry(of: entry, request) {
                 return try await endUnbegun(entry, request, turn, fault, outcome: .expired)
