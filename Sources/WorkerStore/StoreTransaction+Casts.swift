@@ -43,4 +43,14 @@ extension StoreTransaction {
             throw StoreError.of(error)
         }
     }
+
+    /// Whether a message stands in the outbox still.
+    public func isInOutbox(_ id: OutboxID) throws -> Bool {
+        do {
+            let statement = try database.cachedStatement(sql: "SELECT 1 FROM outbox WHERE id = ?")
+            return try Row.fetchOne(statement, arguments: [id.value]) != nil
+        } catch {
+            throw StoreError.of(error)
+        }
+    }
 }

@@ -79,6 +79,28 @@ struct OutboxTests {
         }
     }
 
+    @Test("the fate of a cast that was taken back while it was on its way moves nothing", arguments: [true, false])
+    func takenBackOnItsWay(isTaken: Bool) async throws {
+        let failures: [String: [DeliveryFailure]] = isTaken ? [:] : ["a": [.unroutable("312 NO_ROUTE")]]
+        try await OutboxFixture.run(holds: true, failures: failures) { fixture in
+            let id = InstanceID(bits: UniqueBits(high: 0, low: 1))
+            let cast = OutboxMessage(
+                orderingKey: "a", kind: .cast, exchange: "nova", routingKey: "a", isMandatory: true, body: [0x63],
+                instance: id)
+            _ = try await fixture.store.write { try $0.enqueue(cast) }
+            await fixture.sink.started.wait { $0.count == 1 }
+            _ = try await fixture.store.write { transaction in
+                try transaction.strikeCasts(of: id)
+                // What a build that came back hands over in its turn.
+                try transaction.enqueue(OutboxFixture.message("a", "again", .cast))
+            }
+            fixture.sink.release()
+            #expect(await fixture.store.wait(until: { $0.outbox == 0 }))
+            let sent = fixture.sink.log.events.map(\.text)
+            #expect(sent == (isTaken ? ["c"] : []) + ["again", "a"])
+        }
+    }
+
     @Test("no more than the window is under way, and the window is used")
     func window() async throws {
         try await OutboxFixture.run(RelayConfiguration(window: 4), holds: true) { fixture in

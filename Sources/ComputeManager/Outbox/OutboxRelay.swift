@@ -133,13 +133,15 @@ public final class OutboxRelay: Sendable {
         }
     }
 
-    /// Strikes a cast together with what follows from its fate, and with that in the trace of its request.
+    /// Strikes a cast together with what follows from its fate, and with that in the trace of its request: nothing where
+    /// it was taken back while it was on its way, since what stands in its instance's row now is none of its doing.
     private func strike(
         _ row: OutboxRow, _ fate: String, _ body: @escaping @Sendable (borrowing StoreTransaction) throws -> Void
     ) async throws {
         do {
             try await outlasting {
                 try await self.store.write { transaction in
+                    guard try transaction.isInOutbox(row.id) else { return }
                     try body(transaction)
                     try transaction.endCast(row.id, outcome: fate)
                     try transaction.strike([row.id])
