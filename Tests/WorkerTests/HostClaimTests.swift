@@ -31,6 +31,32 @@ extension Program {
             }
         }
 
+        @Test(
+            "The second begins nothing that was left, where its first broker is away and the next has the host held",
+            .timeLimit(.minutes(2)))
+        func firstBrokerAway() async throws {
+            try await Bench.with { bench in
+                let directory = bench.directory.appending(path: "rival")
+                var settings = bench.settings()
+                settings.options["compute_worker"] = ["lanes_closed": "true"]
+                let earlier = try WorkerProcess.launch(settings, in: directory)
+                #expect(await earlier.isReady())
+                try await bench.oslo().cast("run_instance", newInstance(), to: "one")
+                while try await OpsTests.list(earlier).isEmpty {}
+                #expect(try await earlier.stop() == .exited(0))
+
+                let first = try await bench.worker()
+                settings = bench.settings()
+                settings.transportURL = bench.url.replacing("@", with: "@127.0.0.1:1,guest:guest@", maxReplacements: 1)
+                let second = try WorkerProcess.launch(settings, in: directory)
+                #expect(try await second.wait(within: .seconds(20)) == .exited(73))
+                #expect(second.log.text().contains("no connection to the broker"))
+                #expect(!second.log.text().contains("unfinished requests are taken up again"), "\(second.log.text())")
+                #expect(!second.log.text().contains("operation ended"), "\(second.log.text())")
+                #expect(try await first.stop() == .exited(0))
+            }
+        }
+
         @Test("A holder that stands still is told as one that does not answer", .timeLimit(.minutes(2)))
         func deadLocked() async throws {
             try await Bench.with { bench in

@@ -15,6 +15,8 @@ final class BrokerSide: Sendable {
     let notifier: WirePublisher
     let health: HealthMonitor
     private let claim: HostClaim
+    /// How many brokers there are to try.
+    private let brokers: Int
     /// Nil where it is switched off.
     private let probe: LoopbackProbe?
 
@@ -59,6 +61,7 @@ final class BrokerSide: Sendable {
             probe: probe, logger: makeLogger("amqp.claim"))
         self.topology = topology
         self.server = server
+        brokers = consuming.endpoints.count
         self.publisher = publisher
         self.health = health
     }
@@ -81,14 +84,25 @@ final class BrokerSide: Sendable {
 
     /// Waits until no other worker is known to serve the host: it is claimed, or there is no broker to ask.
     ///
-    /// What an earlier run left is not held back by a broker that is away; beside another worker it would be done by
+    /// What an earlier run left is not held back by brokers that are away; beside another worker it would be done by
     /// two.
-    func hostIsOurs() async {
-        for await state in server.states {
+    ///
+    /// - Throws: `CancellationError` where the worker ends instead, because the host is another's for instance.
+    func hostIsOurs() async throws {
+        await Self.hostIsOurs(server.states, brokers: brokers)
+        try Task.checkCancellation()
+    }
+
+    static func hostIsOurs(_ states: AsyncStream<ConnectionState>, brokers: Int) async {
+        // One that is away says nothing of the next, which may have the host held.
+        var away = 0
+        for await state in states {
             switch state {
             case .ready, .blocked, .closed: return
-            case .lost(let error, retryIn: _) where error.code != .queueLocked: return
-            case .idle, .connecting, .lost: continue
+            case .lost(let error, retryIn: _):
+                away = error.code == .queueLocked ? 0 : away + 1
+                if away >= brokers { return }
+            case .idle, .connecting: continue
             }
         }
     }

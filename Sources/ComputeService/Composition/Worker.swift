@@ -162,7 +162,7 @@ final class Worker: Service {
         foundation("control socket") { await self.control.run() }
         foundation("watch over the disks") { await self.disks.run() }
         foundation("relay") {
-            await self.broker.hostIsOurs()
+            try await self.broker.hostIsOurs()
             try await self.relay.run()
         }
         if let driver = driver as? any OutageTellingDriver {
@@ -173,7 +173,7 @@ final class Worker: Service {
             return .watch
         }
         group.addTask {
-            await self.broker.hostIsOurs()
+            try await self.broker.hostIsOurs()
             try await self.manager.run()
             return .manager
         }
