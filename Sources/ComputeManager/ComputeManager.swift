@@ -34,7 +34,7 @@ public final class ComputeManager: Sendable {
             payload: InstancePayload(glanceURL: configuration.glanceURL, auditPeriod: configuration.auditPeriod),
             updates: configuration.updates, isTelling: encoder.sendsNotifications,
             auditsUsage: configuration.periodic?.usageAudit == true && encoder.sendsNotifications, clock: wallClock,
-            identifiers: identifiers)
+            time: SteadyTime(wallClock, beside: clock), identifiers: identifiers)
         let gateway = DriverGateway(
             driver: driver, deadlines: configuration.deadlines, interruptionGrace: configuration.interruptionGrace,
             clock: clock, logger: logger)
@@ -50,7 +50,8 @@ public final class ComputeManager: Sendable {
         let reconciler = Reconciler(services: services, dispatcher: dispatcher)
         (self.dispatcher, self.reconciler) = (dispatcher, reconciler)
         let surroundings = configuration.periodic.map { [services] in
-            PeriodicSurroundings(services: services, dispatcher: dispatcher, configuration: $0)
+            PeriodicSurroundings(
+                services: services, dispatcher: dispatcher, configuration: $0, time: services.events.time)
         }
         periodic = surroundings.map { surroundings in
             PeriodicTasks(

@@ -13,7 +13,8 @@ struct EventFactoryTests {
         EventFactory(
             host: "compute1",
             payload: InstancePayload(glanceURL: "http://g:9292", auditPeriod: UsageAuditPeriod(.month)),
-            updates: updates, clock: SystemWallClock(), identifiers: RandomIdentifiers())
+            updates: updates, clock: SystemWallClock(),
+                time: SteadyTime(SystemWallClock(), beside: ContinuousClock()), identifiers: RandomIdentifiers())
     }
 
     private func update(

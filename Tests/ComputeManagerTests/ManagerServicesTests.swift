@@ -24,7 +24,8 @@ struct ManagerServicesTests {
             events: EventFactory(
                 host: configuration.host,
                 payload: InstancePayload(glanceURL: configuration.glanceURL, auditPeriod: configuration.auditPeriod),
-                updates: configuration.updates, clock: SystemWallClock(), identifiers: RandomIdentifiers()),
+                updates: configuration.updates, clock: SystemWallClock(),
+                time: SteadyTime(SystemWallClock(), beside: ContinuousClock()), identifiers: RandomIdentifiers()),
             deleted: DeletedInstances(limit: 1), departed: InstanceMemory(limit: 1),
             capacity: HostCapacity(rules: ClaimRules()), clock: fixture.clock, identifiers: RandomIdentifiers(),
             logger: logger)

@@ -13,6 +13,7 @@ struct EventFactory: Sendable {
     /// Whether the use of instances is told when a period is over.
     var auditsUsage = false
     let clock: any WallClock
+    let time: SteadyTime
     let identifiers: any IdentifierSource
 
     /// An event about an instance, `compute.instance.<event>`.
@@ -65,6 +66,6 @@ struct EventFactory: Sendable {
     ) -> Notification {
         Notification(
             messageID: identifiers.next(), publisherID: "compute.\(host)", eventType: type, priority: priority,
-            timestamp: clock.now(), payload: payload, context: context)
+            timestamp: time.eventTime(), payload: payload, context: context)
     }
 }

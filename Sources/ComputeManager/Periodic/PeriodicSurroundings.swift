@@ -9,6 +9,7 @@ struct PeriodicSurroundings: Sendable {
     let services: ManagerServices
     let dispatcher: Dispatcher
     let configuration: PeriodicConfiguration
+    let time: SteadyTime
 
     var own: OwnRequests { OwnRequests(services: services, work: dispatcher) }
 
@@ -28,10 +29,9 @@ struct PeriodicSurroundings: Sendable {
     func rows(
         stoodStillFor age: Duration = .zero, where condition: @Sendable (Instance) -> Bool = { _ in true }
     ) async throws -> [StoredInstance] {
-        let latest = services.events.clock.now().advanced(bySeconds: -age.components.seconds)
-        return try await services.read { try $0.instances() }.filter { row in
+        try await services.read { try $0.instances() }.filter { row in
             row.instance.host == services.configuration.host && condition(row.instance)
-                && (age == .zero || row.stateSince ?? row.updatedAt <= latest)
+                && (age == .zero || time.age(of: row.stateSince ?? row.updatedAt) >= age)
         }
     }
 

@@ -348,7 +348,14 @@ struct TaskEffectTests {
 
 extension ComputeManager {
     func surroundings(_ configuration: PeriodicConfiguration) -> PeriodicSurroundings {
-        PeriodicSurroundings(services: services, dispatcher: dispatcher, configuration: configuration)
+        let wallClock = services.events.clock
+        let beginning = wallClock.now()
+        // Time goes evenly, whoever moves it.
+        let time = SteadyTime(wallClock) {
+            .microseconds(wallClock.now().microseconds - beginning.microseconds)
+        }
+        return PeriodicSurroundings(
+            services: services, dispatcher: dispatcher, configuration: configuration, time: time)
     }
 }
 

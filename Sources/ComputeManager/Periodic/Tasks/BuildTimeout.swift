@@ -16,12 +16,11 @@ struct BuildTimeout: PeriodicTask {
 
     func run() async throws -> PeriodicResult {
         guard let timeout = surroundings.configuration.buildTimeout else { return PeriodicResult(0, "off") }
-        let latest = surroundings.services.events.clock.now().advanced(bySeconds: -timeout.components.seconds)
         @Sendable func isOverdue(_ instance: Instance) -> Bool {
             guard instance.vmState == .building,
                 let created = instance.fields["created_at"]?.string.flatMap({ Timestamp($0) })
             else { return false }
-            return created <= latest
+            return surroundings.time.age(of: created) >= timeout
         }
         var ended = 0
         for row in try await surroundings.rows(where: isOverdue) {

@@ -22,11 +22,11 @@ struct RunningDeletedCleanup: PeriodicTask {
 
     func run() async throws -> PeriodicResult {
         let services = surroundings.services
-        let timeout = surroundings.configuration.runningDeletedTimeout.components.seconds
-        let latest = services.events.clock.now().advanced(bySeconds: -timeout)
+        let timeout = surroundings.configuration.runningDeletedTimeout
         var leftovers: [InstanceSummary] = []
         for guest in try await services.driver.inventory() where !services.store.mayHold(guest.id) {
-            guard let deleted = services.deleted.moment(guest.id), deleted <= latest else { continue }
+            guard let deleted = services.deleted.moment(guest.id), surroundings.time.age(of: deleted) >= timeout
+            else { continue }
             leftovers.append(guest)
         }
         Gauge(label: "compute_guests_deleted").record(leftovers.count)
