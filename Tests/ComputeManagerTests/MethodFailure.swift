@@ -54,10 +54,13 @@ struct MethodFailure: Sendable, CustomStringConvertible {
         MethodFailure(
             "reboot_instance", .reboot,
             tells: ["reboot.start active/rebooting", "update active/rebooting", "update active/rebooting > active/-"]),
-        // The task stays: the delete is to be asked for again.
+        // Once it was tried often enough; the task stays: the delete is to be asked for again.
         MethodFailure(
-            "terminate_instance", .destroy, tells: ["delete.start active/deleting", "shutdown.start active/deleting"],
-            leaves: "active/deleting/1"),
+            "terminate_instance", .destroy,
+            tells: [
+                "delete.start active/deleting", "shutdown.start active/deleting",
+                "update active/deleting > error/deleting",
+            ], leaves: "error/deleting/1", configure: { $0.deleteRetryTime = .zero }),
         MethodFailure(
             "start_instance", .powerOn,
             tells: ["power_on.start stopped/starting", "update stopped/starting > stopped/-"],
