@@ -41,9 +41,9 @@ struct ManagerServicesTests {
             if attempt < 3 { throw StoreError(.inputOutput, "the disk is away") }
             return attempt
         }
-        for pause in [1, 2] {
-            await fixture.clock.sleeper(for: .seconds(pause))
-            fixture.clock.advance(by: .seconds(pause))
+        for pause in [500, 1000] {
+            await fixture.clock.sleeper(for: .milliseconds(pause))
+            fixture.clock.advance(by: .milliseconds(pause))
         }
         #expect(try await count == 3)
         await fixture.close()
