@@ -30,6 +30,11 @@ struct CanaryLog: LogHandler {
             let outcome = event.metadata?["operation.outcome"]
         {
             world.ended["\(method) \(outcome)", default: 0] += 1
+            if "\(outcome)" == "succeeded", let request = event.metadata?["request.id"],
+                world.cutOff.remove("\(request)") != nil
+            {
+                world.resumed["\(method): \(Coverage.begun)", default: 0] += 1
+            }
         }
     }
 

@@ -3,7 +3,8 @@
 internal import ComputeManager
 
 /// What the histories together must have come to: every step of every journaled operation, taken up again after a
-/// crash. Read from the table of the operations, so that a new one is asked for by itself.
+/// crash, and each operation without steps carried out after a crash in its middle. Read from the table of the
+/// operations, so that a new one is asked for by itself.
 public enum Coverage {
     /// A step of an operation, by the names that the journal has for them.
     public struct Pair: Sendable, Hashable {
@@ -17,8 +18,11 @@ public enum Coverage {
     }
 
     public static let pairs: [Pair] = journaled.flatMap { method in
-        method.steps.map { Pair(method: method.method, step: $0) }
+        (method.steps.isEmpty ? [begun] : method.steps).map { Pair(method: method.method, step: $0) }
     }
+
+    /// Stands for the step of an operation that has none, and so no note in the journal: it was under way.
+    static let begun = "begun"
 
     /// Steps that no history has to be seen to take up again, with the reason.
     public static let exceptions = [
@@ -31,6 +35,8 @@ public enum Coverage {
     private static let journaled = FolsomDialect.table.methods.filter { !$0.isReadOnly }
 
     static let names = Set(pairs.map(\.name))
+
+    static func hasNoSteps(_ method: String) -> Bool { names.contains("\(method): \(begun)") }
 
     /// What a history may aim at.
     static let targets = pairs.filter { exceptions[$0.name] == nil }

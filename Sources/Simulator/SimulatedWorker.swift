@@ -85,6 +85,9 @@ final class SimulatedWorker: @unchecked Sendable {
     /// Begins to take requests.
     func connect() { broker.attach(source) }
 
+    /// What is under way.
+    var running: [RunningOperation] { manager.running }
+
     /// Asks for an orderly end.
     func requestStop() {
         isStopping = true

@@ -24,6 +24,9 @@ extension Simulation {
     }
 
     private func stands(at target: Coverage.Pair) -> Bool {
+        if target.step == Coverage.begun {
+            return worker?.running.contains { $0.method == target.method } == true
+        }
         guard let store = worker?.store, store.levels.unfinished > 0 else { return false }
         final class Box: @unchecked Sendable {
             // Because only this thread touches it.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import ComputeDriver
+internal import ComputeManager
 internal import ComputeModel
 internal import WorkerStore
 
@@ -119,6 +120,9 @@ extension Simulation {
     func crash(losesPower: Bool = false) {
         guard let worker else { return }
         for place in places() { world.crashPlaces[place, default: 0] += 1 }
+        for operation in worker.running where Coverage.hasNoSteps(operation.method) {
+            if let id = operation.requestID { world.cutOff.insert(id) }
+        }
         world.note("the worker dies")
         kill(worker, losesPower: losesPower)
         if world.faults.has(.flippedBit), world.dice.chance(60), disk.flipBit(&world.dice) {

@@ -15,6 +15,8 @@ extension Simulation {
     func step() {
         countTail()
         if disk.hasStopped { crash() }
+        // No commit tells that an operation without steps has begun.
+        if temper.target?.step == Coverage.begun { aim() }
         shoot()
         noticeEnd()
         let choices = possible()

@@ -24,6 +24,8 @@ final class World: @unchecked Sendable {
     var crashPlaces: [String: Int] = [:]
     /// How often each step of each operation was taken up again.
     var resumed: [String: Int] = [:]
+    /// The requests without steps that were under way when the worker died, by their ids.
+    var cutOff: Set<String> = []
     /// How often each method ended in which way.
     var ended: [String: Int] = [:]
 
