@@ -137,6 +137,8 @@ enum RunInstance: InstanceOperation {
         let limits = run.services.capacity.limits(arguments.filterProperties)
         do {
             try await announce(arguments, image, step, run) { change in
+                // Of a resize that failed here, whose row this one replaces.
+                change.releaseClaim(.resize)
                 change.claim(.instance, ClaimAmounts(of: change.instance), limits: limits)
                 if !volumes.isEmpty {
                     change.amendBlockDevices { $0.elements = volumes }
