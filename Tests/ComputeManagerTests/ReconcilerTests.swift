@@ -13,26 +13,14 @@ struct ReconcilerTests {
     private let id = InstanceID(bits: Requests.instanceID)
     private static let changes: [DriverOperation] = [.spawn, .destroy, .reboot, .powerOff, .powerOn]
 
-    /// Moves the clock on until a fact holds.
-    private func eventually(
-        _ fixture: ManagerFixture, _ fact: () async throws -> Bool
-    ) async throws -> Bool {
-        let end = ContinuousClock.now + .seconds(20)
-        while ContinuousClock.now < end {
-            try await fixture.step()
-            if try await fact() { return true }
-        }
-        return false
-    }
-
     /// Lets the reconciler look at whatever there is: a full reading that began now has come to its end, and all looks.
     private func settle(_ fixture: ManagerFixture, _ manager: ComputeManager) async throws {
         let before = fixture.driver.faults.calls(of: .listInstances)
         fixture.driver.tellToResynchronize()
-        #expect(try await eventually(fixture) { fixture.driver.faults.calls(of: .listInstances) > before })
-        #expect(try await eventually(fixture) { manager.load == (0, 0) })
+        #expect(try await fixture.eventually { fixture.driver.faults.calls(of: .listInstances) > before })
+        #expect(try await fixture.eventually { manager.load == (0, 0) })
         for _ in 0..<10 { try await fixture.step() }
-        #expect(try await eventually(fixture) { manager.load == (0, 0) })
+        #expect(try await fixture.eventually { manager.load == (0, 0) })
     }
 
     private func calls(_ fixture: ManagerFixture) -> [Int] {
@@ -47,7 +35,7 @@ struct ReconcilerTests {
             try await fixture.perform(manager, Requests.run())
             let calls = calls(fixture)
             fixture.driver.outsideChange(id, to: state)
-            #expect(try await eventually(fixture) { try await fixture.instance(id)?.vmState == .stopped })
+            #expect(try await fixture.eventually { try await fixture.instance(id)?.vmState == .stopped })
             let row = try await fixture.instance(id)
             #expect(row?.powerState == state && row?.taskState == nil)
             #expect(
@@ -59,7 +47,7 @@ struct ReconcilerTests {
             #expect(update?["payload"]?["state"]?.string == "stopped")
             #expect(self.calls(fixture) == calls)
             #expect(
-                try await eventually(fixture) {
+                try await fixture.eventually {
                     fixture.logs.all.contains { $0.contains("warning a guest stopped without us") }
                 })
             try await settle(fixture, manager)
@@ -77,16 +65,16 @@ struct ReconcilerTests {
                 Requests.of(Requests.id, "stop_instance"))
             #expect(try await fixture.instance(id)?.vmState == .stopped)
             fixture.driver.outsideChange(id, to: .running)
-            #expect(try await eventually(fixture) { try await fixture.instance(id)?.vmState == .active })
+            #expect(try await fixture.eventually { try await fixture.instance(id)?.vmState == .active })
             #expect(
                 try await fixture.eventTypes().suffix(2) == [
                     "compute.instance.power_on.start", "compute.instance.power_on.end",
                 ])
             fixture.driver.outsideChange(id, to: .paused)
-            #expect(try await eventually(fixture) { try await fixture.instance(id)?.powerState == .paused })
+            #expect(try await fixture.eventually { try await fixture.instance(id)?.powerState == .paused })
             #expect(try await fixture.instance(id)?.vmState == .active)
             fixture.driver.outsideChange(id, to: .running)
-            #expect(try await eventually(fixture) { try await fixture.instance(id)?.powerState == .running })
+            #expect(try await fixture.eventually { try await fixture.instance(id)?.powerState == .running })
         }
         await fixture.close()
     }
@@ -97,14 +85,14 @@ struct ReconcilerTests {
         try await fixture.run { manager async throws in
             try await fixture.perform(manager, Requests.run())
             fixture.driver.outsideRemoval(of: id)
-            #expect(try await eventually(fixture) { try await fixture.instance(id)?.powerState == .noState })
+            #expect(try await fixture.eventually { try await fixture.instance(id)?.powerState == .noState })
             #expect(try await fixture.instance(id)?.vmState == .active)
             let event = try await fixture.events().last
             #expect(event?["event_type"]?.string == "sync_power_state")
             #expect(event?["priority"]?.string == "ERROR")
             #expect(event?["payload"]?["exception"]?["kind"]?.string == "instanceNotFound")
             #expect(
-                try await eventually(fixture) {
+                try await fixture.eventually {
                     fixture.logs.all.contains { $0.contains("warning a guest has vanished") }
                 })
             try await settle(fixture, manager)
@@ -125,7 +113,7 @@ struct ReconcilerTests {
             try await fixture.perform(manager, Requests.run())
             let calls = calls(fixture)
             fixture.driver.outsideChange(stranger, to: .running)
-            #expect(try await eventually(fixture) { manager.guests.foreign == 1 })
+            #expect(try await fixture.eventually { manager.guests.foreign == 1 })
             fixture.driver.outsideChange(silent, to: .shutdown, isTold: false)
             try await settle(fixture, manager)
             #expect(manager.guests.foreign == 2)
@@ -153,8 +141,8 @@ struct ReconcilerTests {
         fixture.driver.outsideChange(id, to: .shutdown)
         fixture.driver.outsideRemoval(of: ids[0])
         try await fixture.run { manager async throws in
-            #expect(try await eventually(fixture) { try await fixture.instance(id)?.vmState == .stopped })
-            #expect(try await eventually(fixture) { try await fixture.instance(ids[0])?.powerState == .noState })
+            #expect(try await fixture.eventually { try await fixture.instance(id)?.vmState == .stopped })
+            #expect(try await fixture.eventually { try await fixture.instance(ids[0])?.powerState == .noState })
             #expect(try await fixture.instance(ids[1])?.powerState == .running)
         }
         await fixture.close()
@@ -171,13 +159,13 @@ struct ReconcilerTests {
             }
             fixture.driver.outsideRemoval(of: id)
             let before = fixture.driver.faults.calls(of: .info)
-            #expect(try await eventually(fixture) { fixture.driver.faults.calls(of: .info) > before + 2 })
+            #expect(try await fixture.eventually { fixture.driver.faults.calls(of: .info) > before + 2 })
             try await settle(fixture, manager)
             #expect(try await fixture.instance(id)?.powerState == .running)
             #expect(try await fixture.eventTypes().count == 2)
             fixture.driver.faults.clear()
             fixture.driver.tellToResynchronize()
-            #expect(try await eventually(fixture) { try await fixture.instance(id)?.powerState == .noState })
+            #expect(try await fixture.eventually { try await fixture.instance(id)?.powerState == .noState })
         }
         await fixture.close()
     }
@@ -215,7 +203,7 @@ struct ReconcilerTests {
             point.release()
             fixture.driver.outsideChange(id, to: .shutdown)
             await fixture.idle()
-            #expect(try await eventually(fixture) { try await fixture.instance(id)?.vmState == .stopped })
+            #expect(try await fixture.eventually { try await fixture.instance(id)?.vmState == .stopped })
         }
         await fixture.close()
     }
@@ -237,7 +225,7 @@ struct ReconcilerTests {
             // Its destroy comes through, and nobody begins the guest anew.
             fixture.driver.outsideChange(id, to: .shutdown, isTold: isTold)
             if !isTold { fixture.driver.tellToResynchronize() }
-            #expect(try await eventually(fixture) { try await fixture.instance(id)?.vmState == .stopped })
+            #expect(try await fixture.eventually { try await fixture.instance(id)?.vmState == .stopped })
             #expect(
                 try await fixture.eventTypes().suffix(2) == [
                     "compute.instance.power_off.start", "compute.instance.power_off.end",
@@ -271,7 +259,7 @@ struct ReconcilerTests {
             try await fixture.perform(manager, Requests.run())
             #expect(fixture.driver.faults.calls(of: .listInstances) == 0)
             let began = ContinuousClock.now
-            #expect(try await eventually(fixture) { try await fixture.instance(ids[7])?.vmState == .stopped })
+            #expect(try await fixture.eventually { try await fixture.instance(ids[7])?.vmState == .stopped })
             return ContinuousClock.now - began
         }
         #expect(read < .seconds(10))

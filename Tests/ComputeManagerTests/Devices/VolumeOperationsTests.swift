@@ -169,6 +169,25 @@ struct VolumeOperationsTests {
         await fixture.close()
     }
 
+    @Test("A volume that is refused after a restart may be held by what was heard before it, and is let go of")
+    func refusedAfterRestart() async throws {
+        let fixture = try ManagerFixture()
+        let peers = FakePeers()
+        try await fixture.run(peers: peers.peers) { try await fixture.perform($0, Requests.run()) }
+        peers.set("attach_volume", .silent)
+        try await fixture.run(peers: peers.peers) { manager in
+            try await fixture.submit(manager, Self.attach)
+            #expect(try await fixture.eventually { peers.holders == [Self.volume: self.id] })
+        }
+        peers.set("attach_volume", .fault(.invalid("Volume \(Self.volume) is attached already.")))
+        try await fixture.restart(peers: peers.peers)
+        #expect(peers.calls.count { $0 == "attach_volume \(Self.volume)" } == 2)
+        #expect(peers.holders.isEmpty && peers.connected.isEmpty)
+        #expect(try await devices(fixture).isEmpty)
+        #expect(try await replies(fixture).last?["failure"] == "invalid")
+        await fixture.close()
+    }
+
     @Test("What can't be taken back of an attachment stays in the books, and a delete lets go of it")
     func halfTakenBack() async throws {
         let fixture = try ManagerFixture()

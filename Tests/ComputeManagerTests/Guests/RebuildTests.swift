@@ -145,6 +145,23 @@ struct RebuildTests {
         await fixture.close()
     }
 
+    @Test("What a build that was refused has left is this host's once it is rebuilt, and claimed for")
+    func ofNoHost() async throws {
+        let fixture = try fixture()
+        try await fixture.run(plain: true) { manager in
+            let none: JSONObject = ["filter_properties": ["limits": ["memory_mb": 1]]]
+            try await fixture.perform(manager, Requests.run(Requests.id, none))
+            let refused = try #require(try await fixture.instance(id))
+            #expect(refused.vmState == .error && refused.host == nil)
+            #expect(fixture.store.levels.claimed == .none)
+            try await fixture.perform(manager, Self.rebuild())
+        }
+        let row = try #require(try await fixture.instance(id))
+        #expect(row.vmState == .active && row.host == ManagerFixture.host)
+        #expect(fixture.store.levels.claimed == ClaimAmounts(vcpus: 1, memoryMiB: 512, diskGiB: 1))
+        await fixture.close()
+    }
+
     @Test("A task that holds the instance makes it fail before anything is destroyed")
     func unexpectedTask() async throws {
         let fixture = try fixture()

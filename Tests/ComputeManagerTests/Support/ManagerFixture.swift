@@ -130,6 +130,16 @@ final class ManagerFixture: Sendable {
         try await store.probe()
     }
 
+    /// Moves the clock on until a fact holds; whether it did, within a while.
+    func eventually(_ fact: () async throws -> Bool) async throws -> Bool {
+        let end = ContinuousClock.now + .seconds(20)
+        while ContinuousClock.now < end {
+            try await step()
+            if try await fact() { return true }
+        }
+        return false
+    }
+
     /// What stands in the outbox, in order.
     func outbox() async throws -> [OutboxMessage] {
         try await store.read { try $0.outbox(limit: 10_000).map(\.message) }

@@ -153,8 +153,11 @@ enum ConfirmResize: InstanceOperation {
 
     /// An instance that is another host's is not put into ERROR by this one; nor is one that waits for no confirmation.
     static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
-        if change.instance.host == change.host {
-            if fault.kind != .instanceInvalidState { change.moveFailed(fault, hasTask: false) }
+        let host = change.instance.host
+        // A row without a host is what a build has left that failed here.
+        if fault.kind == .instanceInvalidState, host == nil || host == change.host { return }
+        if host == change.host {
+            change.moveFailed(fault, hasTask: false)
         } else if change.row.migration == nil {
             change.remove()
         }

@@ -117,8 +117,6 @@ enum PrepResize: InstanceOperation {
     static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
         // The note of another move, what that has left, and a build's fate are not this request's.
         if change.row.liveSource != nil || change.row.isGone || change.row.isHandedBack { return }
-        // The move that brings it here goes on.
-        if change.row.liveSource != nil { return }
         change.releaseClaim(.resize)
         if let host = change.instance.host, host != change.host {
             // Only a note of what does not come: the instance is on its host as it was.
