@@ -52,6 +52,8 @@ public struct ManagerConfiguration: Sendable {
     public var bootID: String?
     /// Nova's `allow_resize_to_same_host`.
     public var allowsResizeToSameHost = false
+    /// Nova's `resume_guests_state_on_host_boot`.
+    public var resumesGuestsOnHostBoot = false
     /// Bytes of message bodies that wait in memory; beyond, a body is read from the journal again when its turn comes.
     public var bufferedBodyBytes: Int
     /// Journals and acknowledges, but starts no work: for measuring the intake by itself. What is journaled stays

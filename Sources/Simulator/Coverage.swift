@@ -15,6 +15,14 @@ public enum Coverage {
 
         /// Whether it is come to only after something has failed.
         var needsFailure: Bool { ["undoing", "rollingBack", "takingBack", "takenBack"].contains(step) }
+
+        /// Whether it is come to only after the host was started anew.
+        var needsHostBoot: Bool { method == "resume_state_on_host_boot" }
+
+        /// What must be able to happen so that it is come to, and is cut off.
+        var faults: [FaultKind] {
+            [.crash] + (needsFailure ? Coverage.failures : []) + (needsHostBoot ? [.hostBoot] : [])
+        }
     }
 
     public static let pairs: [Pair] = journaled.flatMap { method in
@@ -32,7 +40,8 @@ public enum Coverage {
     /// Every operation that is journaled.
     public static let methods = journaled.map(\.method)
 
-    private static let journaled = FolsomDialect.table.methods.filter { !$0.isReadOnly }
+    private static let journaled =
+        FolsomDialect.table.methods.filter { !$0.isReadOnly } + FolsomDialect.table.ownMethods
 
     static let names = Set(pairs.map(\.name))
 

@@ -54,4 +54,7 @@ public enum FaultKind: String, CaseIterable, Sendable, Hashable {
     case syncError = "disk-sync-error"
     case readError = "disk-read-error"
     case flippedBit = "flipped-bit"
+
+    // The machine itself: worker, guests and what was under way go at once.
+    case hostBoot = "host-boots"
 }

@@ -34,6 +34,12 @@ extension SimulatedDriver: SuspendingDriver {
     }
 }
 
+extension SimulatedDriver: HostBootResumingDriver {
+    func resumeStateOnHostBoot(_ request: GuestRequest) async throws {
+        try await change(.resumeStateOnHostBoot, request.instance) { try await $0.resumeStateOnHostBoot(request) }
+    }
+}
+
 extension SimulatedDriver: RescuingDriver {
     func rescue(_ request: RescueRequest) async throws {
         try await change(.rescue, request.instance) { try await $0.rescue(request) }

@@ -33,7 +33,7 @@ final class SimulatedDriver: @unchecked Sendable {
     }
 
     /// What ends with a guest that runs.
-    private static let starts: [DriverOperation] = [.spawn, .reboot, .powerOn]
+    private static let starts: [DriverOperation] = [.spawn, .reboot, .powerOn, .resumeStateOnHostBoot]
 
     /// A question: one wait, then the answer.
     func ask<Answer>(

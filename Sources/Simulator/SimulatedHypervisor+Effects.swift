@@ -78,6 +78,18 @@ extension SimulatedHypervisor {
         try? await fake.powerOff(instance)
     }
 
+    /// The host starts anew: what was under way is gone, and no guest runs.
+    func boot() async {
+        forgetLate()
+        starting = []
+        let guests = (try? await fake.instances()) ?? []
+        for guest in guests where guest.powerState == .running || guest.powerState == .paused {
+            world.ledger.touched.insert(guest.id)
+            world.ledger.stops[guest.id, default: 0] += 1
+            fake.outsideChange(guest.id, to: .shutdown, isTold: false)
+        }
+    }
+
     func appear(_ id: InstanceID, _ instance: Instance) async {
         world.ledger.foreign.insert(id)
         try? await fake.spawn(SpawnRequest(instance: instance, image: nil))

@@ -157,6 +157,8 @@ final class SimulatedHypervisor: @unchecked Sendable {
         for call in all { call.continuation.resume(returning: ComputeFault(.unavailable, "the worker is gone")) }
     }
 
+    func forgetLate() { late = [] }
+
     /// The next late effect, of an instance or of any.
     func takeLate(of instance: InstanceID? = nil) -> Late? {
         guard let index = late.firstIndex(where: { instance == nil || $0.instance == instance }) else { return nil }

@@ -44,7 +44,7 @@ final class SimulatedWorker: @unchecked Sendable {
 
     init(
         world: World, broker: SimulatedBroker, hypervisor: SimulatedHypervisor, store: WorkerStore,
-        forms: [NotificationForm], hasPeers: Bool, mutant: Mutant?
+        forms: [NotificationForm], hasPeers: Bool, resumesGuests: Bool, mutant: Mutant?
     ) {
         self.store = store
         self.broker = broker
@@ -67,6 +67,7 @@ final class SimulatedWorker: @unchecked Sendable {
             updates: UpdateNotifications(onStateChange: world.dice.chance(50) ? .vmAndTaskState : .vmState))
         // There is one host; elsewhere a refused resize puts an instance into ERROR, as nova does.
         configuration.allowsResizeToSameHost = true
+        configuration.resumesGuestsOnHostBoot = resumesGuests
         configuration.maximumAttempts = 20
         manager = ComputeManager(
             configuration: configuration, store: store, driver: driver, images: SimulatedImages(world: world),

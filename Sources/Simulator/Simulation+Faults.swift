@@ -12,6 +12,8 @@ extension Simulation {
         // Where one step is aimed at, the crashes are for that.
         case .crash where temper.target != nil: 0
         case .crash, .powerCut: crashWeight
+        // After the build, where a guest that goes down with its host is what the history is about.
+        case .hostBoot: isBusy ? 1 : temper.isAboutHostBoot ? 30 : 3
         case .timerFirst: isBusy ? 8 : 1
         default: isBusy ? 6 : 1
         }
@@ -49,6 +51,7 @@ extension Simulation {
         let lives = worker != nil
         offer(.crash, when: lives)
         offer(.powerCut, when: lives)
+        offer(.hostBoot, when: lives)
         offer(.gracefulStop, when: worker.map { !$0.isStopping } ?? false)
         offer(.operatorCancel, when: worker.map { !$0.isStopping && $0.store.levels.unfinished > 0 } ?? false)
         offer(.clockJump)
@@ -77,6 +80,10 @@ extension Simulation {
             } else {
                 crash(losesPower: kind == .powerCut)
             }
+        case .hostBoot:
+            crash(losesPower: true)
+            let hypervisor = hypervisor
+            runNow { await hypervisor.boot() }
         case .gracefulStop: worker?.requestStop()
         case .operatorCancel:
             guard let worker else { return }

@@ -34,6 +34,10 @@ public final class Simulation: @unchecked Sendable {
         let hasPeers: Bool
         /// The step of an operation in whose middle the worker is to die, if it comes to it.
         let target: Coverage.Pair?
+        /// Whether the operator wants guests resumed that went down with the host.
+        let resumesGuests: Bool
+
+        var isAboutHostBoot: Bool { target?.needsHostBoot == true }
 
         init(_ dice: inout SeededGenerator) {
             job = dice.pick([300, 1000, 3000])
@@ -45,6 +49,7 @@ public final class Simulation: @unchecked Sendable {
             isAimed = dice.chance(75)
             target = dice.chance(75) ? dice.pick(Coverage.targets) : nil
             hasPeers = target != nil || dice.chance(50)
+            resumesGuests = target?.needsHostBoot == true || dice.chance(40)
         }
     }
 
@@ -89,7 +94,7 @@ public final class Simulation: @unchecked Sendable {
         // The step that a history is about may come long after the last wish.
         tail = dice.below(600) + (temper.target == nil ? 0 : 150)
         var faults = Faults(&dice, calm: dice.chance(3))
-        if let target = temper.target { faults.grant(target.needsFailure ? Coverage.failures + [.crash] : [.crash]) }
+        if let target = temper.target { faults.grant(target.faults) }
         world = World(seed: seed, faults: faults, keepsHistory: keepsHistory)
         broker = SimulatedBroker(world: world)
         hypervisor = SimulatedHypervisor(world: world)
@@ -167,7 +172,7 @@ public final class Simulation: @unchecked Sendable {
         checkBooks(store)
         let worker = SimulatedWorker(
             world: world, broker: broker, hypervisor: hypervisor, store: store, forms: traffic.notificationForms,
-            hasPeers: temper.hasPeers, mutant: mutant)
+            hasPeers: temper.hasPeers, resumesGuests: temper.resumesGuests, mutant: mutant)
         self.worker = worker
         worker.connect()
         // The one free task: the simulation stands where the process stands, and a process has a root.

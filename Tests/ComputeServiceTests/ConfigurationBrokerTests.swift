@@ -75,6 +75,13 @@ struct ConfigurationBrokerTests {
         #expect(manager.schedulerTopic == "placers")
     }
 
+    @Test("What the operator wants done with guests reaches the manager")
+    func guests() throws {
+        let text = "[DEFAULT]\nresume_guests_state_on_host_boot = true\nallow_resize_to_same_host = true\n"
+        let manager = ManagerConfiguration(try ConfigurationFixtures.worker(text))
+        #expect(manager.resumesGuestsOnHostBoot && manager.allowsResizeToSameHost)
+    }
+
     @Test("What nova has by default, the worker has by default")
     func defaults() throws {
         let worker = try ConfigurationFixtures.worker("")
@@ -90,6 +97,7 @@ struct ConfigurationBrokerTests {
         #expect(worker.notifications.auditPeriod == UsageAuditPeriod(.month))
         #expect(worker.manager.laneSlots == 64 && worker.manager.buildSlots == 10)
         #expect(worker.manager.gracefulShutdownTimeout == .seconds(180) && !worker.manager.lanesClosed)
+        #expect(!worker.manager.resumesGuestsOnHostBoot && !worker.manager.allowsResizeToSameHost)
         #expect(worker.libvirt.softRebootWait == .seconds(120) && worker.libvirt.virtType == nil)
         #expect(messaging.maximumMessageSize == 4 << 20)
     }

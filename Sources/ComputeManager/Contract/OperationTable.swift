@@ -15,7 +15,7 @@ public enum OperationTable {
     private static let guests: [any ComputeOperation.Type] = [
         PauseInstance.self, UnpauseInstance.self, SuspendInstance.self, ResumeInstance.self, RescueInstance.self,
         UnrescueInstance.self, SnapshotInstance.self, RebuildInstance.self, SetAdminPassword.self, InjectFile.self,
-        ChangeInstanceMetadata.self,
+        ChangeInstanceMetadata.self, ResumeStateOnHostBoot.self,
     ]
 
     /// To another size or another host.

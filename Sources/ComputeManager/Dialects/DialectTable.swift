@@ -23,17 +23,25 @@ public struct DialectTable: RequestRouter {
     public let name: String
     let version: RPCVersion
     let bindings: [any MethodBinding]
+    /// What the worker asks of itself alone: no message is routed to it.
+    private let own: [any MethodBinding]
     private let byMethod: [String: any MethodBinding]
 
-    init(name: String, version: RPCVersion, bindings: [any MethodBinding]) {
+    init(name: String, version: RPCVersion, bindings: [any MethodBinding], own: [any MethodBinding]) {
         self.name = name
         self.version = version
         self.bindings = bindings
+        self.own = own
         byMethod = Dictionary(bindings.map { ($0.method, $0) }) { first, _ in first }
     }
 
     /// Every method of the dialect.
-    public var methods: [WireMethod] {
+    public var methods: [WireMethod] { Self.methods(bindings) }
+
+    /// What is journaled like a method of the dialect, and is none: requests of the worker's own alone.
+    public var ownMethods: [WireMethod] { Self.methods(own) }
+
+    private static func methods(_ bindings: [any MethodBinding]) -> [WireMethod] {
         bindings.map { binding in
             WireMethod(
                 method: binding.method, since: binding.since.description, operation: binding.operation.name,
@@ -55,13 +63,18 @@ public struct DialectTable: RequestRouter {
     /// What a method means; nil where the dialect has none of that name.
     func operation(of method: String) -> (any ComputeOperation.Type)? { byMethod[method]?.operation }
 
-    /// The first version that has a method.
-    func version(of method: String) throws(ComputeFault) -> String {
-        guard let binding = byMethod[method] else { throw Self.unknown(method) }
-        return binding.since.description
+    /// What a request of the worker's own is journaled as.
+    func ownBinding(_ method: String) throws(ComputeFault) -> any JournaledBinding {
+        let binding = byMethod[method] ?? own.first { $0.method == method }
+        guard let binding = binding as? any JournaledBinding else { throw Self.unknown(method) }
+        return binding
     }
 
+    /// The method of a journaled request: one that was routed, or one of the worker's own.
     func journaledBinding(_ request: RPCRequest) throws(ComputeFault) -> any JournaledBinding {
+        if request.namespace == nil, own.contains(where: { $0.method == request.method }) {
+            return try ownBinding(request.method)
+        }
         let binding = try lookUp(request.method, request.version, request.namespace).get()
         guard let binding = binding as? any JournaledBinding else { throw Self.unknown(request.method) }
         return binding

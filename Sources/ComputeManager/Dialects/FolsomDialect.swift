@@ -9,7 +9,8 @@ public enum FolsomDialect {
 
     public static let table = DialectTable(
         name: "nova-compute 2.2 (Folsom)", version: RPCVersion(2, 2),
-        bindings: lifecycle + guests + moves + devices + host + reads)
+        bindings: lifecycle + guests + moves + devices + host + reads,
+        own: [Binding("resume_state_on_host_boot", since: first, ResumeStateOnHostBoot.self, decode: instance)])
 
     @Sendable
     static func instance(_ reader: inout ArgumentReader) throws(ComputeFault) -> InstanceArguments {

@@ -25,6 +25,13 @@ extension DriverGateway {
         try await changing(.resume, instance, token) { try await driver.resume(instance) }
     }
 
+    func resumeOnHostBoot(_ request: GuestRequest, interruptedBy token: InterruptionToken) async throws {
+        let driver = try guestFacet((any HostBootResumingDriver).self, .resumeStateOnHostBoot, request.instance)
+        try await changing(.resumeStateOnHostBoot, request.instance, token) {
+            try await driver.resumeStateOnHostBoot(request)
+        }
+    }
+
     func rescue(_ request: RescueRequest, interruptedBy token: InterruptionToken) async throws {
         let driver = try guestFacet((any RescuingDriver).self, .rescue, request.instance)
         try await changing(.rescue, request.instance, token) { try await driver.rescue(request) }

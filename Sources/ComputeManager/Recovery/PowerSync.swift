@@ -28,13 +28,11 @@ enum PowerSync: Sendable, Hashable {
 
     /// - Parameter host: the name of this host; a row that is another's, or on its way there, is not ours to judge.
     init(_ instance: Instance, _ reading: GuestReading, host: String) {
-        // A task is an operation's, which writes what it finds at its end.
-        guard instance.host == host, instance.taskState == nil else {
+        guard instance.host == host, Self.isJudged(instance) else {
             self = .agreed
             return
         }
         switch (instance.vmState, reading) {
-        case (.deleted?, _), (.softDeleted?, _), (.building?, _), (nil, _): self = .agreed
         case (_, .unknown), (_, .present(.noState)), (_, .present(.building)): self = .agreed
         // A build that failed and was undone has no guest.
         case (.error?, .absent): self = instance.powerState == .noState ? .agreed : .power(.noState)
@@ -43,6 +41,16 @@ enum PowerSync: Sendable, Hashable {
         case (.active?, .present(.crashed)): self = .stopped(.crashed)
         case (.stopped?, .present(.running)): self = .started
         case (_, .present(let state)): self = state == instance.powerState ? .agreed : .power(state)
+        }
+    }
+
+    /// Whether the row follows its guest: it is to have a guest, and no task is an operation's, which
+    /// writes what it finds at its end.
+    static func isJudged(_ instance: Instance) -> Bool {
+        guard instance.taskState == nil else { return false }
+        return switch instance.vmState {
+        case .deleted?, .softDeleted?, .building?, nil: false
+        default: true
         }
     }
 

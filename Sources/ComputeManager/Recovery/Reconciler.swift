@@ -10,7 +10,8 @@ internal import WorkerStore
 ///
 /// An event, or the list of all guests, only raises a suspicion. What is written comes from a look at the guest in its
 /// instance's own lane, where no operation of that instance runs: what our own operations bring about is theirs.
-/// Guests without an instance are reported; no guest is ever touched.
+/// Guests without an instance are reported; no guest is ever touched, but for those that went down with their host,
+/// where the operator wants them resumed.
 struct Reconciler: Sendable {
     /// How long events gather: one look for all that an operation, or a storm, brings about.
     static let settling = Duration.milliseconds(500)
@@ -148,6 +149,7 @@ struct Reconciler: Sendable {
     func readGuests() async throws -> (guests: Int, differing: Int) {
         let guests = try await services.driver.inventory()
         let rows = try await services.read { try $0.instances() }
+        let isFirst = services.configuration.resumesGuestsOnHostBoot && board.withLock { $0.isFirstReading }
         var states: [InstanceID: PowerState] = [:]
         for guest in guests { states[guest.id] = guest.powerState }
         var differing = 0
@@ -155,6 +157,7 @@ struct Reconciler: Sendable {
             let reading = states[row.id].map { GuestReading.present($0) } ?? .absent
             guard PowerSync(row.instance, reading, host: services.configuration.host) != .agreed else { continue }
             differing += 1
+            if isFirst, case .present(let power) = reading { try await resume(row, power) }
             visit(row.id, rounds: 0)
         }
         for row in rows where row.liveSource != nil && states[row.id] == .running { try await takeOver(row) }
@@ -164,11 +167,28 @@ struct Reconciler: Sendable {
         where !owned.contains(guest.id) && !known.contains(guest.id) && !services.store.isQuarantined(guest.id) {
             visit(guest.id, rounds: 0)
         }
-        board.withLock { $0.keepForeign(Set(states.keys).subtracting(owned)) }
+        board.withLock { board in
+            board.keepForeign(Set(states.keys).subtracting(owned))
+            board.isFirstReading = false
+        }
         services.logger.debug(
             "the guests were read",
             metadata: ["guests": "\(guests.count)", "instances": "\(rows.count)", "differing": "\(differing)"])
         return (guests.count, differing)
+    }
+
+    /// Has a guest started that ran when the worker saw it last, and went down while it was away; what the request
+    /// leaves is seen by the look that comes behind it in the lane.
+    private func resume(_ row: StoredInstance, _ power: PowerState) async throws {
+        guard power == .shutdown || power == .crashed, OwnCondition.downWithHost.holds(row.instance) else { return }
+        let metadata: Logger.Metadata = [LogKey.instance: .string(row.id.description)]
+        guard DriverOperation.resumeStateOnHostBoot.isImplemented(by: services.driver.kind) else {
+            services.logger.warning("the driver can't resume guests", metadata: metadata)
+            return
+        }
+        services.logger.notice("a guest went down while no worker was here; resuming it", metadata: metadata)
+        try await OwnRequests(services: services, work: dispatcher).submit(
+            ResumeStateOnHostBoot.name.rawValue, row.instance, onlyWhile: .downWithHost)
     }
 
     /// Makes a guest one of this host's that came as it ran, and that its source could not tell of.

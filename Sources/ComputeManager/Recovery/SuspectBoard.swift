@@ -16,6 +16,8 @@ struct SuspectBoard: Sendable {
 
     /// Whether all guests are to be read.
     var needsInventory = false
+    /// Whether no reading of all guests has come to its end since the start.
+    var isFirstReading = true
     private var suspects: [Suspect] = []
     private var places: [InstanceID: Int] = [:]
     /// Guests whose visit waits for its turn: one is enough.

@@ -12,6 +12,7 @@ enum OwnCondition: String, Sendable, CaseIterable {
     case rescued = "poll_rescued_instances"
     case resized = "poll_unconfirmed_resizes"
     case softDeleted = "reclaim_queued_deletes"
+    case downWithHost = "resume_guests_state_on_host_boot"
 
     /// The condition of a journaled request; nil for one that has none, as every one that arrived.
     init?(_ entry: JournalEntry) {
@@ -21,7 +22,13 @@ enum OwnCondition: String, Sendable, CaseIterable {
     }
 
     /// Whether it goes before nothing: whatever else was asked for the instance is somebody's wish.
-    var yieldsToOthers: Bool { self != .rebooting }
+    var yieldsToOthers: Bool {
+        switch self {
+        // A volume that is to be attached is no reason to leave a guest off.
+        case .rebooting, .downWithHost: false
+        case .rescued, .resized, .softDeleted: true
+        }
+    }
 
     func holds(_ instance: Instance) -> Bool {
         switch self {
@@ -31,6 +38,7 @@ enum OwnCondition: String, Sendable, CaseIterable {
         // A delete that failed leaves its task.
         case .softDeleted:
             instance.vmState == .softDeleted && (instance.taskState == nil || instance.taskState == .deleting)
+        case .downWithHost: PowerSync.isJudged(instance) && instance.powerState == .running
         }
     }
 }

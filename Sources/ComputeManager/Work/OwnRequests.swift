@@ -31,21 +31,19 @@ struct OwnRequests: Sendable {
         _ method: String, _ instance: Instance, arguments: JSONObject = JSONObject(), context: RequestContext? = nil,
         onlyWhile condition: OwnCondition? = nil
     ) async throws -> Outcome {
-        let version = try services.dialects.version(of: method)
+        let binding = try services.dialects.ownBinding(method)
+        let version = binding.since.description
         let context = context ?? .admin(requestID: "req-\(services.identifiers.next().dashed)")
         let summary = MessageSummary(
             form: .flat, method: method, version: version,
             uniqueID: "own:\(condition?.rawValue ?? method):\(instance.id)", instance: instance.id,
             requestID: context.requestID)
-        guard case .operation(let operation, isReadOnly: false) = services.dialects.route(summary) else {
-            throw ComputeFault(.noSuchMethod, "\(method) is no request for an instance.", instance: instance.id)
-        }
         var all = arguments
         all["instance"] = instance.json
         var body: JSONObject = ["method": .string(method), "version": .string(version), "args": .object(all)]
         for member in context.fields.members { body["_context_\(member.key)"] = member.value }
         let entry = NewJournalEntry(
-            summary: summary, operation: operation.rawValue, body: JSONWriter.bytes(.object(body)),
+            summary: summary, operation: binding.operation.name.rawValue, body: JSONWriter.bytes(.object(body)),
             isRedelivered: false, receivedAt: services.events.clock.now())
         let yields = condition?.yieldsToOthers == true
         let acceptance = try await services.write { transaction in

@@ -24,6 +24,7 @@ extension ManagerConfiguration {
         address = configuration.address
         bootID = SystemBoot.id
         allowsResizeToSameHost = options.allowsResizeToSameHost
+        resumesGuestsOnHostBoot = options.resumesGuestsOnHostBoot
         claims = configuration.periodic.claims
         periodic = configuration.periodic.tasks
         powerSyncInterval = configuration.periodic.powerSyncInterval

@@ -12,6 +12,8 @@ public struct ManagerOptions: Sendable, Equatable {
     public var buildSlots: Int
     /// `[DEFAULT] allow_resize_to_same_host`.
     public var allowsResizeToSameHost: Bool
+    /// `[DEFAULT] resume_guests_state_on_host_boot`.
+    public var resumesGuestsOnHostBoot: Bool
     /// `[compute_worker] call_slots`: read-only calls that are answered at once.
     public var callSlots: Int
     /// `[compute_worker] lanes_closed`: casts are journaled and acknowledged, and nothing more.
@@ -43,6 +45,7 @@ public struct ManagerOptions: Sendable, Equatable {
             xvpVNCProxyURL: try screens.requiredString(forKey: "xvpvncproxy_base_url"),
             consoleHost: try config.requiredString(forKey: "console_host"))
         allowsResizeToSameHost = try config.requiredBool(forKey: "allow_resize_to_same_host")
+        resumesGuestsOnHostBoot = try config.requiredBool(forKey: "resume_guests_state_on_host_boot")
         let worker = config.scoped(to: "compute_worker")
         callSlots = try worker.requiredInt(forKey: "call_slots")
         lanesClosed = try worker.requiredBool(forKey: "lanes_closed")

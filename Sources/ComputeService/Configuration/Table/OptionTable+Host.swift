@@ -38,6 +38,9 @@ extension OptionTable {
             "DEFAULT", "allow_resize_to_same_host", .boolean, default: "false",
             "Whether an instance may be resized on the host where it is; else that ends in ERROR."),
         ConfigurationOption(
+            "DEFAULT", "resume_guests_state_on_host_boot", .boolean, default: "false",
+            "Whether the worker, when it starts, starts guests that ran when it saw them last and are off now."),
+        ConfigurationOption(
             "DEFAULT", "rpc_response_timeout", .integer(1...86400), default: "60",
             "Seconds that a call waits for its answer."),
         ConfigurationOption(
