@@ -138,7 +138,7 @@ enum RunInstance: InstanceOperation {
         do {
             try await announce(arguments, image, step, run) { change in
                 // Of a resize that failed here, whose row this one replaces.
-                change.releaseClaim(.resize)
+                if run.row != nil { change.releaseClaim(.resize) }
                 change.claim(.instance, ClaimAmounts(of: change.instance), limits: limits)
                 if !volumes.isEmpty {
                     change.amendBlockDevices { $0.elements = volumes }
