@@ -25,11 +25,14 @@ final class Build: Sendable {
 
     let arguments: RunInstance.Arguments
     let run: OperationRun<RunInstance>
+    /// Whether something of an earlier build may be left, whose row this one takes the place of.
+    let replacesRow: Bool
     private let isClaimed = Atomic<Bool>(false)
 
     init(arguments: RunInstance.Arguments, from step: RunInstance.Step?, run: OperationRun<RunInstance>) {
         self.arguments = arguments
         self.run = run
+        replacesRow = run.row != nil
         if let step, step != .refused { isClaimed.store(true, ordering: .relaxed) }
     }
 

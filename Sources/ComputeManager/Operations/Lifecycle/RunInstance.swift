@@ -210,7 +210,7 @@ enum RunInstance: InstanceOperation {
         guard let row = run.row, build.wasClaimed || isRefused else { throw fault }
         let fault = run.token.reason?.fault(run.entry.method, instance: row.id) ?? fault
         do {
-            if isRefused { run.markUndone() } else { try await build.undo() }
+            if isRefused, !build.replacesRow { run.markUndone() } else { try await build.undo() }
         } catch let undo as ComputeFault {
             run.services.logger.error(
                 "a failed build can't be undone; a terminate will try again",
