@@ -81,7 +81,7 @@ extension Build {
             try run.checkInterruption()
         }
         if step == .connectingVolumes {
-            try await connectVolumes()
+            try await connectVolumes(isResumed: isResumed)
             try await enter(.spawning) { _ in }
         }
     }
@@ -97,7 +97,7 @@ extension Build {
             for: instance, requested: arguments.requestedNetworks, context: context)
     }
 
-    private func connectVolumes() async throws {
+    private func connectVolumes(isResumed: Bool) async throws {
         guard let row = run.row else { return }
         let context = run.request.context.elevated()
         for var element in BlockDevices(row).elements where element.state != .attached {
@@ -117,7 +117,8 @@ extension Build {
                             volume, connector: connector, context: context)
                     } catch is ComputeFault {}
                 }
-                try await note(volume, nil)
+                // After a restart it may as well be refused because an attempt of before was heard.
+                if !isResumed { try await note(volume, nil) }
                 throw fault
             }
             element.state = .attached
