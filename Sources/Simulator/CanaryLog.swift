@@ -30,6 +30,7 @@ struct CanaryLog: LogHandler {
             let outcome = event.metadata?["operation.outcome"]
         {
             world.ended["\(method) \(outcome)", default: 0] += 1
+            if "\(outcome)" == "expired" { world.faults.count(.requestTooOld) }
             if "\(outcome)" == "succeeded", let request = event.metadata?["request.id"],
                 world.cutOff.remove("\(request)") != nil
             {

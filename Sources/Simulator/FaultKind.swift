@@ -18,7 +18,9 @@ public enum FaultKind: String, CaseIterable, Sendable, Hashable {
     case outage = "broker-outage-of-hours"
     case memoryAlarm = "memory-alarm"
     case consumerCancelled = "consumer-cancelled"
+    case halfOpen = "half-open-connection"
     case redelivery
+    case requestTooOld = "request-too-old"
     case clientRetry = "client-retry"
     case equalWishes = "two-equal-wishes"
     case malformedMessage = "malformed-message"
@@ -54,6 +56,7 @@ public enum FaultKind: String, CaseIterable, Sendable, Hashable {
     case syncError = "disk-sync-error"
     case readError = "disk-read-error"
     case flippedBit = "flipped-bit"
+    case instancesFull = "instances-full"
 
     // The machine itself: worker, guests and what was under way go at once.
     case hostBoot = "host-boots"

@@ -33,8 +33,14 @@ final class SimulatedBroker: @unchecked Sendable {
     /// What the worker said and the broker has not heard yet.
     private var answers: [Answer] = []
     private var connection: UInt64 = 0
+    /// Grows whenever what was handed out may come again.
+    private var epoch: UInt64 = 0
     private var tags: UInt64 = 0
     private(set) var isConsumerConnected = false
+    /// The consumer is gone while its connection lives on.
+    private var isCancelled = false
+    /// Nothing gets through to the consumer, nor from it, and neither side knows.
+    private(set) var isDeaf = false
     /// Whether anybody can connect.
     var isUp = true
     /// The worker that consumes.
@@ -76,11 +82,11 @@ final class SimulatedBroker: @unchecked Sendable {
     var isEmpty: Bool { queue.isEmpty && unacked.isEmpty && answers.isEmpty }
 
     var canDeliver: Bool {
-        guard isConsumerConnected, let consumer, !consumer.isPaused else { return false }
+        guard isConsumerConnected, !isCancelled, !isDeaf, let consumer, !consumer.isPaused else { return false }
         return !queue.isEmpty && unacked.count < Self.prefetch
     }
 
-    var hasAnswers: Bool { !answers.isEmpty }
+    var hasAnswers: Bool { !answers.isEmpty && !isDeaf }
 
     func attach(_ source: SimulatedSource) {
         consumer = source
@@ -91,6 +97,7 @@ final class SimulatedBroker: @unchecked Sendable {
     func connectConsumer() {
         guard isUp, consumer != nil, !isConsumerConnected else { return }
         connection += 1
+        epoch += 1
         isConsumerConnected = true
     }
 
@@ -108,7 +115,7 @@ final class SimulatedBroker: @unchecked Sendable {
         world.note("deliver message \(message.number), wish \(wish)\(message.isRedelivered ? ", again" : "")")
         consumer.receive(
             IncomingMessage(
-                token: AcknowledgementToken(generation: connection, number: tags), body: message.body,
+                token: AcknowledgementToken(generation: connection, number: tags), epoch: epoch, body: message.body,
                 size: message.body.count, isRedelivered: message.isRedelivered,
                 scan: Self.scanner.scan(message.body)))
     }
@@ -147,13 +154,42 @@ final class SimulatedBroker: @unchecked Sendable {
     /// The consumer's connection goes: some of what the worker said was heard, everything else is delivered again.
     func disconnectConsumer() {
         guard isConsumerConnected else { return }
-        for _ in 0..<world.dice.below(answers.count + 1) { hearAnswer() }
-        answers = []
+        hearSome()
         isConsumerConnected = false
+        isCancelled = false
+        isDeaf = false
         consumer?.dropBuffer()
         let back = unacked.map(\.message)
         unacked = []
         requeue(back)
+    }
+
+    private func hearSome() {
+        for _ in 0..<(isDeaf ? 0 : world.dice.below(answers.count + 1)) { hearAnswer() }
+        answers = []
+    }
+
+    /// The queue moves to another node, say: the connection lives on, some of what the worker said was heard, and
+    /// everything else is delivered again, beside what the worker has already.
+    func cancelConsumer() {
+        guard isConsumerConnected else { return }
+        hearSome()
+        isCancelled = true
+        epoch += 1
+        let back = unacked.map(\.message)
+        unacked = []
+        requeue(back)
+    }
+
+    func consumeAgain() { isCancelled = false }
+
+    func goDeaf() { isDeaf = isConsumerConnected }
+
+    /// The worker has found out, and connects anew.
+    func renewConsumer() {
+        guard isDeaf else { return }
+        disconnectConsumer()
+        connectConsumer()
     }
 
     /// The worker is gone, or closes its connection.

@@ -28,6 +28,8 @@ final class SimulatedWorker: @unchecked Sendable {
     let source: SimulatedSource
     let sink: SimulatedSink
     let driver: SimulatedDriver
+    /// What was seen of the disk of the guests.
+    let room = InstanceRoom()
     private let peers: SimulatedPeers
     private let manager: ComputeManager
     private let intake: Intake
@@ -44,7 +46,8 @@ final class SimulatedWorker: @unchecked Sendable {
 
     init(
         world: World, broker: SimulatedBroker, hypervisor: SimulatedHypervisor, store: WorkerStore,
-        forms: [NotificationForm], hasPeers: Bool, resumesGuests: Bool, mutant: Mutant?
+        forms: [NotificationForm], hasPeers: Bool, resumesGuests: Bool, ageLimits: AgeLimits,
+        mutant: Mutant?
     ) {
         self.store = store
         self.broker = broker
@@ -69,6 +72,7 @@ final class SimulatedWorker: @unchecked Sendable {
         configuration.allowsResizeToSameHost = true
         configuration.resumesGuestsOnHostBoot = resumesGuests
         configuration.maximumAttempts = 20
+        configuration.ageLimits = ageLimits
         manager = ComputeManager(
             configuration: configuration, store: store, driver: driver, images: SimulatedImages(world: world),
             peers: hasPeers ? peers.ports : .none, encoder: encoder, decoder: WireRequestDecoder(), sink: sink, clock: world.clock,
@@ -76,8 +80,8 @@ final class SimulatedWorker: @unchecked Sendable {
         intake = Intake(
             source: mutant.source(around: source, identifiers: world.identifiers), sink: sink, encoder: encoder,
             router: manager.router, work: manager.work, store: store,
-            configuration: IntakeConfiguration(highWater: 12, lowWater: 6), clock: world.clock,
-            wallClock: world.wallClock, logger: logger)
+            configuration: IntakeConfiguration(highWater: 12, lowWater: 6, ageLimits: ageLimits), clock: world.clock,
+            wallClock: world.wallClock, room: room, logger: logger)
         relay = OutboxRelay(
             store: store, sink: sink, observer: manager.castObserver, configuration: RelayConfiguration(window: 8),
             clock: world.clock, logger: logger)
@@ -85,6 +89,9 @@ final class SimulatedWorker: @unchecked Sendable {
 
     /// Begins to take requests.
     func connect() { broker.attach(source) }
+
+    /// How many requests wait for room for disks.
+    var heldCount: Int { intake.heldCount }
 
     /// What is under way.
     var running: [RunningOperation] { manager.running }

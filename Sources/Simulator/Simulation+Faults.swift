@@ -58,6 +58,8 @@ extension Simulation {
         offer(.timerFirst, when: lives && world.clock.nextWakeUp != nil)
         offer(.consumerConnectionLost, when: broker.isConsumerConnected)
         offer(.consumerCancelled, when: broker.isConsumerConnected)
+        offer(.halfOpen, when: broker.isConsumerConnected && !broker.isDeaf)
+        offer(.instancesFull, when: !isInstancesFull)
         offer(.publisherConnectionLost, when: broker.isPublisherConnected)
         offer(.outage, when: broker.isUp)
         offer(.memoryAlarm, when: broker.isPublisherConnected && !broker.isBlocked)
@@ -92,7 +94,16 @@ extension Simulation {
             worker.cancel(1 + world.dice.below(levels.unfinished + levels.finished + 1))
         case .clockJump: world.wallClock.jump(by: .seconds(world.dice.within(-3600...3600)))
         case .timerFirst: if let moment = world.clock.nextWakeUp { advance(to: moment) }
-        case .consumerConnectionLost, .consumerCancelled:
+        case .consumerCancelled:
+            broker.cancelConsumer()
+            appoint(.consumeAgain, in: .milliseconds(world.dice.below(5000)))
+        case .halfOpen:
+            broker.goDeaf()
+            appoint(.renewConsumer, in: .seconds(world.dice.within(10...90)))
+        case .instancesFull:
+            reportInstances(areFull: true)
+            appoint(.instancesHaveRoom, in: .seconds(world.dice.within(1...900)))
+        case .consumerConnectionLost:
             broker.disconnectConsumer()
             appoint(.connectConsumer, in: .milliseconds(world.dice.below(5000)))
         case .publisherConnectionLost:
@@ -144,6 +155,12 @@ extension Simulation {
         switch event {
         case .startWorker: startWorker()
         case .connectConsumer: broker.connectConsumer()
+        case .consumeAgain: broker.consumeAgain()
+        case .renewConsumer: broker.renewConsumer()
+        case .instancesHaveRoom: reportInstances(areFull: false)
+        case .lookAtInstances:
+            isLookDue = false
+            reportInstances(areFull: isInstancesFull)
         case .connectPublisher: broker.isPublisherConnected = broker.isUp
         case .brokerBack:
             broker.isUp = true
@@ -155,6 +172,12 @@ extension Simulation {
         case .schedulerBack: broker.hasScheduler = true
         case .diskHeals: disk.heal()
         }
+    }
+
+    /// What a look at the disk of the guests shows; the next life of the worker looks as well.
+    private func reportInstances(areFull: Bool) {
+        isInstancesFull = areFull
+        worker?.room.report(isFull: areFull)
     }
 
     private func touchGuest(_ kind: FaultKind) {

@@ -19,6 +19,10 @@ extension Simulation {
         if temper.target?.step == Coverage.begun { aim() }
         shoot()
         noticeEnd()
+        if !isLookDue, let worker, worker.heldCount > 0 {
+            isLookDue = true
+            appoint(.lookAtInstances, in: .seconds(10))
+        }
         let choices = possible()
         let total = choices.reduce(0) { $0 + $1.weight }
         guard total > 0 else { return passTime() }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ComputeManager
 internal import ComputeModel
 internal import WorkerStore
 
@@ -16,7 +17,7 @@ public final class Simulation: @unchecked Sendable {
     enum Event {
         case startWorker, connectConsumer, connectPublisher, brokerBack, unblock, hypervisorBack, listenersBack,
             schedulerBack
-        case diskHeals
+        case diskHeals, instancesHaveRoom, lookAtInstances, consumeAgain, renewConsumer
     }
 
     /// How likely each kind of step is, against the others.
@@ -36,6 +37,8 @@ public final class Simulation: @unchecked Sendable {
         let target: Coverage.Pair?
         /// Whether the operator wants guests resumed that went down with the host.
         let resumesGuests: Bool
+        /// How long a request may wait.
+        let ageLimits: AgeLimits
 
         var isAboutHostBoot: Bool { target?.needsHostBoot == true }
 
@@ -50,6 +53,7 @@ public final class Simulation: @unchecked Sendable {
             target = dice.chance(75) ? dice.pick(Coverage.targets) : nil
             hasPeers = target != nil || dice.chance(50)
             resumesGuests = target?.needsHostBoot == true || dice.chance(40)
+            ageLimits = (dice.chance(25) ? AgeLimits(["default:600", "run_instance:300"]) : nil) ?? AgeLimits()
         }
     }
 
@@ -69,6 +73,10 @@ public final class Simulation: @unchecked Sendable {
     private(set) var isDamaged = false
     /// Whether such a bit made the store refuse its database.
     private(set) var isBeyondUse = false
+    /// Whether the disk of the guests has no room.
+    var isInstancesFull = false
+    /// Whether that disk will be looked at again, as it is every few seconds.
+    var isLookDue = false
     /// Set when the faults are over.
     private var settlingSince: Duration?
     /// Steps that are still made with faults after the last wish.
@@ -156,7 +164,7 @@ public final class Simulation: @unchecked Sendable {
             store = try disk.open(world)
         } catch {
             world.note("the store can't be opened: \(error)")
-            if error.code == .damaged, world.faults.counts[.flippedBit] != nil {
+            if error.code == .damaged || error.code == .newerSchema, world.faults.counts[.flippedBit] != nil {
                 // Refused in words, and left as it is: there is no history to go on with.
                 isBeyondUse = true
                 return
@@ -172,8 +180,9 @@ public final class Simulation: @unchecked Sendable {
         checkBooks(store)
         let worker = SimulatedWorker(
             world: world, broker: broker, hypervisor: hypervisor, store: store, forms: traffic.notificationForms,
-            hasPeers: temper.hasPeers, resumesGuests: temper.resumesGuests, mutant: mutant)
+            hasPeers: temper.hasPeers, resumesGuests: temper.resumesGuests, ageLimits: temper.ageLimits, mutant: mutant)
         self.worker = worker
+        worker.room.report(isFull: isInstancesFull)
         worker.connect()
         // The one free task: the simulation stands where the process stands, and a process has a root.
         root = Task(executorPreference: executor) { await worker.run() }
