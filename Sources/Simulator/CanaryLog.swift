@@ -26,11 +26,13 @@ struct CanaryLog: LogHandler {
             if !Coverage.names.contains(pair) { world.violate(.knownStep, pair) }
             world.resumed[pair, default: 0] += 1
         }
+        if event.message == "operation failed", let kind = event.metadata?["error.kind"], "\(kind)" == "expired" {
+            world.faults.count(.requestTooOld)
+        }
         if event.message == "operation ended", let method = event.metadata?["rpc.method"],
             let outcome = event.metadata?["operation.outcome"]
         {
             world.ended["\(method) \(outcome)", default: 0] += 1
-            if "\(outcome)" == "expired" { world.faults.count(.requestTooOld) }
             if "\(outcome)" == "succeeded", let request = event.metadata?["request.id"],
                 world.cutOff.remove("\(request)") != nil
             {
