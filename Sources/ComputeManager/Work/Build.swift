@@ -23,6 +23,9 @@ final class Build: Sendable {
     /// Where the row keeps the requester's context, without its token, while the scheduler has the build.
     static let contextKey = "build_context"
 
+    /// Where the row of a build that was refused keeps that it took the place of another.
+    static let replacesKey = "replaces_row"
+
     let arguments: RunInstance.Arguments
     let run: OperationRun<RunInstance>
     /// Whether something of an earlier build may be left, whose row this one takes the place of.
@@ -32,7 +35,7 @@ final class Build: Sendable {
     init(arguments: RunInstance.Arguments, from step: RunInstance.Step?, run: OperationRun<RunInstance>) {
         self.arguments = arguments
         self.run = run
-        replacesRow = run.row != nil
+        replacesRow = step == .refused ? run.row?.details[Self.replacesKey] == true : run.row != nil
         if let step, step != .refused { isClaimed.store(true, ordering: .relaxed) }
     }
 

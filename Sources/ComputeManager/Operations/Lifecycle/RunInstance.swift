@@ -151,7 +151,9 @@ enum RunInstance: InstanceOperation {
             return step
         } catch let fault as ComputeFault where fault.kind == .computeResourcesUnavailable {
             // Nova tells the beginning of a build before it claims.
-            try await announce(arguments, image, .refused, run) { _ in }
+            try await announce(arguments, image, .refused, run) { change in
+                if build.replacesRow { change.amend { $0.details[Build.replacesKey] = true } }
+            }
             throw fault
         }
     }
