@@ -272,6 +272,16 @@ public struct StoreSnapshot: ~Copyable {
         try storeErrors { try outboxRows("id = ?", [id.value], limit: 1).first }
     }
 
+    /// Whether a cast of an instance has not left yet; looks through the whole outbox.
+    public func hasCast(of instance: InstanceID) throws -> Bool {
+        try storeErrors {
+            let statement = try database.cachedStatement(
+                sql: "SELECT 1 FROM outbox WHERE kind = ? AND instance = ? LIMIT 1")
+            let arguments: StatementArguments = [OutboxMessage.Kind.cast.rawValue, instance.bits.blob]
+            return try Row.fetchOne(statement, arguments: arguments) != nil
+        }
+    }
+
     private func outboxRows(
         _ condition: String, _ arguments: StatementArguments, limit: Int
     ) throws -> [OutboxRow] {

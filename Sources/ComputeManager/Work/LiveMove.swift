@@ -35,6 +35,7 @@ struct LiveMove: Sendable {
     /// Has the destination get ready.
     func prepare() async throws {
         let instance = try run.held().instance
+        try await awaitCasts(of: instance.id)
         var disks = JSONValue.null
         if arguments.takesDisks {
             let list = try await run.driver.disks(of: instance)
@@ -43,6 +44,17 @@ struct LiveMove: Sendable {
         _ = try await run.ask(
             destination, PreLiveMigration.name.rawValue,
             ["instance": try moving(), "block_migration": .bool(arguments.takesDisks), "disk": disks])
+    }
+
+    /// A cast of an attempt before, its rollback say, must not come behind the calls of this one: it would take away
+    /// what the guest stands on.
+    private func awaitCasts(of id: InstanceID) async throws {
+        try await outlasting {
+            try run.checkInterruption()
+            guard try await run.services.read({ try $0.hasCast(of: id) }) else { return }
+            throw ComputeFault(
+                .unavailable, "An earlier message about the instance has not left this host yet.", instance: id)
+        }
     }
 
     private func request() throws(ComputeFault) -> LiveMigrationRequest {

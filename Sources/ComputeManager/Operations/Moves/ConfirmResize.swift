@@ -77,7 +77,8 @@ enum ConfirmResize: InstanceOperation {
         _ known: StoredInstance, told: Migration?, host: String
     ) throws(ComputeFault) {
         guard let migration = known.migration else {
-            guard told == nil, !known.isElsewhere(than: host) else { return }
+            // Nor one of an instance that is on its way here.
+            guard told == nil, !known.isElsewhere(than: host) || known.liveSource != nil else { return }
             throw waitsForNone(known.id)
         }
         guard told?.status != .confirmed else { return }
@@ -158,7 +159,7 @@ enum ConfirmResize: InstanceOperation {
         if fault.kind == .instanceInvalidState, host == nil || host == change.host { return }
         if host == change.host {
             change.moveFailed(fault, hasTask: false)
-        } else if change.row.migration == nil {
+        } else if change.row.migration == nil, change.row.liveSource == nil {
             change.remove()
         }
     }
