@@ -63,7 +63,9 @@ struct MoveNoteTests {
     }
 
     /// Sends a request of another host's to where there is such a row: it is refused, and nothing has changed.
-    private func expectRefusal(of method: String, _ arguments: JSONObject, at note: Note) async throws {
+    private func expectRefusal(of method: String, _ arguments: JSONObject, at note: Note, kind: JSONValue = "invalid")
+        async throws
+    {
         let fixture = try ManagerFixture()
         let driver = FakeDriver(hostname: ManagerFixture.host)
         try await fixture.run(peers: .yielding, driver: driver) { manager in
@@ -73,7 +75,7 @@ struct MoveNoteTests {
             try await fixture.perform(
                 manager, Requests.of(Requests.id, method, arguments, message: "m1") { $0["host"] = "compute2" })
             let reply = try #require(try await fixture.outbox().last { $0.kind == .reply })
-            #expect(try JSONParser.parse(reply.body)["failure"] == "invalid", "\(method) \(note)")
+            #expect(try JSONParser.parse(reply.body)["failure"] == kind, "\(method) \(note)")
             #expect(try await books(fixture) == before, "\(method) \(note)")
         }
         #expect(driver.faults.calls(of: .prepareLiveMigration) == (note == .onItsWay ? 1 : 0))
@@ -88,6 +90,35 @@ struct MoveNoteTests {
     @Test("A running guest is not let in while its build goes back to the scheduler")
     func liveMigration() async throws {
         try await expectRefusal(of: "pre_live_migration", JSONObject(), at: .handedBack)
+    }
+
+    @Test("An instance that is on its way here waits for no confirmation of a resize")
+    func confirmationOnTheWay() async throws {
+        try await expectRefusal(
+            of: "confirm_resize", ["migration_id": 1, "reservations": nil], at: .onItsWay, kind: "instanceInvalidState")
+    }
+
+    @Test("A live migration begins only when what an earlier one told its destination by a cast has left")
+    func orderOfCasts() async throws {
+        let fixture = try ManagerFixture()
+        let driver = FakeDriver(hostname: ManagerFixture.host)
+        driver.faults.plan(.fail(ComputeFault(.hypervisorFailure, "no")), for: .liveMigrate)
+        let move = Requests.of(Requests.id, "live_migration", ["dest": "compute2", "block_migration": true])
+        try await fixture.run(peers: .yielding, driver: driver) { manager in
+            try await fixture.perform(manager, Requests.run())
+            try await fixture.perform(manager, move)
+            #expect(try await fixture.outbox().contains { $0.kind == .cast && $0.routingKey == "compute.compute2" })
+            #expect(driver.faults.calls(of: .liveMigrate) == 1)
+            let entry = try #require(try await fixture.submit(manager, move).first)
+            for _ in 0..<8 { try await fixture.step() }
+            #expect(driver.faults.calls(of: .liveMigrate) == 1)
+            #expect(try await fixture.finished(entry) == nil)
+            let id = id
+            _ = try await fixture.store.write { try $0.strikeCasts(of: id) }
+            #expect(try await fixture.eventually { try await fixture.finished(entry) != nil })
+            #expect(driver.faults.calls(of: .liveMigrate) == 2)
+        }
+        await fixture.close()
     }
 
     @Test("An instance whose build was refused waits for no confirmation of a resize")

@@ -164,6 +164,52 @@ struct PeerBuildTests {
         await scene.fixture.close()
     }
 
+    @Test("one that is refused for want of room gives back what an earlier one could not")
+    func refusedOverLeftovers() async throws {
+        let scene = try PeerScene()
+        scene.asked.set("deallocate_for_instance", .fault(ComputeFault(.internalError, "broken")))
+        scene.fixture.driver.faults.plan(.fail(ComputeFault(.hypervisorFailure, "no")), for: .spawn)
+        try await scene.run { manager in
+            try await scene.fixture.perform(manager, Requests.run())
+            #expect(!scene.asked.addressed.isEmpty)
+            scene.asked.set("deallocate_for_instance", nil)
+            let none: JSONObject = ["filter_properties": ["limits": ["memory_mb": 1]]]
+            try await scene.fixture.perform(manager, Requests.run(Requests.id, none))
+        }
+        #expect(scene.asked.addressed.isEmpty)
+        #expect(scene.fixture.driver.faults.calls(of: .spawn) == 1)
+        #expect(try await scene.fixture.instance(id)?.vmState == .error)
+        await scene.fixture.close()
+    }
+
+    @Test("a volume whose connection an attempt before a restart may have made is let go of when it is refused")
+    func refusedAfterRestart() async throws {
+        let scene = try PeerScene()
+        scene.asked.set("initialize_connection", .fault(ComputeFault(.invalid, "no")))
+        let entry = try #require(try await scene.fixture.submit(nil, PeerScene.build()).first)
+        let id = id
+        try await scene.fixture.store.write { transaction in
+            var row = StoredInstance(
+                instance: try Instance(fields: Requests.instance), updatedAt: SystemWallClock().now())
+            var devices = BlockDevices(row)
+            devices.elements = [
+                BlockDevices.Element(
+                    volumeID: PeerScene.volume, deviceName: "/dev/vdb", isDeletedOnTermination: true, state: .attaching)
+            ]
+            devices.write(to: &row)
+            row.instance.vmState = .building
+            row.instance.taskState = .blockDeviceMapping
+            row.instance.host = ManagerFixture.host
+            try transaction.save(row)
+            try transaction.checkpoint(entry.id, step: try RunInstance.encode(.connectingVolumes))
+        }
+        scene.asked.hold(PeerScene.volume, by: id)
+        try await scene.run { _ in await scene.fixture.idle() }
+        #expect(scene.asked.holders.isEmpty)
+        #expect(try await scene.fixture.instance(id)?.vmState == .error)
+        await scene.fixture.close()
+    }
+
     @Test("an answer that does not come ends it with a fault that says who was asked what, and for how long")
     func silence() async throws {
         let scene = try PeerScene { $0.peerTimeout = .seconds(7) }
