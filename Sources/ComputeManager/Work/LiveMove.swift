@@ -77,12 +77,13 @@ struct LiveMove: Sendable {
     /// Where the guest is, after a move of which nobody knows how it ended: given up first, where it may go on. A guest
     /// that is off here is over there if that host has it; one that is on neither host has not moved.
     ///
-    /// Nothing is concluded from a hypervisor that can't be asked: a delete and a cancel wait for it as well.
+    /// Nothing is concluded from a hypervisor that can't be asked, or that fails to answer: a delete and a cancel wait for
+    /// it as well.
     func isStillHere() async throws -> Bool {
         let instance = try run.held().instance
         // Without the patience of a resumed request, which a cancel or a delete would end.
         let driver = run.services.driver.during(run.turn, outlastingOutagesUntil: nil)
-        let guest = try await outlasting {
+        let guest = try await outlasting(isEnough: { _ in false }) {
             do {
                 _ = try await driver.abortLiveMigration(of: instance)
             } catch let fault as ComputeFault where !fault.isOutage {

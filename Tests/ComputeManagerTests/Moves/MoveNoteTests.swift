@@ -121,6 +121,34 @@ struct MoveNoteTests {
         await fixture.close()
     }
 
+    @Test("A hypervisor that fails to say where a guest is has not said that it stayed: nothing is rolled back")
+    func unknownWhereabouts() async throws {
+        let fixture = try ManagerFixture()
+        let driver = FakeDriver(hostname: ManagerFixture.host)
+        for call in 2...4 { driver.faults.plan(.fail(ComputeFault(.hypervisorFailure, "no")), for: .info, call: call) }
+        let move = Requests.of(Requests.id, "live_migration", ["dest": "compute2", "block_migration": true])
+        let entry = try #require(try await fixture.submit(nil, move).first)
+        // As a worker leaves it that dies while the guest moves.
+        try await fixture.store.write { transaction in
+            var row = StoredInstance(
+                instance: try Instance(fields: Requests.instance), updatedAt: SystemWallClock().now())
+            row.instance.vmState = .active
+            row.instance.taskState = .migrating
+            row.instance.host = ManagerFixture.host
+            try transaction.save(row)
+            try transaction.checkpoint(entry.id, step: try LiveMigration.encode(.moving))
+        }
+        try await fixture.run(peers: .yielding, driver: driver) { _ in
+            let isFinished = try await fixture.eventually { try await fixture.finished(entry) != nil }
+            #expect(isFinished)
+        }
+        #expect(driver.faults.calls(of: .info) >= 4)
+        #expect(try await fixture.finished(entry)?.outcome == .succeeded)
+        let casts = try await fixture.outbox().filter { $0.kind == .cast }
+        #expect(casts.isEmpty)
+        await fixture.close()
+    }
+
     @Test("An instance whose build was refused waits for no confirmation of a resize")
     func confirmation() async throws {
         let fixture = try ManagerFixture()
