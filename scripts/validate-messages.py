@@ -131,11 +131,11 @@ def parts(record, schemas, check_payload=True):
 def payload_schema(message, schemas):
     event = str(message.get("event_type"))
     if not event.startswith("compute.instance."):
-        return "payloads/error.json" if message.get("priority") == "ERROR" else "payloads/instance.json"
-    for suffix in (".start", ".end"):
-        event = event.removesuffix(suffix)
-    name = f"payloads/{event}.json"
-    return name if name in schemas else "payloads/instance.json"
+        return "payloads/error.json"
+    name = f"payloads/{event.removesuffix('.start').removesuffix('.end')}.json"
+    if name not in schemas:
+        raise ValueError(f"no schema for the event {event}")
+    return name
 
 
 def argument_schema(message, schemas, record):
@@ -144,6 +144,8 @@ def argument_schema(message, schemas, record):
         return None
     if method == "run_instance" and (record.get("routing_key") == "scheduler" or "instance" not in arguments):
         return "scheduler-run-instance.json"
+    if str(record.get("routing_key", "")).startswith("network"):
+        return None  # some of its methods are named as ours
     name = f"arguments/{method}.json"
     if name in schemas:
         return name

@@ -147,7 +147,7 @@ extension Program {
                 try FileManager.default.removeItem(at: worker.instancesDirectory)
                 let published = try await tracing.published(atLeast: 20)
                 #expect(published.count { $0["routing_key"] == "scheduler" } == 4)
-                try await tracing.validate(published)
+                try await bench.validate(published)
                 let instance = newInstance()
                 try await oslo.cast("run_instance", instance, to: "one", image: Hypervisor.image)
                 try await probe.events(of: instance, until: "compute.instance.create.end")
@@ -184,7 +184,7 @@ extension Program {
                     return frame["ending"] == false
                 }
                 #expect(beats.count >= 2, "the caller was told that the call still runs")
-                try await tracing.validate(published)
+                try await bench.validate(published)
 
                 let (start, end) = ("compute.instance.reboot.start", "compute.instance.reboot.end")
                 try await oslo.cast("reboot_instance", instance, to: "one")

@@ -56,7 +56,7 @@ extension Program {
                     if method.isAboutInstance { _ = try await oslo.call("terminate_instance", instance, to: "one") }
                 }
                 #expect(try await worker.stop() == .exited(0))
-                try await tracing.validate(try await tracing.published(atLeast: 100))
+                try await tracing.hold(atLeast: 100, by: .served)
                 try await bench.hold(answers, by: .served)
             }
         }
@@ -68,6 +68,30 @@ extension Program {
             let folder = PythonClient.projectDirectory.appending(path: "schemas/results")
             let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
             #expect(files.sorted() == names.map { "\($0).json" })
+        }
+
+        @Test("The payload of each event is held against its schema by a test")
+        func eventWitnesses() async throws {
+            let listed = try JSONParser.parse(
+                try await ChildProcess.run(WorkerProcess.binary, ["api", "--format", "json"]).output)
+            let events = Set((listed.array ?? []).flatMap { $0["events"]?.array ?? [] }.compactMap(\.string))
+                .union(["compute.instance.update"])
+            let methods = Set(FolsomMethod.all.map(\.name))
+            let witnessed = Set(EventWitness.allCases.flatMap(\.events))
+            #expect(witnessed.subtracting(methods) == events)
+            #expect(!witnessed.isDisjoint(with: methods), "no test has an error event told")
+            let folder = PythonClient.projectDirectory.appending(path: "schemas/payloads")
+            let files = Set(try FileManager.default.contentsOfDirectory(atPath: folder.path))
+            let schemas = witnessed.map { methods.contains($0) ? "error.json" : "\(Self.stem($0)).json" }
+            // What all payloads share has no event of its own.
+            #expect(files == Set(schemas).union(["instance.json"]))
+        }
+
+        private static func stem(_ event: String) -> String {
+            for suffix in [".start", ".end"] where event.hasSuffix(suffix) {
+                return String(event.dropLast(suffix.count))
+            }
+            return event
         }
 
         private func ask(

@@ -152,6 +152,7 @@ extension Program {
         func addresses() async throws {
             try await Bench.with { bench in
                 let peers = try await bench.client("peers.py")
+                let tracing = try await Tracing.begin(bench, try await bench.probe())
                 let worker = try await bench.worker(settings(bench))
                 let oslo = try await bench.oslo()
                 let instance = newInstance()
@@ -174,6 +175,7 @@ extension Program {
                 }
                 try await bench.hold(answers, by: .addressed)
                 #expect(try await worker.stop() == .exited(0))
+                try await tracing.hold(atLeast: 4, by: .addressed)
             }
         }
 

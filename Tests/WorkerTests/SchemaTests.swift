@@ -53,7 +53,7 @@ extension Program {
                 #expect(
                     keys.isSuperset(of: ["notifications.info", "notifications.error", "compute.one.dead"]), "\(keys)")
                 #expect(keys.contains { $0.hasPrefix("reply_") })
-                let verdict = try await tracing.validate(records)
+                let verdict = try await bench.validate(records)
                 #expect(verdict.contains("compute.instance.update"), "\(verdict)")
             }
         }

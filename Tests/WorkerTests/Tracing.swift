@@ -28,12 +28,23 @@ struct Tracing {
         try await probe.messages(Self.queue, atLeast: count, settle: 1).compactMap(Self.record)
     }
 
-    /// Holds records against the schemas.
-    ///
-    /// - Returns: what the validator says.
-    @discardableResult
-    func validate(_ records: [JSONValue], sourceLocation: SourceLocation = #_sourceLocation) async throws -> String {
+    /// Holds all that the worker published against the schemas, with the events that a witness must have seen.
+    func hold(
+        atLeast count: Int, by witness: EventWitness? = nil, sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        let records = try await published(atLeast: count)
         try await bench.validate(records, sourceLocation: sourceLocation)
+        guard let witness else { return }
+        let unseen = Set(witness.events).subtracting(try records.compactMap(Self.eventType))
+        #expect(unseen.isEmpty, "not told: \(unseen.sorted())", sourceLocation: sourceLocation)
+    }
+
+    private static func eventType(_ record: JSONValue) throws -> String? {
+        guard let body = record["body"]?.string, record["routing_key"]?.string?.hasPrefix("notifications.") == true
+        else { return nil }
+        let message = try JSONParser.parse(body)
+        guard let inner = message["oslo.message"]?.string else { return message["event_type"]?.string }
+        return try JSONParser.parse(inner)["event_type"]?.string
     }
 
     private static func record(_ traced: Probe.Message) -> JSONValue? {

@@ -47,11 +47,11 @@ extension Program {
             }
 
             /// Holds all that the workers published against the schemas.
-            func hold() async throws {
+            func hold(by witness: EventWitness? = nil) async throws {
                 for worker in [source, target] {
                     #expect(try await OpsTests.list(worker, untilEmpty: true).isEmpty)
                 }
-                try await tracing.validate(try await tracing.published(atLeast: 4))
+                try await tracing.hold(atLeast: 4, by: witness)
             }
         }
 
@@ -106,7 +106,7 @@ extension Program {
                     story.suffix(2) == [
                         "resize.confirm.start compute.one", "resize.confirm.end compute.one",
                     ])
-                try await pair.hold()
+                try await pair.hold(by: .confirmed)
                 #expect(try await Self.knows(pair, "two"))
                 #expect(try await !Self.knows(pair, "one"))
             }
@@ -123,7 +123,7 @@ extension Program {
                     story.suffix(2) == [
                         "resize.revert.start compute.one", "resize.revert.end compute.one",
                     ])
-                try await pair.hold()
+                try await pair.hold(by: .reverted)
                 #expect(try await Self.knows(pair, "one"))
                 #expect(try await !Self.knows(pair, "two"))
             }
