@@ -8,10 +8,11 @@ from ..lives import send_pair
 
 GUESTS = 4
 BACK = 15  # seconds in which what waited for libvirt goes on when it is back
+DELETE_RETRY = "3"  # seconds of pauses between attempts, each of which libvirt lets wait for half a minute if it is stuck
 
 
 def open_with_guests(scene):
-    scene.open("libvirt")
+    scene.open("libvirt", compute_worker={"delete_retry_time": DELETE_RETRY})
     scene.worker.start()
     scene.worker.await_consuming()
     guests = [scene.new_instance() for _ in range(GUESTS)]
