@@ -77,6 +77,55 @@ struct MigrationTests {
         }
     }
 
+    @Test("a database of the third version is brought up with every row of every table, and notes the end of casts")
+    func thirdVersion() async throws {
+        try await withDirectory { path in
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            let file = "\(path)/worker.sqlite"
+            try ThirdVersion.write(file)
+            let rows = try ThirdVersion.rows(in: file)
+            for (table, rows) in rows { #expect(!rows.isEmpty, "\(table)") }
+            try await reopening(path) { store in
+                #expect(store.quarantined.map(\.source) == [.outbox])
+                #expect(store.levels.unfinished == 1 && store.levels.finished == 1 && store.levels.outbox == 1)
+            }
+            let kept = try ThirdVersion.rows(in: file)
+            for (table, rows) in rows { #expect(kept[table] == rows, "\(table)") }
+            try await reopening(path) { store in
+                let waiting = try #require(try await store.read { try $0.unfinished(limit: 9) }.first)
+                #expect(waiting.uniqueID == "waiting" && waiting.step == Array("[1]".utf8) && !waiting.isDamaged)
+                #expect(try await store.accept(newEntry("done")) == .duplicate(of: JournalID(1), finished: true))
+                let instance = try await store.read { try $0.instance(instanceA) }
+                #expect(instance?.instance.displayName == "old" && instance?.networkInfo == [.string("net")])
+                #expect(try await store.read { try $0.resources() }.map(\.name) == ["instance-00000001"])
+                #expect(try await store.read { try $0.outbox(limit: 9) }.map(\.sequence) == [1])
+                #expect(try await store.read { try $0.peerCalls(of: JournalID(2)) }.map(\.outcome) == ["ok"])
+                #expect(store.levels.claimed == ClaimAmounts(vcpus: 2, memoryMiB: 512, diskGiB: 10))
+                #expect(try await store.read { try $0.mark("usage-audit") } == "2012-11-01")
+                let ended = try await store.read {
+                    try $0.ended(from: Timestamp(microseconds: 1), until: Timestamp(microseconds: 3))
+                }
+                #expect(ended.map(\.instance) == [instanceB])
+                let numbers = try await store.write { transaction in
+                    try [transaction.enqueue(event(instanceA)), transaction.enqueue(event(instanceB))]
+                }
+                let sequences = try await store.read { snapshot in
+                    try numbers.map { try snapshot.outboxRow($0)?.sequence }
+                }
+                #expect(sequences == [2, 2])
+                try await store.write { transaction in
+                    try transaction.beginCast(JournalID(2), topic: "compute.two", method: "m", numbers[0])
+                    try transaction.endCast(numbers[0], outcome: "sent")
+                }
+                let calls = try await store.read { try $0.peerCalls(of: JournalID(2)) }
+                #expect(calls.map(\.outcome) == ["ok", "sent"])
+                let version = try await store.read { try Int.fetchOne($0.database, sql: "PRAGMA user_version") }
+                #expect(version == Schema.version)
+            }
+        }
+    }
+
     /// What the second version made of it, and had counted since.
     private func bringToSecondVersion(_ path: String) throws {
         let queue = try DatabaseQueue(path: path)
