@@ -27,7 +27,8 @@ final class SteadyTime: Sendable {
     private static let longestList = 64
 
     private let wallClock: any WallClock
-    private let elapsed: @Sendable () -> Duration
+    /// Since any moment, by a clock that goes evenly.
+    let elapsed: @Sendable () -> Duration
     private let state: Mutex<State>
 
     convenience init(_ wallClock: any WallClock, beside clock: any Clock<Duration>) {

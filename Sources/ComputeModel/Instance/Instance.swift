@@ -28,21 +28,21 @@ public struct Instance: Sendable, Hashable {
     private static func validate(_ fields: JSONObject, id: InstanceID) throws(ComputeFault) {
         for member in fields.members {
             guard let form = forms[member.key] else { continue }
-            try check(member.value, form, "field '\(member.key)' of the instance", id: id)
+            guard !form.accepts(member.value) else { continue }
+            throw refusal(of: member.value, form, "field '\(member.key)' of the instance", id: id)
         }
         // The flavor's sizes are what is read where the instance's own are absent.
         guard let flavor = fields["instance_type"]?.object else { return }
         for key in ["memory_mb", "vcpus", "root_gb", "ephemeral_gb", "swap"] {
-            guard let value = flavor[key] else { continue }
-            try check(value, .size, "field '\(key)' of the instance's instance_type", id: id)
+            guard let value = flavor[key], !FieldForm.size.accepts(value) else { continue }
+            throw refusal(of: value, .size, "field '\(key)' of the instance's instance_type", id: id)
         }
     }
 
-    private static func check(
-        _ value: JSONValue, _ form: FieldForm, _ what: String, id: InstanceID
-    ) throws(ComputeFault) {
-        guard !form.accepts(value) else { return }
-        throw ComputeFault.invalid("\(what) must be \(form.words), not \(value.kindName)", instance: id)
+    private static func refusal(
+        of value: JSONValue, _ form: FieldForm, _ what: String, id: InstanceID
+    ) -> ComputeFault {
+        .invalid("\(what) must be \(form.words), not \(value.kindName)", instance: id)
     }
 
     /// The type of each field that we read; Folsom's columns, of which all but the uuid may be absent or null.
