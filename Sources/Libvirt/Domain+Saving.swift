@@ -30,10 +30,9 @@ extension Domain {
         let found = try await call("virDomainGetJobInfo", isQuestion: true) { domain -> DomainJob?? in
             var info = virDomainJobInfo()
             guard virDomainGetJobInfo(domain, &info) == 0 else { return nil }
-            let isRunning =
-                info.type == Int32(VIR_DOMAIN_JOB_BOUNDED.rawValue)
-                || info.type == Int32(VIR_DOMAIN_JOB_UNBOUNDED.rawValue)
-            return .some(isRunning ? DomainJob(processed: info.dataProcessed, total: info.dataTotal) : nil)
+            // One that has moved all its bytes is `COMPLETED` until both hosts have heard of it.
+            let isUnderWay = info.type != Int32(VIR_DOMAIN_JOB_NONE.rawValue)
+            return .some(isUnderWay ? DomainJob(processed: info.dataProcessed, total: info.dataTotal) : nil)
         }
         return found
     }

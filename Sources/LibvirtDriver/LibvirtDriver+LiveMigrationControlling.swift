@@ -18,12 +18,31 @@ extension LibvirtDriver: LiveMigrationControllingDriver {
     public func abortLiveMigration(of instance: Instance) async throws {
         let id = instance.id
         try requireWriting(id)
-        guard let domain = try await knownDomain(id) else { return }
+        while let domain = try await knownDomain(id), try await giveUpJob(of: domain, id) { try await awaitBeat() }
+    }
+
+    private func awaitBeat(clock: any Clock<Duration> = ContinuousClock()) async throws {
+        try await clock.sleep(for: .milliseconds(100), tolerance: nil)
+    }
+
+    /// Asks libvirt to end a move; whether it still has one. Where a guest will be that is just being handed over
+    /// nobody knows.
+    private func giveUpJob(of domain: Domain, _ id: InstanceID) async throws -> Bool {
         try await host.withConnection(for: id) { _ throws(LibvirtError) in
-            guard try await domain.job() != nil else { return }
-            do throws(LibvirtError) { try await domain.abortJob() } catch {
-                guard error.code == .operationInvalid else { throw error }
+            do throws(LibvirtError) {
+                guard try await domain.job() != nil else { return false }
+            } catch {
+                // It went, or is off, which has no jobs.
+                guard [.noDomain, .operationInvalid].contains(error.code) else { throw error }
+                return false
             }
+            do throws(LibvirtError) { try await domain.abortJob() } catch {
+                // Too late for that: it ends by itself.
+                guard [.noDomain, .operationInvalid, .operationFailed, .internalError].contains(error.code) else {
+                    throw error
+                }
+            }
+            return true
         }
     }
 }
