@@ -65,12 +65,11 @@ extension LibvirtDriver: LiveMigrationTargetDriver {
                     instance: id, arguments: ["reason": "the destination has files of this instance already"])
             }
             do throws(ComputeFault) {
-                try directory.make(isEntered: userID.map { $0 != 0 && $0 != geteuid() } ?? false)
-                try directory.setOwner(name)
+                try directory.make(isEntered: userID.map { $0 != 0 && $0 != geteuid() } ?? false, owner: name)
                 for plan in plans { try plan.make(in: directory, limits: limits) }
             } catch {
-                // The failure counts; what stays is this host's by its owner file and is replaced the next time.
-                try? directory.remove()
+                // The failure counts; what stays is replaced the next time, or removed by the rollback.
+                try? directory.discard(madeBy: name)
                 throw error
             }
         }
@@ -102,7 +101,7 @@ extension LibvirtDriver: LiveMigrationTargetDriver {
         }
         let (directory, name) = (directory(id), configuration.hostName)
         try await removeFiles("remove what was made for a guest") { () throws(ComputeFault) in
-            if directory.exists, try directory.owner() == name { try directory.remove() }
+            try directory.discard(madeBy: name)
         }
     }
 }

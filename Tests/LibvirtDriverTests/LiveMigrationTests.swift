@@ -149,6 +149,55 @@ struct LiveMigrationTests {
         }
     }
 
+    @Test("what a worker has left that died as it made room for a guest's disks stands in nobody's way")
+    func cutOff() async throws {
+        try await TwoHosts.with(shared: false) { hosts async throws in
+            let instance = try Guests.newInstance(["root_gb": 1])
+            try await hosts.first.spawn(SpawnRequest(instance: instance, image: hosts.image))
+            let nascent = "\(hosts.instancesPaths[1])/\(instance.id)_coming"
+            try FileManager.default.createDirectory(atPath: nascent, withIntermediateDirectories: true)
+            let request = try await prepare(instance, from: hosts.first, to: hosts.second, takesDisks: true)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: hosts.instancesPaths[1]) == ["\(instance.id)"])
+            try await hosts.first.liveMigrate(request)
+            try await hosts.second.finishLiveMigrationAtDestination(GuestRequest(instance: instance))
+            try await hosts.first.cleanUpAfterLiveMigration(request)
+            try await hosts.second.destroy(instance)
+            try FileManager.default.createDirectory(atPath: nascent, withIntermediateDirectories: true)
+            try await hosts.second.rollBackLiveMigrationAtDestination(GuestRequest(instance: instance))
+            #expect(try FileManager.default.contentsOfDirectory(atPath: hosts.instancesPaths[1]) == [])
+        }
+    }
+
+    @Test("a move that is given up while the guest is handed over ends before it is said to have, here or there")
+    func handedOver() async throws {
+        try await TwoHosts.with(shared: false) { hosts async throws in
+            let instance = try await slowGuest(hosts, mebibytes: 12, speed: 4)
+            let prepared = try await prepare(instance, from: hosts.first, to: hosts.second, takesDisks: true)
+            let (moved, mover) = AsyncStream<ProgressReporter.Progress>.makeStream()
+            let request = LiveMigrationRequest(
+                instance: instance, destination: "host-2", takesDisks: true, migrateData: prepared.migrateData,
+                progress: ProgressReporter { mover.yield($0) })
+            let move = Task { try await hosts.first.liveMigrate(request) }
+            for await progress in moved where progress.done > .zero && progress.total != nil { break }
+            // All bytes come over, and nobody is there to say so.
+            try hosts.servers[1].freeze()
+            #expect(try await eventually { try await hosts.first.info(instance.id).powerState == .paused })
+            let (tries, tried) = AsyncStream<Void>.makeStream()
+            let end = Task {
+                tried.yield()
+                try await hosts.first.abortLiveMigration(of: instance)
+                return try? await hosts.first.info(instance.id).powerState
+            }
+            for await _ in tries { break }
+            for _ in 0..<5 { _ = try await hosts.servers[0].virsh("domstate", instance.id.description) }
+            try hosts.servers[1].thaw()
+            #expect(try await end.value != .paused)
+            let isHere = await move.result.isFailure
+            #expect((try? await hosts.first.info(instance.id).powerState == .running) ?? false == isHere)
+            #expect(try await hosts.second.instances().isEmpty == isHere)
+        }
+    }
+
     @Test("what can't move is refused by the checks, with the reason, and nothing is left of them")
     func refused() async throws {
         try await TwoHosts.with(shared: false) { hosts async throws in
@@ -171,6 +220,15 @@ struct LiveMigrationTests {
                 _ = try await prepare(instance, from: hosts.first, to: hosts.second, takesDisks: true)
             } throws: { ($0 as? ComputeFault)?.kind == .instanceInvalidState }
             #expect((try? FileManager.default.contentsOfDirectory(atPath: hosts.instancesPaths[1])) ?? [] == [])
+        }
+    }
+}
+
+extension Result {
+    fileprivate var isFailure: Bool {
+        switch self {
+        case .success: false
+        case .failure: true
         }
     }
 }

@@ -55,6 +55,27 @@ extension InstanceDirectory {
 
     func forgetOwner() throws(ComputeFault) { try remove(ownerFile) }
 
+    /// Where the directory for a guest that is to come is, until it says whose it is.
+    private var nascent: InstanceDirectory { InstanceDirectory(instance, at: path + "_coming") }
+
+    /// Makes the directory anew as a host's own. It is never seen without its owner: what nobody owns may be another
+    /// host's, and nobody would dare to remove it.
+    func make(isEntered: Bool, owner: String) throws(ComputeFault) {
+        try nascent.make(isEntered: isEntered)
+        try nascent.setOwner(owner)
+        if exists { try remove() }
+        guard rename(nascent.path, path) == 0 else { throw failure("can't put the instance's directory in its place") }
+    }
+
+    /// Removes what a host has made here for a guest that did not come, also what is left of that after a cut.
+    func discard(madeBy host: String) throws(ComputeFault) {
+        try nascent.remove()
+        guard exists, try owner() == host else { return }
+        // Never seen without its owner on its way out either.
+        guard rename(path, nascent.path) == 0 else { throw failure("can't put the instance's files aside") }
+        try nascent.remove()
+    }
+
     /// Whether a host may remove the directory: it is its own, or nobody said whose it is.
     func belongs(to host: String, alsoUnowned: Bool = true) throws(ComputeFault) -> Bool {
         try owner().map { $0 == host } ?? alsoUnowned
