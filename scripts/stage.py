@@ -104,13 +104,15 @@ class Broker:
 class Hypervisor:
     """A libvirt of our own, and virsh to look into it."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, hostname=None):
         self.script, self.directory = os.path.join(HERE, "private-libvirtd.sh"), directory
+        self.naming = ["--hostname", hostname] if hostname else []
 
     def start(self):
         cache = os.path.join(ROOT, ".build", "libvirt-cache")  # what it learns about QEMU, which takes seconds
         os.makedirs(cache, exist_ok=True)
-        self.uri = run(self.script, "start", self.directory, "--owner", str(os.getpid()), "--cache", cache).strip()
+        self.uri = run(self.script, "start", self.directory, "--owner", str(os.getpid()), "--cache", cache,
+                       *self.naming).strip()
         return self
 
     def stop(self):

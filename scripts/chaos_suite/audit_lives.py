@@ -71,7 +71,8 @@ def audit_answers(scene):
     calls = scene.api.questions + [cast for cast in scene.api.casts if cast.message]
     for call in calls:
         answers = scene.replies.to(call)
-        was_killed = any(call.sent_at <= at <= call.sent_at + PATIENCE for at in scene.worker.launches)
+        was_killed = any(call.sent_at <= at <= call.sent_at + PATIENCE
+                         for worker in scene.workers for at in worker.launches)
         may_be_lost = call.method in QUESTIONS and was_killed
         if not answers and not may_be_lost:
             scene.violation("unanswered", f"{call} has no answer")

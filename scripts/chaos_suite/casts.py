@@ -4,6 +4,7 @@ import json
 import threading
 import time
 import uuid
+from datetime import datetime, timezone
 
 import amqp
 
@@ -19,8 +20,8 @@ POWER = {"active": 1, "resized": 1, "rescued": 1, "paused": 3}
 class Cast:
     """One wish: what is asked, of which instance, in which bytes."""
 
-    def __init__(self, method, instance, body, request, unique):
-        self.method, self.instance, self.body = method, instance, body
+    def __init__(self, method, instance, body, request, unique, host):
+        self.method, self.instance, self.body, self.host = method, instance, body, host
         self.request, self.unique, self.sent_at = request, unique, None
         self.operation = OPERATIONS.get(method)
         self.message, self.quiet_end = None, None  # of a call; how a quiet one ended
@@ -30,7 +31,7 @@ class Cast:
 
 
 class API:
-    """Publishes casts to one host, each confirmed by the broker before it counts as sent."""
+    """Publishes casts to one host, or another that is named, each confirmed by the broker before it counts as sent."""
 
     def __init__(self, address, host, memory=32):
         self.address, self.host, self.memory = address, host, memory
@@ -45,14 +46,16 @@ class API:
         made["request_spec"]["image"]["disk_format"] = "raw"
         return made
 
-    def make(self, method, instance, form="enveloped", state="active", flavor=None, reply_to=None, **extra):
-        """A cast, or where there is a queue to reply to, a call; `state` and `flavor` are the instance's by then."""
+    def make(self, method, instance, form="enveloped", state="active", flavor=None, reply_to=None, to=None, owner=None,
+             **extra):
+        """A cast, or where there is a queue to reply to, a call; `state`, `flavor` and `owner`, the host that it is on,
+        are the instance's by then."""
         operation, arguments = OPERATIONS.get(method), {}
         if instance:
             arguments = self.arguments(instance)
         if instance and method != "run_instance":
             arguments = {"instance": instance_of(
-                arguments, self.host, vm_state=state, task_state=operation and operation.task,
+                arguments, owner or to or self.host, vm_state=state, task_state=operation and operation.task,
                 power_state=POWER.get(state, 4))}
             if flavor:
                 arguments["instance"].update(
@@ -62,7 +65,9 @@ class API:
         arguments.update(extra)
         request, unique, message = f"req-{uuid.uuid4()}", None, None
         body = {"method": method, "args": arguments, "version": operation.version if operation else "2.0"}
-        body.update({"_context_" + key: value for key, value in {**CONTEXT, "request_id": request}.items()})
+        context = {**CONTEXT, "request_id": request,
+                   "timestamp": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")}
+        body.update({"_context_" + key: value for key, value in context.items()})
         if reply_to:
             message = uuid.uuid4().hex
             body.update(_msg_id=message, _reply_q=reply_to)
@@ -70,7 +75,7 @@ class API:
             unique = uuid.uuid4().hex
             body["_unique_id"] = unique
             body = {"oslo.version": "2.0", "oslo.message": json.dumps(body)}
-        cast = Cast(method, instance, json.dumps(body).encode(), request, unique)
+        cast = Cast(method, instance, json.dumps(body).encode(), request, unique, to or self.host)
         cast.message = message
         return cast
 
@@ -89,19 +94,19 @@ class API:
         while times:
             try:
                 with self.lock:
-                    self.publish_once(message, deadline)
+                    self.publish_once(message, cast.host, deadline)
                 times -= 1
             except LOST:
                 if time.monotonic() > deadline:
                     raise
 
-    def publish_once(self, message, deadline):
+    def publish_once(self, message, host, deadline):
         try:
             if self.connection is None:
                 self.connection = self.address.connect_patiently(max(1, deadline - time.monotonic()), confirms=True)
                 self.connection.channel(1).exchange_declare("nova", "topic", durable=True, auto_delete=False)
             self.connection.channel(1).basic_publish(
-                message, "nova", f"compute.{self.host}", timeout=20, confirm_timeout=20)
+                message, "nova", f"compute.{host}", timeout=20, confirm_timeout=20)
         except LOST:
             self.close()
             raise

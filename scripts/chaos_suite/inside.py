@@ -14,6 +14,7 @@ from stage import HERE, ROOT, Screen, StageFailure, run
 
 from . import options as given
 from .casts import IMAGE
+from .planted_moves import MovesPlant
 from .plants import Plant
 from .scenarios import SCENARIOS
 from .scene import Scene
@@ -28,7 +29,7 @@ class Stage:
         self.directory, self.kept, self.program = options.directory, options.kept, options.program
         self.images = os.path.join(self.directory, "images")
         self.plant, self.fell = None, collections.Counter()
-        self.playing, self.libvirt = None, None
+        self.playing, self.libvirt, self.other_libvirt = None, None, None
 
     def prepare(self):
         os.makedirs(self.images)
@@ -56,8 +57,14 @@ class Stage:
             self.screen.note("libvirt", f"libvirt {version}")
         return self.libvirt
 
+    def other_hypervisor(self):
+        """That of a second host: guests move between two only if the hosts' names differ."""
+        if self.other_libvirt is None:
+            self.other_libvirt = ChaosHypervisor(os.path.join(self.directory, "libvirt-2"), "chaos-2").start()
+        return self.other_libvirt
+
     def close(self):
-        for server in (self.playing, self.libvirt):
+        for server in (self.playing, self.libvirt, self.other_libvirt):
             if server is not None:
                 try:
                     server.stop()
@@ -72,23 +79,30 @@ class Suite:
         self.runs = {name: [] for name in options.scenario}
 
     def self_test(self):
-        """A calm scene without a violation, and one for each planted violation that is reported as what it is."""
-        self.runs, missed = {"calm": []}, []
+        """Calm scenes without a violation, and one for each planted violation that is reported as what it is."""
+        tests = [(name, kinds) for name, kinds, of in (("calm", Plant, "kill"), ("calm_moves", MovesPlant, "moves"))
+                 if of in self.options.scenario]
+        self.runs, missed = {name: [] for name, _ in tests}, []
         try:
             self.stage.prepare()
-            for number, plant in enumerate([None, *Plant.KINDS]):
-                self.stage.plant = Plant(plant) if plant else None
-                self.play("calm", number)
-                scene = self.runs["calm"][-1]
-                is_missed = not self.stage.plant.is_found(scene.violations) if plant else bool(scene.violations)
-                if is_missed:
-                    missed.append(plant or "a calm scene without a violation")
-                run("rm", "-rf", os.path.join(self.stage.kept, scene.host))
+            for name, kinds in tests:
+                for number, plant in enumerate([None, *kinds.KINDS]):
+                    if not self.reports(name, kinds, number, plant):
+                        missed.append(f"{name} {plant or 'without a violation'}")
         finally:
             self.stage.close()
+        planted = [plant for _, kinds in tests for plant in kinds.KINDS]
         print("\nNOT REPORTED: " + ", ".join(missed) if missed else
-              f"\nreported: each of {len(Plant.KINDS)} planted violations ({', '.join(Plant.KINDS)}), and nothing else")
+              f"\nreported: each of {len(planted)} planted violations ({', '.join(planted)}), and nothing else")
         return int(bool(missed))
+
+    def reports(self, name, kinds, number, plant):
+        self.stage.plant = kinds(plant) if plant else None
+        self.play(name, number)
+        scene = self.runs[name][-1]
+        is_right = self.stage.plant.is_found(scene.violations) if plant else not scene.violations
+        run("rm", "-rf", os.path.join(self.stage.kept, scene.host))
+        return is_right
 
     def perform(self):
         self.screen.title(f"chaos for {self.options.minutes:g} minutes, seed {self.options.seed}")
@@ -96,10 +110,9 @@ class Suite:
         interrupted, number = False, 0
         try:
             self.stage.prepare()
-            while number == 0 or time.monotonic() < deadline or self.kills_left():
+            while number == 0 or time.monotonic() < deadline or any(map(self.kills_left, self.options.scenario)):
                 for name in self.options.scenario:
-                    is_due = number == 0 or time.monotonic() < deadline or name == "kill" and self.kills_left()
-                    if is_due:
+                    if number == 0 or time.monotonic() < deadline or self.kills_left(name):
                         self.play(name, number)
                 number += 1
         except KeyboardInterrupt:
@@ -142,9 +155,10 @@ class Suite:
                       indent=1)
             f.write("\n")
 
-    def kills_left(self):
-        """Whether the kill scenario has not killed as often as it is to; what others kill does not count."""
-        return sum(scene.measures.get("kills", 0) for scene in self.runs.get("kill", ())) < self.options.kills
+    def kills_left(self, name):
+        """Whether a scenario that is asked for a number of kills has not killed as often as it is to."""
+        done = sum(scene.measures.get("kills", 0) for scene in self.runs[name])
+        return done < self.options.kills * KILL_SHARES.get(name, 0)
 
     def play(self, name, number):
         seed = f"{self.options.seed}/{name}/{number}"
@@ -187,9 +201,11 @@ class Suite:
         print(f"\nseed {self.options.seed}", flush=True)
 
 
+KILL_SHARES = {"kill": 1, "moves": 0.25, "block-moves": 0.1}
+
 SUMS = ("kills", "given up", "casts", "events", "told again", "guests started", "numbered events",
         "restarts", "cuts", "stops", "builds", "fills", "failed with a cause", "failovers", "looks", "answers", "calls",
-        "images", "guests compared")
+        "images", "guests compared", "moved as they ran", "moves given up")
 
 
 def end_with_outside():

@@ -22,7 +22,7 @@ class Event:
         told = json.loads(envelope["oslo.message"]) if envelope else told
         headers = message.properties.get("application_headers") or {}
         payload = told.get("payload") or {}
-        self.at = time.time()
+        self.at, self.publisher = time.time(), told.get("publisher_id")
         self.id, self.priority, self.type = told["message_id"], told["priority"], told["event_type"]
         self.name = self.type.removeprefix(PREFIX)
         self.request = told.get("_context_request_id")

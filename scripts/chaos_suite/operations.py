@@ -54,6 +54,8 @@ OPERATIONS = {
     "confirm_resize": Operation(*pair("resize.confirm"), leaves="active"),
     "revert_resize": Operation(*pair("resize.revert"), task="resize_reverting", leaves="active", starts=True,
                                follows=("finish_revert_resize",)),
+    "check_can_live_migrate_destination": Operation(),
+    "live_migration": Operation(task="migrating", leaves="active"),
     "refresh_provider_fw_rules": Operation(),
     "set_host_enabled": Operation(),
 }

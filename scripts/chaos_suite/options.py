@@ -12,7 +12,8 @@ def parse(arguments=None):
     parser.add_argument("--minutes", type=float, default=10, help="each scenario is run once, and again till then")
     parser.add_argument("--scenario", action="append", choices=SCENARIOS, help="only this one (may be given again)")
     parser.add_argument("--seed", type=int, default=None, help="of all random choices; printed")
-    parser.add_argument("--kills", type=int, default=0, help="repeats the kill scenario until so many kill -9 are done")
+    parser.add_argument("--kills", type=int, default=0, help="repeats the kill scenario until so many kill -9 are done, "
+                        "and those of moves until they have done their share")
     parser.add_argument("--restarts", type=int, default=4, help="restarts of the broker in one run of broker-restart")
     parser.add_argument("--builds", type=int, default=200, help="builds in one run of broker-restart and outbox")
     parser.add_argument("--silence", type=float, default=25, help="seconds of a freeze or a black hole")
@@ -26,6 +27,6 @@ def parse(arguments=None):
     options = parser.parse_args(arguments)
     options.seed = random.SystemRandom().randrange(1 << 32) if options.seed is None else options.seed
     options.scenario = options.scenario or list(SCENARIOS)
-    if options.kills and "kill" not in options.scenario:
+    if options.kills and not {"kill", "moves", "block-moves"} & set(options.scenario):
         options.scenario.insert(0, "kill")
     return options

@@ -31,59 +31,73 @@ class Scene:
         self.directory = os.path.join(stage.directory, self.host)
         self.instances = os.path.join(self.directory, "instances")
         self.images, self.volumes = os.path.join(self.directory, "images"), os.path.join(self.directory, "volumes")
-        self.hypervisor = self.starts = self.proxy = self.worker = self.replies = None
+        self.hypervisor = self.starts = self.proxy = self.worker = self.replies = self.ledger = None
+        self.workers, self.hypervisors, self.watched = [], [], {}  # all of this run
         self.fell = collections.Counter()  # (operation, step) -> kills that fell into it
 
     # What it is played with
 
     def open(self, driver="fake", proxy=False, state=None, instances=None, cluster=None, **options):
-        os.makedirs(self.images)
-        for name in (IMAGE, IMAGE + ".json"):
-            shutil.copy2(os.path.join(self.stage.images, name), self.images)
         self.instances = instances or self.instances
-        self.broker = cluster or self.stage.broker()
-        self.broker.ctl("add_vhost", self.virtual_host)
-        self.broker.ctl("set_permissions", "-p", self.virtual_host, "compute", ".*", ".*", ".*")
-        self.address = Address(self.broker.url, self.virtual_host, self.broker.other_ports)
-        url = self.address.url()
+        state = state or f"{self.directory}/state"
+        self.journal = Journal(state)
+        url = self.open_wire(self.journal, cluster)
         if proxy:
             self.proxy = Proxy(self.address.host, self.address.port)
             self.closing.append(self.proxy.stop)
             url = self.address.url(self.proxy.port)
-        self.journal = Journal(state or f"{self.directory}/state")
-        self.ledger = Ledger(self.address, self.journal)
+        if driver == "libvirt":
+            self.hypervisor = self.stage.hypervisor()
+            self.hypervisors.append(self.hypervisor)
+            self.starts = self.watch_starts(self.hypervisor, self.host)
+        self.worker = self.new_worker(
+            self.directory, self.host, url, {"state_path": state, "instances_path": self.instances}, self.hypervisor,
+            options)
+        return self
+
+    def open_wire(self, journal, cluster=None):
+        """The broker, who listens to what is told, and who sends; the URL that leads a worker there."""
+        os.makedirs(self.images)
+        for name in (IMAGE, IMAGE + ".json"):
+            shutil.copy2(os.path.join(self.stage.images, name), self.images)
+        self.broker = cluster or self.stage.broker()
+        self.broker.ctl("add_vhost", self.virtual_host)
+        self.broker.ctl("set_permissions", "-p", self.virtual_host, "compute", ".*", ".*", ".*")
+        self.address = Address(self.broker.url, self.virtual_host, self.broker.other_ports)
+        self.ledger = Ledger(self.address, journal)
         self.closing.append(self.ledger.stop)
         self.api = API(self.address, self.host)
         self.closing.append(self.api.close)
+        return self.address.url()
+
+    def new_worker(self, directory, host, url, paths, hypervisor, options):
         settings = {
-            "DEFAULT": {"host": self.host, "transport_url": url, "control_exchange": "nova",
-                        "compute_driver": "fake.FakeDriver", "state_path": state or f"{self.directory}/state",
-                        "instances_path": self.instances, "graceful_shutdown_timeout": "20",
-                        "allow_resize_to_same_host": "true"},
+            "DEFAULT": {"host": host, "transport_url": url, "control_exchange": "nova",
+                        "compute_driver": "fake.FakeDriver", "graceful_shutdown_timeout": "20",
+                        "allow_resize_to_same_host": "true", **paths},
             "oslo_messaging_rabbit": {"amqp_durable_queues": "true", "heartbeat_timeout_threshold": str(self.HEARTBEAT),
                                       "rabbit_interval_max": "2"},
             "oslo_messaging_notifications": {"driver": "messagingv2", "topics": "notifications"},
             "compute_worker": {"image_directory": self.images, "volume_api": "local",
                                "local_volumes_path": self.volumes, "done_work_rows": "1000000"},
         }
-        if driver == "libvirt":
-            self.hypervisor = self.stage.hypervisor()
+        if hypervisor:
             settings["DEFAULT"]["compute_driver"] = "libvirt.LibvirtDriver"
-            settings["libvirt"] = {"connection_uri": self.hypervisor.uri, "virt_type": "qemu",
+            settings["libvirt"] = {"connection_uri": hypervisor.uri, "virt_type": "qemu",
                                    "wait_soft_reboot_seconds": "1"}
-            self.watch_starts()
         for section, values in options.items():
             settings.setdefault(section, {}).update(values)
-        self.worker = Worker(self.stage.program, self.directory, self.host, self.address, settings)
-        return self
+        self.workers.append(Worker(self.stage.program, directory, host, self.address, settings))
+        return self.workers[-1]
 
     def listen_for_answers(self):
         self.replies = Replies(self.address)
         self.closing.append(self.replies.stop)
 
-    def watch_starts(self):
-        self.starts = Starts(self.hypervisor.uri, os.path.join(self.directory, "virsh-event.log"))
-        self.closing.append(self.starts.stop)
+    def watch_starts(self, hypervisor, host):
+        starts = self.watched[host] = Starts(hypervisor.uri, os.path.join(self.directory, f"virsh-event-{host}.log"))
+        self.closing.append(starts.stop)
+        return starts
 
     def new_instance(self):
         return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
@@ -97,10 +111,14 @@ class Scene:
     def kill(self):
         """kill -9, and a new start at once; what was under way is counted."""
         self.worker.kill()
-        for _, operation, step in self.journal.under_way():
+        self.count(self.journal)
+        self.worker.start()
+
+    def count(self, journal):
+        """What was under way when its worker was killed."""
+        for _, operation, step in journal.under_way():
             self.fell[operation, step or "waiting"] += 1
             self.stage.fell[operation, step or "waiting"] += 1
-        self.worker.start()
 
     def look(self, life, cast):
         rest.look(self, life, cast)
@@ -209,11 +227,12 @@ class Scene:
 
     def close(self):
         """Ends everything of this run; what a violation needs to be understood is kept."""
-        if self.worker:
-            self.worker.end()
+        for worker in self.workers:
+            worker.end()
         for action in reversed(self.closing):
             action()
-        self.clear_hypervisor()
+        for hypervisor in self.hypervisors:
+            self.clear(hypervisor)
         if self.violations or self.options.keep:
             self.keep()
         try:
@@ -222,16 +241,14 @@ class Scene:
             pass
         run("rm", "-rf", self.directory, accept=range(256))
 
-    def clear_hypervisor(self):
-        if not self.hypervisor:
-            return
-        for domain in self.hypervisor.domains():
-            self.hypervisor.virsh("destroy", domain, accept=range(256))
-            self.hypervisor.virsh("undefine", "--managed-save", domain, accept=range(256))
-        if self.hypervisor.domains():  # stuck
+    def clear(self, hypervisor):
+        for domain in hypervisor.domains():
+            hypervisor.virsh("destroy", domain, accept=range(256))
+            hypervisor.virsh("undefine", "--managed-save", domain, accept=range(256))
+        if hypervisor.domains():  # stuck
             for pid in guests():
                 os.kill(pid, signal.SIGKILL)
-            self.hypervisor.forget()
+            hypervisor.forget()
 
     def keep(self):
         kept = os.path.join(self.stage.kept, self.host)
@@ -239,18 +256,20 @@ class Scene:
         with open(os.path.join(kept, "found.txt"), "w", encoding="utf-8") as f:
             f.write(f"scenario {self.name}, seed {self.seed}\n")
             f.writelines(f"{kind}: {text}\n" for kind, text in self.violations)
-            f.write(f"measured: {self.measures}\nlaunches: {self.worker.launches if self.worker else []}\n")
-        if self.worker:
+            f.write(f"measured: {self.measures}\n")
+            f.writelines(f"launches of {worker.host}: {worker.launches}\n" for worker in self.workers)
+        if self.ledger:
             with open(os.path.join(kept, "events.jsonl"), "w", encoding="utf-8") as f:
                 f.writelines(json.dumps(event.row()) + "\n" for event in self.ledger.events)
             with open(os.path.join(kept, "casts.jsonl"), "w", encoding="utf-8") as f:
                 f.writelines(json.dumps({"at": c.sent_at, "method": c.method, "instance": c.instance,
-                                         "request": c.request, "unique": c.unique}) + "\n" for c in self.api.casts)
-        if self.starts:
-            with open(os.path.join(kept, "starts.jsonl"), "w", encoding="utf-8") as f:
-                f.writelines(json.dumps(event) + "\n" for event in self.starts.events)
+                                         "request": c.request, "unique": c.unique, "host": c.host}) + "\n"
+                             for c in self.api.casts)
+        for name, starts in self.watched.items():
+            with open(os.path.join(kept, f"starts-{name}.jsonl"), "w", encoding="utf-8") as f:
+                f.writelines(json.dumps(event) + "\n" for event in starts.events)
         run("cp", "-r", self.directory, os.path.join(kept, "directory"), accept=range(256))
-        for server in ("rabbitmq", "libvirt"):
+        for server in ("rabbitmq", "libvirt", "libvirt-2"):
             log = os.path.join(self.stage.directory, server, "log")
             if os.path.isdir(log):
                 run("cp", "-r", log, os.path.join(kept, server + "-log"), accept=range(256))

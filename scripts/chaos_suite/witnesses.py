@@ -66,8 +66,8 @@ class Journal:
     def success(self, cast):
         """When it succeeded; None as long as it has not."""
         try:
-            rows = self.query("SELECT finished_at FROM journal WHERE request_id = ? AND outcome = 'succeeded' "
-                              "AND finished_at IS NOT NULL", (cast.request,))
+            rows = self.query("SELECT finished_at FROM journal WHERE request_id = ? AND method = ? "
+                              "AND outcome = 'succeeded' AND finished_at IS NOT NULL", (cast.request, cast.method))
         except sqlite3.OperationalError:
             return None  # there is no journal yet
         return QuietEnd(cast.method, rows[0][0] / 1e6) if rows else None
@@ -79,6 +79,10 @@ class Journal:
 
     def claims(self):
         return [(str(uuid.UUID(bytes=row[0])), row[1]) for row in self.query("SELECT instance, purpose FROM claim")]
+
+    def claimed(self):
+        return [(str(uuid.UUID(bytes=row[0])), row[1], row[2])
+                for row in self.query("SELECT instance, purpose, memory_mib FROM claim")]
 
     def resources(self):
         return [(uuid.UUID(bytes=row[0]).hex, row[1], row[2])

@@ -3,6 +3,8 @@
 
 SCENARIOS = {
     "kill": "kill.play",
+    "moves": "moves.play",
+    "block-moves": "moves.play_block",
     "intake": "intake.play",
     "duplicates": "duplicates.play",
     "stop": "stop.play",
