@@ -65,6 +65,13 @@ enum Guests {
         }
     }
 
+    /// What virsh says of a job that works on a guest's disk; nil where there is none.
+    static func blockJob(of instance: Instance, _ disk: String, _ server: LibvirtServer) async throws -> String? {
+        // Without --raw it tells a job on its standard error only.
+        let told = try await server.virsh("blockjob", instance.id.description, disk, "--info", "--raw")
+        return told.contains(/\S/) ? told : nil
+    }
+
     /// Runs `body` with a libvirtd of its own and a driver on it.
     static func withDriver(
         _ body: (LibvirtDriver, LibvirtServer) async throws -> Void

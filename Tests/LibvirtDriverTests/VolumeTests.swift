@@ -133,7 +133,7 @@ struct VolumeTests {
             let late = await Guests.cancelled(atEnd: true) {
                 try await driver.swapVolume(SwapVolumeRequest(instance: instance, old: new, new: last, progress: $0))
             }
-            #expect(try await server.virsh("blockjob", instance.id.description, "sdb", "--info") == "")
+            #expect(try await Guests.blockJob(of: instance, "sdb", server) == nil)
             try await driver.detachVolume((try? late.get()) == nil ? new : last, from: instance)
             #expect(try await disks(server, instance) == ["sda"])
             #expect(try await disks(server, instance, "--inactive") == ["sda"])
