@@ -43,15 +43,16 @@ public struct FolsomMethod: Sendable {
 
     /// How far the drivers of today have it.
     public enum Standing: Sendable, Hashable {
-        /// These drivers have it; those with a caveat stand there only if none is without.
-        case served([Service])
+        /// These drivers have it; those with a caveat stand there only if none is without, and then with what is to
+        /// bring the rest.
+        case served([Service], rest: [PlannedWork])
         /// Whatever the driver is.
         case inherent
         /// There is nothing for a driver to do.
         case unneeded
-        /// The driver of this family is to bring it.
-        case planned(Family)
-        /// Nobody had it, and nobody has.
+        /// This is to bring it.
+        case planned([PlannedWork])
+        /// Nobody has it, and nobody is to bring it.
         case absent
     }
 
@@ -69,10 +70,12 @@ public struct FolsomMethod: Sendable {
             return Service(driver: driver.name, caveat: caveats.isEmpty ? nil : caveats.joined(separator: "; "))
         }
         let whole = services.filter { $0.caveat == nil }
-        if !services.isEmpty { return .served(whole.isEmpty ? services : whole) }
-        // A family that is here comes first, then the one whose driver did most of what that did not.
-        let order: [Family] = [.libvirt, .xenAPI, .vmware, .hyperV, .bareMetal]
-        return order.first { families.contains($0) }.map { .planned($0) } ?? .absent
+        if !whole.isEmpty { return .served(whole, rest: []) }
+        let works = PlannedWork.allCases.filter { work in
+            families.contains(work.family) && operations.contains { work.operations.contains($0) }
+        }
+        if !services.isEmpty { return .served(services, rest: works) }
+        return works.isEmpty ? .absent : .planned(works)
     }
 }
 

@@ -62,6 +62,30 @@ struct HostOperationTests {
         await fixture.close()
     }
 
+    @Test("What other services cast for every change of theirs is told once to be missing, and each caller is answered")
+    func toldOnce() async throws {
+        let fixture = try ManagerFixture()
+        let often = ["refresh_security_group_rules", "refresh_security_group_members", "refresh_provider_fw_rules"]
+        for _ in 0..<2 {
+            try await fixture.run(plain: true) { manager in
+                for _ in 0..<3 {
+                    for (method, arguments, _) in Self.calls {
+                        try await fixture.perform(manager, Self.body(method, arguments))
+                    }
+                }
+            }
+        }
+        let failures = try await replies(fixture).map { $0["failure"] }
+        #expect(failures.count == 6 * Self.calls.count)
+        #expect(failures.allSatisfy { $0 == "unsupportedOperation" })
+        let events = try await fixture.eventTypes()
+        for (method, _, _) in Self.calls {
+            // Each start of the worker tells it anew.
+            #expect(events.count { $0 == method } == (often.contains(method) ? 2 : 6), "\(method)")
+        }
+        await fixture.close()
+    }
+
     @Test("A maintenance that is meant for another host changes nothing here")
     func otherHost() async throws {
         let fixture = try ManagerFixture()

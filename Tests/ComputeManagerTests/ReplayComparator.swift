@@ -4,7 +4,7 @@ import ComputeModel
 
 /// Holds an event of ours against a recorded one: the same keys, and values of the same types.
 ///
-/// What may differ is written here, with its reason, and nowhere else.
+/// What may differ is written here, with its reason, and nowhere else; docs/DIFFERENCES.md tells it to consumers.
 enum ReplayComparator {
     /// Moments, which are new with each run: the type must be the same.
     static let moments: Set<String> = [

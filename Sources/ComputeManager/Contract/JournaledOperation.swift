@@ -5,6 +5,10 @@ internal import WorkerStore
 
 /// An operation that passes by the journal and a lane: how the engine attempts it, and how it gives one up.
 protocol JournaledOperation: ComputeOperation {
+    /// Whether other services cast it by themselves, again and again: that the driver lacks it has one error event for
+    /// each start of the worker, not one for each cast.
+    static var tellsLackOnce: Bool { get }
+
     static func attempt(
         _ arguments: Arguments, _ request: RPCRequest, _ entry: JournalEntry, _ engine: OperationEngine, _ turn: Turn
     ) async throws -> OperationEngine.Ending
@@ -13,6 +17,10 @@ protocol JournaledOperation: ComputeOperation {
         _ arguments: Arguments, _ request: RPCRequest, _ entry: JournalEntry, _ engine: OperationEngine, _ turn: Turn,
         _ fault: ComputeFault
     ) async throws -> OperationEngine.Ending
+}
+
+extension JournaledOperation {
+    static var tellsLackOnce: Bool { false }
 }
 
 extension InstanceOperation {

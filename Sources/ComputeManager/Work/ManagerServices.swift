@@ -13,6 +13,7 @@ struct ManagerServices: Sendable {
     let images: any ImageLibrary
     let peers: Peers
     let peerMetrics = PeerMetrics()
+    let toldLacks = ToldLacks()
     let encoder: any MessageEncoder
     let decoder: any RequestDecoder
     let sink: any MessageSink

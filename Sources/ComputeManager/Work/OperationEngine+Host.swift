@@ -45,7 +45,11 @@ extension OperationEngine {
                 error as? ComputeFault
                 ?? ComputeFault(.internalError, "An error of an unknown kind: \(type(of: error)).")
             turn.freeSlot()
-            return try await refuse(entry, request, fault, outcome: Self.outcome(of: fault))
+            let isNews = services.toldLacks.isNews(fault, of: Operation.self)
+            let ending = try await refuse(
+                entry, request, fault, outcome: Self.outcome(of: fault), isNews: isNews)
+            services.toldLacks.note(fault, of: Operation.self)
+            return ending
         }
     }
 }

@@ -221,8 +221,9 @@ struct OperationEngine: Sendable {
     func fail<Operation: InstanceOperation>(
         _ run: OperationRun<Operation>, _ arguments: Operation.Arguments, _ fault: ComputeFault
     ) async throws -> Ending {
-        services.logger.warning(
-            "operation failed",
+        let isNews = services.toldLacks.isNews(fault, of: Operation.self)
+        services.logger.log(
+            level: isNews ? .warning : .debug, "operation failed",
             metadata: [
                 LogKey.method: .string(run.request.method), LogKey.fault: .string(fault.kind.rawValue),
                 LogKey.error: .string(fault.message), LogKey.instance: .string(fault.instance?.description ?? "-"),
@@ -235,7 +236,7 @@ struct OperationEngine: Sendable {
             context: run.request.context, events: services.events)
         if row != nil { Operation.failed(fault, &change) }
         if run.isUndone { change.clean() }
-        for name in Operation.errorEvents { change.notifyFailure(name, fault, arguments: run.request.arguments) }
+        for name in Operation.errorEvents where isNews { change.notifyFailure(name, fault, arguments: run.request.arguments) }
         let outcome = Self.outcome(of: fault)
         let messages =
             services.encoder.messages(of: change)
@@ -245,15 +246,19 @@ struct OperationEngine: Sendable {
             messages: messages)
         run.turn.freeSlot()
         try await services.write { try plan.apply(to: $0) }
+        services.toldLacks.note(fault, of: Operation.self)
         return .finished(outcome)
     }
 
     /// Ends a request without touching the row of its instance, with its error event and its reply.
+    ///
+    /// - Parameter isNews: whether anybody but the caller is told.
     func refuse(
-        _ entry: JournalEntry, _ request: RPCRequest?, _ fault: ComputeFault, outcome: JournalOutcome
+        _ entry: JournalEntry, _ request: RPCRequest?, _ fault: ComputeFault, outcome: JournalOutcome,
+        isNews: Bool = true
     ) async throws -> Ending {
-        services.logger.notice(
-            "request refused",
+        services.logger.log(
+            level: isNews ? .notice : .debug, "request refused",
             metadata: [
                 LogKey.method: .string(entry.method), LogKey.fault: .string(fault.kind.rawValue),
                 LogKey.error: .string(fault.message), LogKey.request: .string(entry.requestID ?? "-"),
@@ -264,7 +269,7 @@ struct OperationEngine: Sendable {
             entry.method, fault, arguments: request?.arguments ?? JSONObject(), context: context)
         let key = entry.instance?.description ?? "entry:\(entry.id)"
         let messages =
-            services.encoder.rows(of: event, orderingKey: key, instance: entry.instance)
+            (isNews ? services.encoder.rows(of: event, orderingKey: key, instance: entry.instance) : [])
             + services.encoder.failures(fault, to: entry.reply, instance: entry.instance)
         let plan = CommitPlan(
             entry: entry.id, journal: .finish(outcome, error: fault.message), change: nil, messages: messages)

@@ -54,14 +54,29 @@ struct DriverListing {
         ## What Folsom's drivers had
 
         The methods that nova's compute manager called of its drivers in the Folsom release, what stands in their place,
-        and whether a driver of a real hypervisor has it today. Where none has what a driver of Folsom's had, the driver
-        that is to bring it is named; where one has a part, what that is, and the rest is the same driver's to bring.
+        and whether a driver of a real hypervisor has it today. Where none has what a driver of Folsom's had, or only a
+        part, what is to bring it is named.
 
         | method | Folsom's drivers that had it | here | today |
         |---|---|---|---|
         \(folsomLines.joined(separator: "\n"))
 
+        ## What comes
+
+        \(PlannedWork.allCases.map(Self.section).joined(separator: "\n\n"))
+
         """
+    }
+
+    private static func section(_ work: PlannedWork) -> String {
+        let operations = work.operations.map { "`\($0.rawValue)`" }.joined(separator: ", ")
+        return "### \(work.rawValue)\n\n\(work.summary): \(operations)."
+    }
+
+    /// A link to what is to bring it, as Markdown makes the names of headings.
+    private static func link(_ work: PlannedWork) -> String {
+        let name = work.rawValue.lowercased().filter { $0 != ":" }.replacing(" ", with: "-")
+        return "[\(work.rawValue)](#\(name))"
     }
 
     private var operationLines: [String] {
@@ -96,15 +111,19 @@ struct DriverListing {
                 }
             let standing =
                 switch method.standing(among: realDrivers) {
-                case .served(let services): services.map(Self.words).joined(separator: "; ")
+                case .served(let services, let rest):
+                    (services.map(Self.words) + (rest.isEmpty ? [] : ["the rest: \(Self.links(rest))"]))
+                        .joined(separator: "; ")
                 case .inherent: "every driver"
                 case .unneeded: "not needed"
-                case .planned(let family): "planned: the driver for \(family.rawValue)"
+                case .planned(let works): "planned: \(Self.links(works))"
                 case .absent: "nobody had it"
                 }
             return "| `\(method.name)` | \(families.isEmpty ? "–" : families) | \(place) | \(standing) |"
         }
     }
+
+    private static func links(_ works: [PlannedWork]) -> String { works.map(link).joined(separator: ", ") }
 
     private static func words(_ service: FolsomMethod.Service) -> String {
         service.caveat.map { "partly `\(service.driver)`: \($0)" } ?? "`\(service.driver)`"

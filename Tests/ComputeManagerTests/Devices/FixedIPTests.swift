@@ -96,10 +96,16 @@ struct FixedIPTests {
         try await fixture.run { try await fixture.perform($0, Requests.run()) }
         try await fixture.store.write { try $0.remove(id) }
         try await fixture.run(plain: true) {
-            try await fixture.perform($0, Requests.of(Requests.id, "refresh_instance_security_rules", message: "r"))
+            for message in ["r", "s"] {
+                try await fixture.perform(
+                    $0, Requests.of(Requests.id, "refresh_instance_security_rules", message: message))
+            }
         }
-        let reply = try #require(try await fixture.outbox().last { $0.kind == .reply })
-        #expect(try JSONParser.parse(reply.body)["failure"] == "unsupportedOperation")
+        for reply in try await fixture.outbox().filter({ $0.kind == .reply }).suffix(2) {
+            #expect(try JSONParser.parse(reply.body)["failure"] == "unsupportedOperation")
+        }
+        // Each change of a group has it cast for each of its guests.
+        #expect(try await fixture.eventTypes().count { $0 == "refresh_instance_security_rules" } == 1)
         await fixture.close()
     }
 

@@ -10,6 +10,7 @@ enum RefreshInstanceSecurityRules: RefreshOperation {
     static let name = OperationName(rawValue: "refresh_instance_security_rules")
     static let summary = "applies one guest's filters anew"
     static let needs: [DriverOperation] = [.refreshSecurityRules]
+    static let tellsLackOnce = true
     static let asksNetwork = false
     static let ignoresAbsence = true
 

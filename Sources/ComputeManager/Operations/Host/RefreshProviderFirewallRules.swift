@@ -10,6 +10,7 @@ enum RefreshProviderFirewallRules: HostOperation {
     static let name = OperationName(rawValue: "refresh_provider_fw_rules")
     static let summary = "applies the provider's rules anew"
     static let needs: [DriverOperation] = [.refreshProviderRules]
+    static let tellsLackOnce = true
 
     static func json(_ output: JSONValue) -> JSONValue { output }
 

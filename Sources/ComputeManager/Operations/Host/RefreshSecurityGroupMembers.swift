@@ -10,6 +10,7 @@ enum RefreshSecurityGroupMembers: HostOperation {
     static let name = OperationName(rawValue: "refresh_security_group_members")
     static let summary = "applies the rules on a security group's members anew"
     static let needs: [DriverOperation] = [.refreshSecurityGroupMembers]
+    static let tellsLackOnce = true
 
     static func json(_ output: JSONValue) -> JSONValue { output }
 

@@ -10,6 +10,7 @@ enum RefreshSecurityGroupRules: HostOperation {
     static let name = OperationName(rawValue: "refresh_security_group_rules")
     static let summary = "applies a security group's rules anew"
     static let needs: [DriverOperation] = [.refreshSecurityGroupRules]
+    static let tellsLackOnce = true
 
     static func json(_ output: JSONValue) -> JSONValue { output }
 
