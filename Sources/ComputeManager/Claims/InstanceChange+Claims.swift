@@ -7,8 +7,8 @@ internal import WorkerStore
 enum ClaimChange: Sendable {
     case take(ClaimPurpose, ClaimAmounts, ClaimLimits)
     case release(ClaimPurpose)
-    /// What was claimed for a resize is the instance's now, in place of what it had.
-    case settle
+    /// The instance has what it takes after a resize, in place of what it had and of what that claimed.
+    case settle(ClaimAmounts)
 }
 
 extension InstanceChange {
@@ -22,8 +22,17 @@ extension InstanceChange {
     /// Gives back what was claimed for a purpose; ``clean()`` and ``remove()`` give everything back.
     mutating func releaseClaim(_ purpose: ClaimPurpose) { changeClaims(.release(purpose)) }
 
-    /// A resize has come to its end here: what it claimed is the instance's own now, in place of what that had.
-    mutating func settleClaim() { changeClaims(.settle) }
+    /// Gives back what a resize claimed that comes to nothing, but not what another one did whose disks are on their
+    /// way already.
+    mutating func releaseResizeClaim() {
+        switch row.migration?.status {
+        case .postMigrating?, .finished?: return
+        default: releaseClaim(.resize)
+        }
+    }
+
+    /// A resize has come to its end here: the instance claims what it takes now.
+    mutating func settleClaim() { changeClaims(.settle(ClaimAmounts(of: instance))) }
 }
 
 extension ClaimChange {
@@ -33,10 +42,8 @@ extension ClaimChange {
             try transaction.claim(amounts, for: StoredClaim.Key(instance: id, purpose: purpose), limits: limits)
         case .release(let purpose):
             try transaction.releaseClaim(StoredClaim.Key(instance: id, purpose: purpose))
-        case .settle:
-            let resize = StoredClaim.Key(instance: id, purpose: .resize)
-            guard let amounts = transaction.claimed(resize) else { return }
-            try transaction.releaseClaim(resize)
+        case .settle(let amounts):
+            try transaction.releaseClaim(StoredClaim.Key(instance: id, purpose: .resize))
             try transaction.claim(amounts, for: StoredClaim.Key(instance: id, purpose: .instance), limits: .none)
         }
     }

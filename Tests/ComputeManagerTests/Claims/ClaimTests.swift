@@ -213,7 +213,7 @@ struct ClaimTests {
         }
         // Nothing of that was kept, in memory or on the disk.
         #expect(fixture.store.levels.claimed == Self.small + large)
-        try await fixture.store.write { [id] in try ClaimChange.settle.apply(to: id, in: $0) }
+        try await fixture.store.write { [id] in try ClaimChange.settle(large).apply(to: id, in: $0) }
         #expect(try await claims(fixture).map(\.key) == [instance])
         #expect(fixture.store.levels.claimed == large)
         try await fixture.store.write { [id] in try ClaimChange.release(.instance).apply(to: id, in: $0) }

@@ -197,6 +197,22 @@ struct MoveOperationTests {
         }
     }
 
+    @Test("A resize that comes beside another one and fails gives back nothing of that one's")
+    func claimsOfAnother() async throws {
+        let another = Requests.of(Requests.id, "resize_instance", ["migration_id": 1])
+        var bodies = [MethodRow.prepResize, .resize].map(\.body) + [another]
+        try await play(bodies) { fixture, _ in
+            let claims = try await fixture.store.read { try $0.claims() }
+            #expect(Set(claims.map(\.key.purpose)) == [.instance, .resize])
+        }
+        bodies += [MethodRow.finishResize.body] + MethodRow.moves.filter { $0.method == "confirm_resize" }.map(\.body)
+        try await play(bodies) { fixture, _ in
+            let claims = try await fixture.store.read { try $0.claims() }
+            #expect(claims.map(\.key.purpose) == [.instance])
+            #expect(claims.first?.amounts.memoryMiB == 2048)
+        }
+    }
+
     @Test("A call for a move is answered with what the driver says")
     func answers() async throws {
         let fixture = try ManagerFixture()

@@ -117,7 +117,8 @@ enum PrepResize: InstanceOperation {
     static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
         // The note of another move, what that has left, and a build's fate are not this request's.
         if change.row.liveSource != nil || change.row.isGone || change.row.isHandedBack { return }
-        change.releaseClaim(.resize)
+        // Its own claim is made in its last commit; what is claimed by now is another request's.
+        if change.row.migration == nil { change.releaseClaim(.resize) }
         if let host = change.instance.host, host != change.host {
             // Only a note of what does not come: the instance is on its host as it was.
             change.update(elevated: true) { $0.taskState = nil }

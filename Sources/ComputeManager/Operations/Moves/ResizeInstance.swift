@@ -181,6 +181,6 @@ enum ResizeInstance: InstanceOperation {
 
     static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
         change.moveFailed(fault)
-        change.releaseClaim(.resize)
+        change.releaseResizeClaim()
     }
 }
