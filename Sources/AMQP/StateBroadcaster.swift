@@ -3,7 +3,7 @@
 internal import Synchronization
 
 /// Tells any number of listeners what a connection is doing; each begins with the present state.
-final class StateBroadcaster: Sendable {
+public final class StateBroadcaster: Sendable {
     private struct State {
         var current = ConnectionState.idle
         var listeners: [Int: AsyncStream<ConnectionState>.Continuation] = [:]
@@ -12,10 +12,12 @@ final class StateBroadcaster: Sendable {
 
     private let state = Mutex(State())
 
-    var current: ConnectionState { state.withLock { $0.current } }
+    public init() {}
+
+    public var current: ConnectionState { state.withLock { $0.current } }
 
     /// A listener that does not keep up loses the oldest states, never the newest.
-    func stream() -> AsyncStream<ConnectionState> {
+    public func stream() -> AsyncStream<ConnectionState> {
         AsyncStream(bufferingPolicy: .bufferingNewest(64)) { continuation in
             let id = state.withLock { state in
                 state.nextID += 1
@@ -35,11 +37,11 @@ final class StateBroadcaster: Sendable {
         }
     }
 
-    func send(_ new: ConnectionState) {
+    public func send(_ new: ConnectionState) {
         let listeners = state.withLock { state in
             guard state.current != new else { return [AsyncStream<ConnectionState>.Continuation]() }
             state.current = new
-            let listeners = Array(state.listeners.values)
+            let listeners = state.listeners.sorted { $0.key < $1.key }.map(\.value)
             if new == .closed { state.listeners.removeAll() }
             return listeners
         }

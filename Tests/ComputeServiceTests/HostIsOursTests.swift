@@ -29,10 +29,17 @@ struct HostIsOursTests {
             // What is behind the last one is read only by who still waits.
             continuation.yield(.idle)
             continuation.finish()
-            await BrokerSide.hostIsOurs(stream, brokers: brokers)
+            #expect(await BrokerWatch.hostIsOurs(stream, brokers: brokers))
             var isRead = true
             for await _ in stream { isRead = false }
             #expect(isRead == (count < needed), "\(brokers) brokers, \(count) of \(states)")
         }
+    }
+
+    @Test("Not where it is stopped while another worker has the host", arguments: [[locked], [away, locked]])
+    func stoppedWhileHeld(_ states: [ConnectionState]) async {
+        let (stream, continuation) = AsyncStream<ConnectionState>.makeStream()
+        for state in states + [.closed] { continuation.yield(state) }
+        #expect(await !BrokerWatch.hostIsOurs(stream, brokers: 2))
     }
 }

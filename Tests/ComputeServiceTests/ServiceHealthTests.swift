@@ -4,6 +4,7 @@ import AMQP
 @testable import ComputeService
 import ComputeManager
 import ComputeModel
+import Logging
 import OsloMessaging
 import Testing
 import WorkerStore
@@ -21,6 +22,24 @@ struct ServiceHealthTests {
         #expect(!ServiceHealth(host: "one").isReady)
         #expect(!ServiceHealth(host: "one").hasFailed)
         #expect(serving().isReady && serving().warnings.isEmpty)
+    }
+
+    @Test("Who has its host has no rival, though the claim has not heard yet that the other one is gone")
+    func noRival() async {
+        let monitor = HealthMonitor(host: "one", logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let holder = HostHolder(
+            id: UniqueBits(high: 1, low: 2), machine: "m", processID: 7, since: Timestamp(microseconds: 0),
+            statePath: "/s")
+        let (states, continuation) = AsyncStream<ConnectionState>.makeStream()
+        continuation.yield(.lost(BrokerError(.queueLocked, "held"), retryIn: .zero))
+        continuation.finish()
+        await monitor.followConsuming(states, rival: { holder })
+        #expect(monitor.health.rival == holder)
+        let (later, more) = AsyncStream<ConnectionState>.makeStream()
+        more.yield(.ready(queues: []))
+        more.finish()
+        await monitor.followConsuming(later, rival: { holder })
+        #expect(monitor.health.rival == nil)
     }
 
     @Test("Each part that fails is a reason of its own")

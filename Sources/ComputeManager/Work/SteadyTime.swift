@@ -32,7 +32,7 @@ final class SteadyTime: Sendable {
     private let state: Mutex<State>
 
     convenience init(_ wallClock: any WallClock, beside clock: any Clock<Duration>) {
-        self.init(wallClock, elapsed: Self.stopwatch(clock))
+        self.init(wallClock, elapsed: clock.stopwatch)
     }
 
     /// - Parameter elapsed: the time since any moment, by a clock that goes evenly.
@@ -87,13 +87,5 @@ final class SteadyTime: Sendable {
             }
         }
         return now
-    }
-
-    private static func stopwatch(_ clock: any Clock<Duration>) -> @Sendable () -> Duration {
-        func begin<Time: Clock>(_ clock: Time) -> @Sendable () -> Duration where Time.Duration == Duration {
-            let beginning = clock.now
-            return { beginning.duration(to: clock.now) }
-        }
-        return begin(clock)
     }
 }

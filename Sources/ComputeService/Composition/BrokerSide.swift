@@ -14,9 +14,7 @@ final class BrokerSide: Sendable {
     /// The publisher, unless events have a broker of their own.
     let notifier: WirePublisher
     let health: HealthMonitor
-    private let claim: HostClaim
-    /// How many brokers there are to try.
-    private let brokers: Int
+    private let connections: BrokerWatch
     /// Nil where it is switched off.
     private let probe: LoopbackProbe?
 
@@ -53,7 +51,7 @@ final class BrokerSide: Sendable {
             server: server, publisher: publisher, options: options, logger: makeLogger("amqp.loopback"),
             onReport: { health.probed($0) })
         self.probe = messaging.loopbackInterval == nil ? nil : probe
-        claim = HostClaim(
+        let claim = HostClaim(
             topic: messaging.topic, host: host, server: server, publisher: publisher, configuration: consuming,
             identity: HostHolder(
                 id: RandomIdentifiers().next(), machine: Self.machineName, processID: getpid(),
@@ -61,7 +59,12 @@ final class BrokerSide: Sendable {
             probe: probe, logger: makeLogger("amqp.claim"))
         self.topology = topology
         self.server = server
-        brokers = consuming.endpoints.count
+        let notifier = notifier
+        var notifying: (@Sendable () -> AsyncStream<ConnectionState>)?
+        if notifier !== publisher { notifying = { notifier.states } }
+        connections = BrokerWatch(
+            health: health, claim: claim, brokers: consuming.endpoints.count, consuming: { server.states },
+            publishing: { publisher.states }, notifying: notifying)
         self.publisher = publisher
         self.health = health
     }
@@ -72,39 +75,14 @@ final class BrokerSide: Sendable {
     func watch() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
-            group.addTask { await self.health.followPublishing(self.publisher.states) }
-            if notifier !== publisher { group.addTask { await self.health.followNotifying(self.notifier.states) } }
             if let probe { group.addTask { await probe.run() } }
-            async let end: Void = health.followConsuming(server.states, rival: { self.claim.rival })
-            // Ends with the server too.
-            try await claim.run()
-            await end
+            try await connections.run()
         }
     }
 
-    /// Waits until no other worker is known to serve the host: it is claimed, or there is no broker to ask.
-    ///
-    /// What an earlier run left is not held back by brokers that are away; beside another worker it would be done by
-    /// two.
-    ///
-    /// - Throws: `CancellationError` where the worker ends instead, because the host is another's for instance.
-    func hostIsOurs() async throws {
-        await Self.hostIsOurs(server.states, brokers: brokers)
-        try Task.checkCancellation()
-    }
-
-    static func hostIsOurs(_ states: AsyncStream<ConnectionState>, brokers: Int) async {
-        // One that is away says nothing of the next, which may have the host held.
-        var away = 0
-        for await state in states {
-            switch state {
-            case .ready, .blocked, .closed: return
-            case .lost(let error, retryIn: _):
-                away = error.code == .queueLocked ? 0 : away + 1
-                if away >= brokers { return }
-            case .idle, .connecting: continue
-            }
-        }
+    /// See ``BrokerWatch/onceHostIsOurs(isService:_:)``.
+    func onceHostIsOurs(isService: Bool = false, _ work: () async throws -> Void) async throws {
+        try await connections.onceHostIsOurs(isService: isService, work)
     }
 
     /// The machine's own name.

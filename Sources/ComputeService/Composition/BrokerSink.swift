@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import AMQP
-internal import ComputeManager
+public import AMQP
+public import ComputeManager
 internal import OsloMessaging
 
 /// The manager's way out: one publisher for events, where they have a broker of their own, and one for the rest.
@@ -23,7 +23,7 @@ struct BrokerSink: MessageSink {
 }
 
 extension DeliveryFailure {
-    init(_ error: PublishError) {
+    public init(_ error: PublishError) {
         switch error {
         case .returned: self = .unroutable("\(error)")
         case .nacked, .refused, .declarationRefused, .invalid: self = .refused("\(error)")

@@ -18,16 +18,19 @@ final class HealthMonitor: Sendable {
 
     private let logger: Logger
     private let clock: any WallClock
-    private let started = ContinuousClock.now
+    private let elapsed: @Sendable () -> Duration
     private let state: Mutex<State>
 
-    /// - Parameter loopbackLimit: failed probes in a row from which on the worker is not ready.
+    /// - Parameters:
+    ///   - loopbackLimit: failed probes in a row from which on the worker is not ready.
+    ///   - elapsed: the time since the start.
     init(
         host: String, loopbackLimit: Int = LoopbackProbe.Options().failures, clock: any WallClock = SystemWallClock(),
-        logger: Logger
+        elapsed: @escaping @Sendable () -> Duration = ContinuousClock().stopwatch, logger: Logger
     ) {
         self.logger = logger
         self.clock = clock
+        self.elapsed = elapsed
         var health = ServiceHealth(host: host)
         health.loopbackLimit = loopbackLimit
         state = Mutex(State(health: health, since: clock.now()))
@@ -63,7 +66,7 @@ final class HealthMonitor: Sendable {
                 isFirst ? "ready" : "ready again",
                 metadata: [
                     "host": "\(after.host)", "queues": "\(after.queues.joined(separator: ","))",
-                    "after": "\(ContinuousClock.now - started)",
+                    "after": "\(elapsed())",
                 ])
         } else if !after.isReady, after.reasons != before.reasons {
             // On the way up, and when it is told to stop, that is the course of things.
@@ -95,7 +98,8 @@ final class HealthMonitor: Sendable {
                 health.consuming = health.consuming.following(state)
                 if case .ready(let queues) = state { health.queues = queues }
                 if !state.isUp { health.queues = [] }
-                health.rival = rival()
+                // Who holds the host has no rival, whoever hears of that first.
+                health.rival = state.isUp ? nil : rival()
             }
         }
     }

@@ -162,8 +162,7 @@ final class Worker: Service {
         foundation("control socket") { await self.control.run() }
         foundation("watch over the disks") { await self.disks.run() }
         foundation("relay") {
-            try await self.broker.hostIsOurs()
-            try await self.relay.run()
+            try await self.broker.onceHostIsOurs(isService: true) { try await self.relay.run() }
         }
         if let driver = driver as? any OutageTellingDriver {
             foundation("watch over the hypervisor") { await self.broker.health.followHypervisor(driver.outages()) }
@@ -173,8 +172,7 @@ final class Worker: Service {
             return .watch
         }
         group.addTask {
-            try await self.broker.hostIsOurs()
-            try await self.manager.run()
+            try await self.broker.onceHostIsOurs { try await self.manager.run() }
             return .manager
         }
         group.addTask {

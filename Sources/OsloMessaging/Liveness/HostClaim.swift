@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import AMQP
-internal import ComputeModel
+public import ComputeModel
 public import Logging
 internal import Synchronization
 
@@ -26,13 +26,13 @@ public final class HostClaim: Sendable {
 
     private let host: String
     private let queue: String
-    private let server: RPCServer
-    private let publisher: WirePublisher
-    private let configuration: BrokerConfiguration
+    private let channel: any HostChannel
     private let identity: HostHolder
     private let probe: LoopbackProbe?
     private let options: Options
+    private let identifiers: any IdentifierSource
     private let clock: any Clock<Duration>
+    private let elapsed: @Sendable () -> Duration
     private let logger: Logger
     private let other = Mutex<HostHolder?>(nil)
 
@@ -41,20 +41,31 @@ public final class HostClaim: Sendable {
     ///   - configuration: of the broker, for the connection by which the holder's answer comes.
     ///   - identity: what others are told who ask.
     ///   - probe: told of its messages, which come by the same way as the questions.
-    public init(
+    public convenience init(
         topic: String, host: String, server: RPCServer, publisher: WirePublisher, configuration: BrokerConfiguration,
-        identity: HostHolder, probe: LoopbackProbe? = nil, options: Options = Options(),
+        identity: HostHolder, probe: LoopbackProbe? = nil, options: Options = Options(), logger: Logger
+    ) {
+        self.init(
+            topic: topic, host: host,
+            channel: BrokerHostChannel(
+                server: server, publisher: publisher, configuration: configuration, logger: logger),
+            identity: identity, probe: probe, options: options, logger: logger)
+    }
+
+    public init(
+        topic: String, host: String, channel: any HostChannel, identity: HostHolder, probe: LoopbackProbe? = nil,
+        options: Options = Options(), identifiers: any IdentifierSource = RandomIdentifiers(),
         clock: any Clock<Duration> = ContinuousClock(), logger: Logger
     ) {
         self.host = host
         queue = RPCTopology.holderQueue(topic, server: host)
-        self.server = server
-        self.publisher = publisher
-        self.configuration = configuration
+        self.channel = channel
         self.identity = identity
         self.probe = probe
         self.options = options
+        self.identifiers = identifiers
         self.clock = clock
+        elapsed = clock.stopwatch
         self.logger = logger
     }
 
@@ -87,7 +98,7 @@ public final class HostClaim: Sendable {
 
     private func listen(_ askers: AsyncStream<String>.Continuation) async {
         defer { askers.finish() }
-        for await delivery in server.aside {
+        for await delivery in channel.aside {
             switch ControlMessage(delivery) {
             case .probe(let id)?: probe?.arrived(id)
             case .question?:
@@ -104,7 +115,7 @@ public final class HostClaim: Sendable {
         let message = ControlMessage.answer(identity).outbound(
             exchange: "", routingKey: asker, lifetime: options.answer)
         do throws(PublishError) {
-            try await publisher.publish(control: message, deadline: .now + options.answer)
+            try await channel.publish(message, within: options.answer)
             logger.warning("another worker wants to serve this host; it was told that we do")
         } catch {
             logger.debug("who asked for the holder is gone", metadata: ["error": "\(error)"])
@@ -117,20 +128,20 @@ public final class HostClaim: Sendable {
 
     private func watch() async -> HostHeld? {
         var hasServed = false
-        var lockedFor: (count: Int, since: ContinuousClock.Instant)?
-        for await state in server.states {
+        var lockedFor: (count: Int, since: Duration)?
+        for await state in channel.states {
             switch state {
             case .ready, .blocked:
                 hasServed = true
                 lockedFor = nil
                 other.withLock { $0 = nil }
             case .lost(let error, retryIn: _) where error.code == .queueLocked:
-                let locked = (count: (lockedFor?.count ?? 0) + 1, since: lockedFor?.since ?? .now)
+                let locked = (count: (lockedFor?.count ?? 0) + 1, since: lockedFor?.since ?? elapsed())
                 lockedFor = locked
                 if hasServed {
                     // Asked now and then: the attempts follow each other quickly.
                     if locked.count % 4 == 1 { await tellRival() }
-                } else if let held = await refusal(after: .now - locked.since) {
+                } else if let held = await refusal(after: elapsed() - locked.since) {
                     return held
                 }
             default: break
@@ -168,30 +179,26 @@ public final class HostClaim: Sendable {
 
     /// Asks the holder of the queue who it is.
     private func ask() async -> Answer {
-        let asker = askPrefix + RandomIdentifiers().next().hex
-        var configuration = configuration
-        configuration.connectionName += ":ask"
-        let consumer = Consumer(configuration: configuration, logger: logger) {
-            [Subscription(queue: Queue(name: asker, exclusive: true, autoDelete: true))]
-        }
+        let asker = askPrefix + identifiers.next().hex
+        let inbox = channel.inbox(asker)
         let question = ControlMessage.question.outbound(
             exchange: "", routingKey: queue, replyTo: asker, lifetime: options.answer)
         return await withTaskGroup(of: Answer?.self) { group in
             defer { group.cancelAll() }
             group.addTask {
                 // Its end is the end of the wait; why it ended is of no use here.
-                try? await consumer.run()
+                try? await inbox.run()
                 return nil
             }
             group.addTask {
-                for await case .ready in consumer.states { break }
+                for await case .ready in inbox.states { break }
                 do throws(PublishError) {
-                    try await self.publisher.publish(control: question)
+                    try await self.channel.publish(question, within: nil)
                 } catch {
                     if case .returned = error { return .nobody }
                     return nil
                 }
-                while let batch = await consumer.nextBatch() {
+                while let batch = await inbox.nextBatch() {
                     for delivery in batch {
                         if case .answer(let holder)? = ControlMessage(delivery) { return .holder(holder) }
                     }
