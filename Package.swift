@@ -75,8 +75,8 @@ let package = Package(
         room(
             "Simulator",
             [
-                "ComputeDriver", "ComputeManager", "ComputeModel", "ComputeService", "FakeDriver", "ImageService",
-                "OsloMessaging", "SimulatedDisk", "WorkerStore", logging,
+                "AMQP", "ComputeDriver", "ComputeManager", "ComputeModel", "ComputeService", "FakeDriver",
+                "ImageService", "OsloMessaging", "SimulatedDisk", "WorkerStore", logging,
             ]),
         .executableTarget(name: "simulate", dependencies: ["Simulator", arguments], swiftSettings: settings),
         .executableTarget(

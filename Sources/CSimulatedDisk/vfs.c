@@ -399,3 +399,20 @@ void vfs_prepare(csd_disk *disk) {
         .xCurrentTimeInt64 = present,
     };
 }
+
+static int keep_number(void *answer, int count, char **values, char **names) {
+    (void)names;
+    if (count > 0 && values[0]) *(int64_t *)answer = strtoll(values[0], NULL, 10);
+    return 0;
+}
+
+int csd_execute(const char *name, const char *path, const char *sql, int keeps_log, int64_t *answer) {
+    sqlite3 *database = NULL;
+    int result = sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE, name);
+    if (result == SQLITE_OK && keeps_log) {
+        result = sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    }
+    if (result == SQLITE_OK) result = sqlite3_exec(database, sql, keep_number, answer, NULL);
+    int closed = sqlite3_close(database);
+    return result == SQLITE_OK ? closed : result;
+}

@@ -136,6 +136,15 @@ public final class SimulatedDisk: @unchecked Sendable {
         _ = bytes.withUnsafeBytes { csd_put(disk, path, $0.baseAddress, Int64($0.count)) }
     }
 
+    /// Opens a database and carries statements out, as another program does: the first number of the last row, 0 where
+    /// there is none; nil where it failed.
+    ///
+    /// - Parameter keepsLog: what is written stays in the write-ahead log.
+    public func execute(_ sql: String, in path: String, keepsLog: Bool = false) -> Int? {
+        var answer: Int64 = 0
+        return csd_execute(name, path, sql, keepsLog ? 1 : 0, &answer) == 0 ? Int(answer) : nil
+    }
+
     public func size(of path: String) -> Int? {
         let size = csd_size(disk, path)
         return size < 0 ? nil : Int(size)

@@ -26,6 +26,7 @@ struct CanaryLog: LogHandler {
             if !Coverage.names.contains(pair) { world.violate(.knownStep, pair) }
             world.resumed[pair, default: 0] += 1
         }
+        noteTask(event)
         if event.message == "operation failed", let kind = event.metadata?["error.kind"], "\(kind)" == "expired" {
             world.faults.count(.requestTooOld)
         }
@@ -39,6 +40,18 @@ struct CanaryLog: LogHandler {
                 world.resumed["\(method): \(Coverage.begun)", default: 0] += 1
             }
         }
+    }
+
+    /// Counts what a periodic task found to do.
+    private func noteTask(_ event: LogEvent) {
+        let task: String? =
+            switch event.message {
+            case "an instance has stood still for too long": event.metadata?["option"].map { "\($0)" }
+            case "builds took too long": "instance_build_timeout"
+            case "a guest is here whose instance was deleted": "running_deleted_instance_action"
+            default: nil
+            }
+        if let task { world.tasks["\(task) had something to do", default: 0] += 1 }
     }
 
     /// The step's name: it stands alone, or before what the step knows.

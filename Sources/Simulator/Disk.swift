@@ -56,6 +56,47 @@ final class Disk: @unchecked Sendable {
         disk?.flipBit(seed: dice.next(), inFilesEnding: dice.chance(50) ? "-wal" : "sqlite") != nil
     }
 
+    /// The version of the tables before a newer worker raised it; nil while they have the one that we know.
+    private var knownVersion: Int?
+
+    /// Whether a newer worker had the journal, so that this one must refuse it.
+    var isNewer: Bool { knownVersion != nil }
+
+    /// A newer worker has the journal, between two lives of ours, and brings its tables to a version of its own.
+    func raiseVersion(_ dice: inout SeededGenerator) -> Bool {
+        guard let known = change("PRAGMA user_version", keepsLog: true), known > 0,
+            change("PRAGMA user_version = \(known + 100)", keepsLog: dice.chance(50)) != nil
+        else { return false }
+        knownVersion = known
+        return true
+    }
+
+    /// It is taken back to the version that we know.
+    func lowerVersion(_ dice: inout SeededGenerator) -> Bool {
+        guard let knownVersion,
+            change("PRAGMA user_version = \(knownVersion)", keepsLog: dice.chance(50)) != nil
+        else { return false }
+        self.knownVersion = nil
+        return true
+    }
+
+    /// Every file, byte for byte.
+    var files: [String: [UInt8]] {
+        guard let disk else { return [:] }
+        return Dictionary(uniqueKeysWithValues: disk.paths.map { ($0, disk.contents(of: $0) ?? []) })
+    }
+
+    /// Does it on a copy and puts that in place, so that what is wrong with the disk meets the worker alone.
+    private func change(_ sql: String, keepsLog: Bool) -> Int? {
+        guard let disk, let copy = SimulatedDisk() else { return nil }
+        for (path, bytes) in files.sorted(by: { $0.key < $1.key }) { copy.put(bytes, at: path) }
+        let answer = copy.execute(sql, in: Self.directory + "/worker.sqlite", keepsLog: keepsLog)
+        guard answer != nil else { return nil }
+        // A log that was written back and is gone is as good as an empty one.
+        for path in Set(copy.paths + disk.paths).sorted() { disk.put(copy.contents(of: path) ?? [], at: path) }
+        return answer
+    }
+
     func heal() {
         guard let disk else { return }
         disk.capacity = nil

@@ -17,6 +17,8 @@ struct EventBook {
         let sequence: Int64?
         /// Whose events it is counted among.
         let key: String?
+        /// The whole period of usage that it tells of; nil for what tells of none, or of a part of one.
+        let period: String?
     }
 
     /// What consumers received, repeats left out.
@@ -58,7 +60,16 @@ struct EventBook {
             type: notification.eventType, messageID: notification.messageID,
             requestID: notification.context.requestID, instance: payload["instance_id"]?.string,
             state: payload["state"]?.string, sequence: message.sequence,
-            key: payload["instance_id"]?.string ?? payload["instance"]?["uuid"]?.string)
+            key: payload["instance_id"]?.string ?? payload["instance"]?["uuid"]?.string, period: Self.period(payload))
+    }
+
+    /// An hour from its beginning to its end.
+    private static func period(_ payload: JSONValue) -> String? {
+        guard let first = payload["audit_period_beginning"]?.string, let last = payload["audit_period_ending"]?.string,
+            let beginning = Timestamp(first), let end = Timestamp(last),
+            end.microseconds - beginning.microseconds == 3_600_000_000
+        else { return nil }
+        return first
     }
 
     /// How many events of a type a request brought about.

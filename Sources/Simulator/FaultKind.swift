@@ -9,6 +9,8 @@ public enum FaultKind: String, CaseIterable, Sendable, Hashable {
     case operatorCancel = "operator-cancels"
     case clockJump = "clock-jump"
     case timerFirst = "timer-before-work"
+    case taskCutOff = "periodic-task-cut-off"
+    case taskFails = "periodic-task-fails"
 
     // The broker.
     case consumerConnectionLost = "consumer-connection-lost"
@@ -19,6 +21,14 @@ public enum FaultKind: String, CaseIterable, Sendable, Hashable {
     case memoryAlarm = "memory-alarm"
     case consumerCancelled = "consumer-cancelled"
     case halfOpen = "half-open-connection"
+    case wrongPassword = "wrong-password"
+    case changedTopology = "changed-topology"
+    case secondWorker = "two-workers-with-one-host"
+    case lockLingers = "host-lock-lingers"
+    case startRefused = "start-refused-host-held"
+    case holderNamed = "start-refused-holder-named"
+    case refusalTold = "refusal-told-with-what-helps"
+    case takenOver = "host-taken-over-while-cut-off"
     case redelivery
     case requestTooOld = "request-too-old"
     case clientRetry = "client-retry"
@@ -41,6 +51,7 @@ public enum FaultKind: String, CaseIterable, Sendable, Hashable {
     case guestVanishes = "guest-vanishes"
     case guestStops = "guest-stops"
     case guestAppears = "guest-appears"
+    case guestReturns = "deleted-guest-returns"
 
     // The services that it asks, and the other host.
     case serviceRefuses = "service-refuses"
@@ -57,6 +68,7 @@ public enum FaultKind: String, CaseIterable, Sendable, Hashable {
     case readError = "disk-read-error"
     case flippedBit = "flipped-bit"
     case instancesFull = "instances-full"
+    case newerJournal = "newer-journal"
 
     // The machine itself: worker, guests and what was under way go at once.
     case hostBoot = "host-boots"

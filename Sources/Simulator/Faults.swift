@@ -11,16 +11,26 @@ struct Faults {
     init(_ generator: inout SeededGenerator, calm: Bool) {
         for kind in FaultKind.allCases {
             let most = Self.most(of: kind)
-            let isChosen = generator.chance(kind == .crash || kind == .redelivery ? 60 : 25)
+            let isChosen = generator.chance(Self.chance(of: kind))
             let amount = 1 + generator.below(most)
             budget[kind] = isChosen && !calm ? amount : 0
+        }
+    }
+
+    /// In how many histories of a hundred it may happen: what keeps a worker from serving at all, in few.
+    private static func chance(of kind: FaultKind) -> Int {
+        switch kind {
+        case .crash, .redelivery: 60
+        case .wrongPassword, .changedTopology, .secondWorker, .lockLingers, .newerJournal: 8
+        default: 25
         }
     }
 
     private static func most(of kind: FaultKind) -> Int {
         switch kind {
         case .crash: 4
-        case .gracefulStop, .powerCut, .outage, .diskFull, .flippedBit: 2
+        case .gracefulStop, .powerCut, .outage, .diskFull, .flippedBit, .newerJournal, .secondWorker, .lockLingers, .wrongPassword,
+            .changedTopology: 2
         case .timerFirst: 12
         case .callFails, .answerLost, .callHangs, .callSlow, .imageMissing, .malformedMessage: 3
         default: 3

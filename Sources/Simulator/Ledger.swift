@@ -42,6 +42,8 @@ final class Ledger: @unchecked Sendable {
     var touched: Set<InstanceID> = []
     /// Guests that nobody asked the worker for.
     var foreign: Set<InstanceID> = []
+    /// Instances whose guest came back after they had been deleted here.
+    var returnedGuests: Set<InstanceID> = []
     /// How often a guest of each instance was really switched off, by anybody.
     var stops: [InstanceID: Int] = [:]
     /// Requests whose delete is the other host's to do and to tell of.

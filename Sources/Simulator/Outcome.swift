@@ -22,6 +22,8 @@ public struct Outcome: Sendable {
     public let resumed: [String: Int]
     /// How often each method ended in which way: the method, a space and the outcome.
     public let ended: [String: Int]
+    /// How often each periodic task was done, failed, was cut off, and had something to do.
+    public let tasks: [String: Int]
     /// The steps as text, where they were kept.
     public let lines: [String]
 
@@ -40,6 +42,7 @@ public struct Outcome: Sendable {
         crashPlaces = world.crashPlaces
         resumed = world.resumed
         ended = world.ended
+        tasks = world.tasks
         lines = world.history.lines
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Numbers that a seed decides (SplitMix64): the same on every machine and in every process.
-struct SeededGenerator: Sendable {
+struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
     /// - Parameter stream: tells apart what is drawn for different purposes from the same seed.

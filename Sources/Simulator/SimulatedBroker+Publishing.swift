@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import AMQP
 internal import ComputeManager
 internal import ComputeModel
+internal import ComputeService
 internal import OsloMessaging
 
 extension SimulatedBroker {
@@ -28,6 +30,12 @@ extension SimulatedBroker {
     /// Reads the next message off the connection and brings it to its queues; refuses it where it is told so.
     func route(refusing: Bool = false) {
         guard let index = publishes.firstIndex(where: { $0.answer == nil }) else { return }
+        if hasOtherTopology, publishes[index].message.exchange == "nova" {
+            // What it names can't be declared.
+            let refusal = PublishError.declarationRefused(code: 406, text: Self.inequivalent)
+            publishes[index].answer = .failure(DeliveryFailure(refusal))
+            return
+        }
         publishes[index].answer = refusing ? .failure(.refused("simulated")) : take(publishes[index].message)
     }
 
@@ -42,8 +50,9 @@ extension SimulatedBroker {
     }
 
     /// The publisher's connection goes: some of what was sent was read, and of none does the worker hear.
-    func disconnectPublisher() {
+    func disconnectPublisher(_ error: BrokerError = BrokerError(.socketFailed, "simulated: a socket error occurred")) {
         guard isPublisherConnected else { return }
+        defer { publisherConnection?.wake(error) }
         isPublisherConnected = false
         isBlocked = false
         let unread = publishes.count { $0.answer == nil }

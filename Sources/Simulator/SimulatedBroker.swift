@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import AMQP
 internal import ComputeManager
 internal import ComputeModel
 internal import OsloMessaging
@@ -43,6 +44,17 @@ final class SimulatedBroker: @unchecked Sendable {
     private(set) var isDeaf = false
     /// Whether anybody can connect.
     var isUp = true
+    /// Whether the worker's password is a wrong one now.
+    var refusesLogin = false
+    /// Whether somebody declared the exchanges and queues with other properties.
+    var hasOtherTopology = false
+    /// Who else has the host.
+    var holder: Holder?
+    /// Where workers wait for an answer, by the names of the queues.
+    var inboxes: [String: SimulatedInbox] = [:]
+    /// The present worker's connections.
+    private(set) var consumerConnection: SimulatedConnection?
+    private(set) var publisherConnection: SimulatedConnection?
     /// The worker that consumes.
     private(set) var consumer: SimulatedSource?
 
@@ -58,7 +70,7 @@ final class SimulatedBroker: @unchecked Sendable {
 
     var publishes: [Publish] = []
     var tickets = 0
-    var isPublisherConnected = true
+    var isPublisherConnected = false
     var isBlocked = false
     var hasListeners = true
     var hasScheduler = true
@@ -88,10 +100,10 @@ final class SimulatedBroker: @unchecked Sendable {
 
     var hasAnswers: Bool { !answers.isEmpty && !isDeaf }
 
-    func attach(_ source: SimulatedSource) {
+    func attach(_ source: SimulatedSource, _ consuming: SimulatedConnection, _ publishing: SimulatedConnection) {
         consumer = source
         connection = 0
-        connectConsumer()
+        (consumerConnection, publisherConnection) = (consuming, publishing)
     }
 
     func connectConsumer() {
@@ -152,8 +164,9 @@ final class SimulatedBroker: @unchecked Sendable {
     }
 
     /// The consumer's connection goes: some of what the worker said was heard, everything else is delivered again.
-    func disconnectConsumer() {
+    func disconnectConsumer(_ error: BrokerError = BrokerError(.socketFailed, "simulated: a socket error occurred")) {
         guard isConsumerConnected else { return }
+        defer { consumerConnection?.wake(error) }
         hearSome()
         isConsumerConnected = false
         isCancelled = false
@@ -188,13 +201,13 @@ final class SimulatedBroker: @unchecked Sendable {
     /// The worker has found out, and connects anew.
     func renewConsumer() {
         guard isDeaf else { return }
-        disconnectConsumer()
-        connectConsumer()
+        disconnectConsumer(BrokerError(.givenUp, "simulated: what we send to ourselves does not come back"))
     }
 
     /// The worker is gone, or closes its connection.
     func detach(_ source: SimulatedSource) {
         guard consumer === source else { return }
+        consumerConnection?.close()
         disconnectConsumer()
         consumer = nil
     }

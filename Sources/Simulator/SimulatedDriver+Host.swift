@@ -55,3 +55,29 @@ extension SimulatedDriver: ProviderRulesDriver {
         try await changeHost(.refreshProviderRules) { try await $0.refreshProviderRules() }
     }
 }
+
+extension SimulatedDriver: HostStatisticsDriver {
+    func hostStatistics() async throws -> HostStatistics {
+        try await ask(.hostStatistics, nil) { try await fake.hostStatistics() }
+    }
+
+    func hostCPUTimes() async throws -> HostCPUTimes {
+        try await ask(.hostCPUTimes, nil) { try await fake.hostCPUTimes() }
+    }
+}
+
+extension SimulatedDriver: ImageCachingDriver {
+    func manageImageCache(inUse instances: [Instance]) async throws -> ImageCacheReport {
+        try await changeHost(.manageImageCache) { try await $0.manageImageCache(inUse: instances) }
+    }
+
+    func cacheImage(_ image: LocalImage) async throws -> Bool {
+        try await changeHost(.cacheImage) { try await $0.cacheImage(image) }
+    }
+}
+
+extension SimulatedDriver: BandwidthReportingDriver {
+    func bandwidth(of instances: [Instance]) async throws -> [InterfaceUsage] {
+        try await ask(.bandwidth, instances.first?.id) { try await fake.bandwidth(of: instances) }
+    }
+}

@@ -14,6 +14,8 @@ final class SimulatedDriver: @unchecked Sendable {
     /// What the calls under way would do, for those that have their effect after the worker's death.
     private var underWay: [Int: SimulatedHypervisor.Late] = [:]
     private var numbers = 0
+    /// How often the hypervisor was asked for anything.
+    private(set) var calls = 0
 
     init(hypervisor: SimulatedHypervisor) { self.hypervisor = hypervisor }
 
@@ -40,6 +42,7 @@ final class SimulatedDriver: @unchecked Sendable {
         _ operation: DriverOperation, _ instance: InstanceID?, wish: Int? = nil, _ body: () async throws -> Answer
     ) async throws -> Answer {
         guard !isDead else { throw CancellationError() }
+        calls += 1
         let fault = await hypervisor.wait(operation.rawValue, instance, wish: wish, isAfterEffect: false)
         guard !isDead else { throw CancellationError() }
         if let fault { throw fault }
@@ -55,6 +58,7 @@ final class SimulatedDriver: @unchecked Sendable {
         guard !isDead else { throw CancellationError() }
         let id = instance.id
         let wish = Wish.number(ofMark: instance.fields["display_name"]?.string)
+        calls += 1
         hypervisor.began(operation, id)
         defer { if !isDead { hypervisor.ended(id) } }
         numbers += 1
@@ -93,6 +97,7 @@ final class SimulatedDriver: @unchecked Sendable {
         _ operation: DriverOperation, _ body: (FakeDriver) async throws -> Output
     ) async throws -> Output {
         guard !isDead else { throw CancellationError() }
+        calls += 1
         let early = await hypervisor.wait(operation.rawValue, nil, wish: nil, isAfterEffect: false, kind: .host)
         guard !isDead else { throw CancellationError() }
         if let early { throw early }

@@ -8,11 +8,14 @@ internal import ComputeManager
 final class SimulatedSink: MessageSink, @unchecked Sendable {
     private let broker: SimulatedBroker
     private var isDead = false
+    /// How often something was to be sent.
+    private(set) var count = 0
 
     init(broker: SimulatedBroker) { self.broker = broker }
 
     func publish(_ message: WireMessage) async throws(DeliveryFailure) {
         broker.tickets += 1
+        count += 1
         let ticket = broker.tickets
         let answer = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in

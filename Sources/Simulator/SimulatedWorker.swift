@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import AMQP
 internal import ComputeManager
 internal import ComputeModel
 internal import ComputeService
@@ -12,7 +13,7 @@ internal import WorkerStore
 /// @unchecked Sendable because only the thread of the simulation touches it.
 final class SimulatedWorker: @unchecked Sendable {
     private enum Part: Sendable {
-        case stopRequested, intake, manager, flushed, control
+        case stopRequested, intake, manager, flushed, control, connection
         case foundation(String)
     }
 
@@ -35,6 +36,10 @@ final class SimulatedWorker: @unchecked Sendable {
     private let intake: Intake
     private let relay: OutboxRelay
     private let broker: SimulatedBroker
+    /// The connections, and what watches over them.
+    let consuming: SimulatedConnection
+    let publishing: SimulatedConnection
+    let watch: BrokerWatch
     private let clock: SimulatedClock
     private let stops: AsyncStream<Void>
     private let stop: AsyncStream<Void>.Continuation
@@ -47,18 +52,37 @@ final class SimulatedWorker: @unchecked Sendable {
     init(
         world: World, broker: SimulatedBroker, hypervisor: SimulatedHypervisor, store: WorkerStore,
         forms: [NotificationForm], hasPeers: Bool, resumesGuests: Bool, ageLimits: AgeLimits,
-        mutant: Mutant?
+        periodic: PeriodicConfiguration?, mutant: Mutant?
     ) {
         self.store = store
         self.broker = broker
         clock = world.clock
         source = SimulatedSource(broker: broker)
         sink = SimulatedSink(broker: broker)
+        let logger = Logger(label: "worker") { _ in CanaryLog(world: world) }
+        let (consuming, publishing) = (
+            SimulatedConnection(.consume, broker: broker, logger: logger),
+            SimulatedConnection(.publish, broker: broker, logger: logger)
+        )
+        (self.consuming, self.publishing) = (consuming, publishing)
+        let watch = BrokerWatch(
+            host: Self.host,
+            claim: HostClaim(
+                topic: "compute", host: Self.host,
+                channel: SimulatedChannel(
+                    broker: broker, consuming: consuming.states, publishing: publishing.states,
+                    aside: AsyncStream<Delivery>.makeStream().stream),
+                identity: HostHolder(
+                    id: world.identifiers.next(), machine: Self.host, processID: Int32(hypervisor.generation),
+                    since: world.wallClock.now(), statePath: "/journal"),
+                identifiers: world.identifiers, clock: world.clock, logger: logger),
+            consuming: { consuming.states.stream() }, publishing: { publishing.states.stream() }, clock: world.clock,
+            wallClock: world.wallClock, logger: logger)
+        self.watch = watch
         driver = SimulatedDriver(hypervisor: hypervisor)
         peers = SimulatedPeers(hypervisor: hypervisor)
         (stops, stop) = AsyncStream.makeStream()
         (cancels, cancel) = AsyncStream.makeStream()
-        let logger = Logger(label: "worker") { _ in CanaryLog(world: world) }
         let wire = WireMessageEncoder(
             notifications: NotificationEncoder(
                 forms: forms, identifiers: world.identifiers),
@@ -73,6 +97,8 @@ final class SimulatedWorker: @unchecked Sendable {
         configuration.resumesGuestsOnHostBoot = resumesGuests
         configuration.maximumAttempts = 20
         configuration.ageLimits = ageLimits
+        configuration.periodic = periodic
+        configuration.auditPeriod = UsageAuditPeriod(.hour)
         manager = ComputeManager(
             configuration: configuration, store: store, driver: driver, images: SimulatedImages(world: world),
             peers: hasPeers ? peers.ports : .none, encoder: encoder, decoder: WireRequestDecoder(), sink: sink, clock: world.clock,
@@ -81,17 +107,23 @@ final class SimulatedWorker: @unchecked Sendable {
             source: mutant.source(around: source, identifiers: world.identifiers), sink: sink, encoder: encoder,
             router: manager.router, work: manager.work, store: store,
             configuration: IntakeConfiguration(highWater: 12, lowWater: 6, ageLimits: ageLimits), clock: world.clock,
-            wallClock: world.wallClock, room: room, logger: logger)
+            wallClock: world.wallClock, room: room, logger: logger, onState: { watch.intakeChanged($0) })
         relay = OutboxRelay(
             store: store, sink: sink, observer: manager.castObserver, configuration: RelayConfiguration(window: 8),
             clock: world.clock, logger: logger)
     }
 
     /// Begins to take requests.
-    func connect() { broker.attach(source) }
+    func connect() { broker.attach(source, consuming, publishing) }
+
+    /// Whether it has asked its hypervisor for anything, or sent anything.
+    var hasDoneAnything: Bool { driver.calls > 0 || sink.count > 0 }
 
     /// How many requests wait for room for disks.
     var heldCount: Int { intake.heldCount }
+
+    /// What it does by itself, and how that fares.
+    var periodicTasks: [PeriodicTaskStatus] { manager.periodicTasks }
 
     /// What is under way.
     var running: [RunningOperation] { manager.running }
@@ -112,7 +144,10 @@ final class SimulatedWorker: @unchecked Sendable {
         driver.die()
         peers.die()
         broker.detach(source)
+        consuming.close()
+        publishing.close()
         broker.abandonPublishes()
+        broker.isPublisherConnected = false
         store.abandon()
     }
 
@@ -133,16 +168,26 @@ final class SimulatedWorker: @unchecked Sendable {
     }
 
     private func start(in group: inout ThrowingTaskGroup<Part, any Error>) {
+        for connection in [consuming, publishing] {
+            group.addTask {
+                await connection.run()
+                return .connection
+            }
+        }
+        group.addTask {
+            try await self.watch.run()
+            return .connection
+        }
         group.addTask {
             try await self.driver.run()
             return .foundation("driver")
         }
         group.addTask {
-            try await self.relay.run()
+            try await self.watch.onceHostIsOurs(isService: true) { try await self.relay.run() }
             return .foundation("relay")
         }
         group.addTask {
-            try await self.manager.run()
+            try await self.watch.onceHostIsOurs { try await self.manager.run() }
             return .manager
         }
         group.addTask {
@@ -174,7 +219,7 @@ final class SimulatedWorker: @unchecked Sendable {
                     return .flushed
                 }
             case .flushed: return
-            case .control: break
+            case .control, .connection: break
             case .foundation(let name): throw EndedByItself(part: name)
             }
         }

@@ -2,12 +2,17 @@
 
 internal import ComputeManager
 internal import ComputeModel
+internal import ComputeService
 internal import OsloMessaging
 
 extension Simulation {
     /// Holds what the outside saw and what the store holds against the invariants.
     func check() {
-        if let worker { noticeDamage(worker.store) }
+        if let worker {
+            noticeDamage(worker.store)
+            let reasons = worker.watch.reasons
+            if !reasons.isEmpty { world.violate(.endsQuiet, "not ready: \(reasons.joined(separator: "; "))") }
+        }
         checkSecrets()
         // What the disk destroyed can't be done; that the service went on all the same was seen until here.
         if isDamaged { return }
@@ -17,6 +22,7 @@ extension Simulation {
         for wish in world.ledger.wishes where !wish.method.isJournaled { checkPutAside(wish) }
         checkEffects(book)
         checkEvents(book)
+        checkUsage(book)
         checkStore(book)
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import AMQP
 internal import ComputeDriver
 internal import ComputeManager
 internal import ComputeModel
@@ -15,6 +16,7 @@ extension Simulation {
         // After the build, where a guest that goes down with its host is what the history is about.
         case .hostBoot: isBusy ? 1 : temper.isAboutHostBoot ? 30 : 3
         case .timerFirst: isBusy ? 8 : 1
+        case .guestReturns: 150
         default: isBusy ? 6 : 1
         }
     }
@@ -59,6 +61,11 @@ extension Simulation {
         offer(.consumerConnectionLost, when: broker.isConsumerConnected)
         offer(.consumerCancelled, when: broker.isConsumerConnected)
         offer(.halfOpen, when: broker.isConsumerConnected && !broker.isDeaf)
+        offer(.wrongPassword, when: lives && broker.isUp && !broker.refusesLogin)
+        offer(.changedTopology, when: lives && broker.isUp && !broker.hasOtherTopology)
+        for kind in [FaultKind.secondWorker, .lockLingers] {
+            offer(kind, when: broker.isConsumerConnected && broker.holder == nil)
+        }
         offer(.instancesFull, when: !isInstancesFull)
         offer(.publisherConnectionLost, when: broker.isPublisherConnected)
         offer(.outage, when: broker.isUp)
@@ -69,6 +76,9 @@ extension Simulation {
         offer(.guestVanishes, when: !traffic.instances.isEmpty)
         offer(.guestStops, when: !traffic.instances.isEmpty)
         offer(.guestAppears)
+        if world.faults.has(.guestReturns), worker?.store.levels.unfinished == 0, broker.isEmpty {
+            offer(.guestReturns, when: !deletedInstances.isEmpty)
+        }
         for kind in [FaultKind.diskFull, .writeError, .syncError, .readError] { offer(kind) }
         return kinds
     }
@@ -105,18 +115,32 @@ extension Simulation {
             appoint(.instancesHaveRoom, in: .seconds(world.dice.within(1...900)))
         case .consumerConnectionLost:
             broker.disconnectConsumer()
-            appoint(.connectConsumer, in: .milliseconds(world.dice.below(5000)))
         case .publisherConnectionLost:
             broker.disconnectPublisher()
-            appoint(.connectPublisher, in: .milliseconds(world.dice.below(5000)))
         case .outage:
             let duration = Duration.seconds(world.dice.within(600...4 * 3600))
             broker.disconnectConsumer()
             broker.disconnectPublisher()
             broker.isUp = false
             appoint(.brokerBack, in: duration)
+        case .wrongPassword:
+            broker.refusesLogin = true
+            let forced = BrokerError(.connectionClosed, "simulated: CONNECTION_FORCED", replyCode: 320)
+            broker.disconnectConsumer(forced)
+            broker.disconnectPublisher(forced)
+            appoint(.passwordRight, in: .seconds(world.dice.within(20...300)))
+        case .changedTopology:
+            broker.hasOtherTopology = true
+            // The broker cancels the consumer with its queue, which can't be declared any more.
+            broker.disconnectConsumer(
+                BrokerError(.declarationRefused, SimulatedBroker.inequivalent, replyCode: 406))
+            appoint(.topologyRight, in: .seconds(world.dice.within(20...300)))
+        case .secondWorker, .lockLingers:
+            broker.disconnectConsumer()
+            world.faults.count(.takenOver)
+            loseHost(to: kind)
         case .memoryAlarm:
-            broker.isBlocked = true
+            broker.block("low on memory")
             appoint(.unblock, in: .seconds(world.dice.within(1...600)))
         case .listenersGone:
             broker.hasListeners = false
@@ -128,6 +152,7 @@ extension Simulation {
             hypervisor.isAway = true
             appoint(.hypervisorBack, in: .seconds(world.dice.within(1...400)))
         case .guestVanishes, .guestStops, .guestAppears: touchGuest(kind)
+        case .guestReturns: returnGuest(of: world.dice.pick(deletedInstances))
         default:
             disk.happen(kind, &world.dice)
             if kind == .diskFull { appoint(.diskHeals, in: .seconds(world.dice.within(1...900))) }
@@ -154,19 +179,21 @@ extension Simulation {
         world.note("event \(event)")
         switch event {
         case .startWorker: startWorker()
-        case .connectConsumer: broker.connectConsumer()
         case .consumeAgain: broker.consumeAgain()
         case .renewConsumer: broker.renewConsumer()
         case .instancesHaveRoom: reportInstances(areFull: false)
         case .lookAtInstances:
             isLookDue = false
             reportInstances(areFull: isInstancesFull)
-        case .connectPublisher: broker.isPublisherConnected = broker.isUp
-        case .brokerBack:
-            broker.isUp = true
-            broker.connectConsumer()
-            broker.isPublisherConnected = true
-        case .unblock: broker.isBlocked = false
+        case .brokerBack: broker.comeBack()
+        case .passwordRight:
+            checkReasons(.accessRefused, "check user and password")
+            broker.refusesLogin = false
+        case .topologyRight:
+            checkReasons(.declarationRefused, "it exists with other properties")
+            broker.hasOtherTopology = false
+        case .hostFree: freeHost()
+        case .unblock: broker.block(nil)
         case .hypervisorBack: hypervisor.isAway = false
         case .listenersBack: broker.hasListeners = true
         case .schedulerBack: broker.hasScheduler = true
@@ -197,6 +224,31 @@ extension Simulation {
                 await hypervisor.stop(id, instance)
             }
         }
+    }
+
+    /// Instances that were built here and deleted, and that nobody wants built again.
+    private var deletedInstances: [InstanceID] {
+        traffic.instances.filter { id in
+            // One whose delete failed at a service is still there, in ERROR.
+            guard
+                let last = world.ledger.wishes.last(where: {
+                    $0.instance == id && ($0.method == .terminate || $0.method == .run)
+                }), last.method == .terminate, !world.ledger.disturbed.contains(last.number),
+                !world.ledger.untold.contains(id)
+            else { return false }
+            return world.ledger.effects.last { $0.instance == id }?.operation == DriverOperation.destroy.rawValue
+        }
+    }
+
+    /// Somebody starts the guest of a deleted instance from a copy that he kept.
+    private func returnGuest(of id: InstanceID) {
+        guard let wish = world.ledger.wishes.first(where: { $0.instance == id && $0.method == .run }),
+            let instance = traffic.instance(of: wish)
+        else { return }
+        world.ledger.touched.insert(id)
+        world.ledger.returnedGuests.insert(id)
+        let hypervisor = hypervisor
+        runNow { await hypervisor.appear(id, instance) }
     }
 
     /// Where the work stands that a crash cuts off.

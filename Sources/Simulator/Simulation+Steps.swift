@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import ComputeDriver
+internal import ComputeManager
 internal import ComputeModel
 internal import WorkerStore
 
@@ -190,7 +191,8 @@ extension Simulation {
 
     /// Where the way back from a failure is looked at, it is that work which fails.
     private func faultChance(of call: SimulatedHypervisor.Call) -> Int {
-        guard let target = temper.target, target.needsFailure else { return 12 }
+        let isTimed = temper.periodic?.rebootTimeout != nil && call.operation == DriverOperation.reboot.rawValue
+        guard let target = temper.target, target.needsFailure else { return isTimed ? 40 : 12 }
         let method = call.wish.flatMap { $0 < world.ledger.wishes.count ? world.ledger.wishes[$0].method.name : nil }
         return method == target.method ? 50 : 3
     }

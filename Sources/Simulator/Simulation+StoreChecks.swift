@@ -84,6 +84,7 @@ extension Simulation {
         }
         checkServices(
             Dictionary(uniqueKeysWithValues: inventory.instances.map { ($0.id, $0) }), Set(guests.map(\.id)))
+        checkTasks(Set(guests.map(\.id)))
         let running = Set(guests.filter { $0.powerState == .running }.map(\.id))
         for guest in guests where !world.ledger.foreign.contains(guest.id) {
             if rows[guest.id] == nil { world.violate(.everyGuestOwned, "the guest of \(guest.id) has no row") }

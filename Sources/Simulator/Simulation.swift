@@ -2,6 +2,7 @@
 
 internal import ComputeManager
 internal import ComputeModel
+internal import OsloMessaging
 internal import WorkerStore
 
 /// One history: a worker, its broker, its hypervisor and its disk, run on this thread as a seed decides.
@@ -15,7 +16,7 @@ public final class Simulation: @unchecked Sendable {
     }
 
     enum Event {
-        case startWorker, connectConsumer, connectPublisher, brokerBack, unblock, hypervisorBack, listenersBack,
+        case startWorker, brokerBack, passwordRight, topologyRight, hostFree, unblock, hypervisorBack, listenersBack,
             schedulerBack
         case diskHeals, instancesHaveRoom, lookAtInstances, consumeAgain, renewConsumer
     }
@@ -39,6 +40,8 @@ public final class Simulation: @unchecked Sendable {
         let resumesGuests: Bool
         /// How long a request may wait.
         let ageLimits: AgeLimits
+        /// What the worker does by itself every so often; nil for the reading of all guests alone.
+        let periodic: PeriodicConfiguration?
 
         var isAboutHostBoot: Bool { target?.needsHostBoot == true }
 
@@ -50,10 +53,11 @@ public final class Simulation: @unchecked Sendable {
             client = dice.pick([6, 20, 60])
             isOrderly = dice.chance(40)
             isAimed = dice.chance(75)
-            target = dice.chance(75) ? dice.pick(Coverage.targets) : nil
+            target = dice.chance(80) ? dice.pick(Coverage.targets) : nil
             hasPeers = target != nil || dice.chance(50)
             resumesGuests = target?.needsHostBoot == true || dice.chance(40)
             ageLimits = (dice.chance(25) ? AgeLimits(["default:600", "run_instance:300"]) : nil) ?? AgeLimits()
+            periodic = dice.chance(target == nil ? 70 : 25) ? PeriodicConfiguration(&dice) : nil
         }
     }
 
@@ -68,6 +72,8 @@ public final class Simulation: @unchecked Sendable {
     var traffic: Traffic
     var worker: SimulatedWorker?
     var root: Task<Void, Never>?
+    /// Another worker of the same host.
+    var rival: Task<Void, Never>?
     var appointments: [Appointment] = []
     /// Whether the store told that a bit which the disk turned over cost it something.
     private(set) var isDamaged = false
@@ -103,11 +109,14 @@ public final class Simulation: @unchecked Sendable {
         tail = dice.below(600) + (temper.target == nil ? 0 : 150)
         var faults = Faults(&dice, calm: dice.chance(3))
         if let target = temper.target { faults.grant(target.faults) }
+        if temper.periodic?.runningDeletedAction == .reap { faults.grant([.guestReturns]) }
+        if temper.periodic?.rebootTimeout != nil, temper.target == nil { faults.grant([.callSlow]) }
         world = World(seed: seed, faults: faults, keepsHistory: keepsHistory)
         broker = SimulatedBroker(world: world)
         hypervisor = SimulatedHypervisor(world: world)
         disk = Disk()
-        traffic = Traffic(seed: seed, size: size, target: temper.target)
+        traffic = Traffic(
+            seed: seed, size: size, target: temper.target, hasTasks: temper.periodic != nil)
     }
 
     /// Runs the history to its end and checks what must hold.
@@ -116,6 +125,7 @@ public final class Simulation: @unchecked Sendable {
         startWorker()
         while world.violations.isEmpty, !isBeyondUse, !isOver { step() }
         if world.violations.isEmpty, !isBeyondUse { check() }
+        freeHost()
         if let worker { kill(worker) }
         if executor.foreignCount > 0 {
             world.violate(.oneThread, "\(executor.foreignCount) pieces of work came from other threads")
@@ -159,6 +169,14 @@ public final class Simulation: @unchecked Sendable {
         guard worker == nil else { return }
         hypervisor.generation += 1
         world.note("worker \(hypervisor.generation) starts")
+        if meetNewerJournal() { return }
+        if world.ledger.ends > 0, broker.holder == nil {
+            for kind in [FaultKind.secondWorker, .lockLingers] where world.faults.has(kind) && world.dice.chance(30) {
+                world.faults.spend(kind)
+                loseHost(to: kind)
+                break
+            }
+        }
         let store: WorkerStore
         do {
             store = try disk.open(world)
@@ -180,7 +198,8 @@ public final class Simulation: @unchecked Sendable {
         checkBooks(store)
         let worker = SimulatedWorker(
             world: world, broker: broker, hypervisor: hypervisor, store: store, forms: traffic.notificationForms,
-            hasPeers: temper.hasPeers, resumesGuests: temper.resumesGuests, ageLimits: temper.ageLimits, mutant: mutant)
+            hasPeers: temper.hasPeers, resumesGuests: temper.resumesGuests, ageLimits: temper.ageLimits,
+            periodic: temper.periodic, mutant: mutant)
         self.worker = worker
         worker.room.report(isFull: isInstancesFull)
         worker.connect()
@@ -190,6 +209,7 @@ public final class Simulation: @unchecked Sendable {
 
     /// Ends a worker as a kill does, and lets nothing of it reach the outside.
     func kill(_ worker: SimulatedWorker, losesPower: Bool = false) {
+        countTasks(of: worker)
         world.ledger.ends += 1
         // First: a connection that is closed would write what it has not written yet.
         disk.crash(losesPower: losesPower, &world.dice)
@@ -221,9 +241,11 @@ public final class Simulation: @unchecked Sendable {
     /// Looks whether the worker ended by itself.
     func noticeEnd() {
         guard let worker, let end = worker.end else { return }
+        countTasks(of: worker)
         world.ledger.ends += 1
         switch end {
         case .stopped: world.note("worker stopped")
+        case .failed(let held as HostHeld): noticeRefusal(held, of: worker)
         case .failed(let error):
             world.note("worker failed: \(error)")
             let isDamage = (error as? StoreError)?.code == .damaged && world.faults.counts[.flippedBit] != nil
@@ -276,6 +298,10 @@ public final class Simulation: @unchecked Sendable {
     func settle() {
         guard settlingSince == nil else { return }
         world.note("settling")
+        if possibleFaults().contains(.guestReturns) {
+            world.faults.spend(.guestReturns)
+            happen(.guestReturns)
+        }
         world.faults.isOn = false
         settlingSince = world.now
         hypervisor.releaseAll()

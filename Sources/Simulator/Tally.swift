@@ -21,6 +21,7 @@ public struct Tally: Codable, Sendable {
     public private(set) var crashPlaces: [String: Int] = [:]
     public private(set) var resumed: [String: Int] = [:]
     public private(set) var ended: [String: Int] = [:]
+    public private(set) var tasks: [String: Int] = [:]
     public private(set) var failures: [Failure] = []
 
     public init() {}
@@ -37,6 +38,7 @@ public struct Tally: Codable, Sendable {
         crashPlaces.merge(outcome.crashPlaces) { $0 + $1 }
         resumed.merge(outcome.resumed) { $0 + $1 }
         ended.merge(outcome.ended) { $0 + $1 }
+        tasks.merge(outcome.tasks) { $0 + $1 }
         if let first = outcome.violations.first { failures.append(Failure(seed: outcome.seed, text: "\(first)")) }
     }
 
@@ -52,6 +54,7 @@ public struct Tally: Codable, Sendable {
         crashPlaces.merge(other.crashPlaces) { $0 + $1 }
         resumed.merge(other.resumed) { $0 + $1 }
         ended.merge(other.ended) { $0 + $1 }
+        tasks.merge(other.tasks) { $0 + $1 }
         failures += other.failures
     }
 
@@ -75,6 +78,8 @@ public struct Tally: Codable, Sendable {
         lines += crashPlaces.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { row($0.key, $0.value) }
         lines.append("how operations ended")
         lines += ended.sorted { $0.key < $1.key }.map { row($0.key, $0.value) }
+        lines.append("what the worker did by itself")
+        lines += tasks.sorted { $0.key < $1.key }.map { row($0.key, $0.value) }
         lines.append("what was taken up again after a crash, by operation and step")
         lines += Coverage.pairs.map { row($0.name, resumed[$0.name, default: 0]) }
         lines.append("in all")

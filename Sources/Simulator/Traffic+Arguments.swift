@@ -27,6 +27,16 @@ extension Wish.Method {
         }
     }
 
+    /// The task that nova's API writes before it casts, as far as the worker goes by it.
+    var task: String? {
+        switch self {
+        case .run: "scheduling"
+        case .softReboot: "rebooting"
+        case .hardReboot: "rebooting_hard"
+        default: isAboutArrivals ? "migrating" : nil
+        }
+    }
+
     /// Whether it is about the host and names no instance.
     var isHosts: Bool {
         switch self {

@@ -26,10 +26,13 @@ struct Traffic {
     /// Wishes that are still to be made.
     private(set) var left: Int
     private let flatPercent: Int
+    /// Whether the last wish is that something goes.
+    private let endsWithDelete: Bool
     /// The forms in which the worker's events are told.
     let notificationForms: [NotificationForm]
 
-    init(seed: UInt64, size: SimulationSize, target: Coverage.Pair? = nil) {
+    /// - Parameter hasTasks: whether the worker does something by itself, for which something should be left to do.
+    init(seed: UInt64, size: SimulationSize, target: Coverage.Pair? = nil, hasTasks: Bool = false) {
         dice = SeededGenerator(seed: seed, stream: 2)
         identifiers = SeededIdentifiers(seed: seed ^ 0x5EED)
         let identifiers = identifiers
@@ -37,9 +40,14 @@ struct Traffic {
         self.target = target
         way = target.map { Wish.Method.way(to: $0.method) } ?? []
         left = max(way.count, dice.within(max(1, size.wishes / 3)...size.wishes))
+        endsWithDelete = hasTasks ? dice.chance(50) : false
         flatPercent = dice.pick([0, 50, 50, 100])
         let all = Self.later.filter(\.isServed)
-        theme = dice.chance(75) ? [dice.pick(all), dice.pick(all)] : []
+        if hasTasks ? dice.chance(60) : false {
+            theme = [dice.pick(Self.leftToTasks), dice.pick(all)]
+        } else {
+            theme = dice.chance(75) ? [dice.pick(all), dice.pick(all)] : []
+        }
         notificationForms = dice.pick([[.flat], [.messagingV2], [.flat], [.messagingV2, .flat]])
     }
 
@@ -52,6 +60,9 @@ struct Traffic {
         if let method = way.first {
             way.removeFirst()
             return make(method, on: instances[0], world, hasPeers: hasPeers)
+        }
+        if left == 0, endsWithDelete, let id = instances.first(where: hasRun.contains) {
+            return make(.terminate, on: id, world, hasPeers: hasPeers)
         }
         var instance = dice.pick(instances)
         let method: Wish.Method
@@ -95,7 +106,8 @@ struct Traffic {
 
     /// An instance that nobody asked for, for a guest that appears by itself.
     mutating func stranger() -> Instance? {
-        try? Instance(fields: Self.instance(InstanceID(bits: identifiers.next()), mark: "stranger", method: .run, "x"))
+        try? Instance(fields: Self.instance(
+                InstanceID(bits: identifiers.next()), mark: "stranger", method: .run, "x", at: Timestamp(microseconds: 0)))
     }
 
     /// The instance that a wish names.
@@ -114,6 +126,9 @@ struct Traffic {
     }
 
     private static let all = later.filter(\.isServed)
+
+    /// What ends in a state, or takes so long, that a periodic task may have to do with it.
+    private static let leftToTasks: [Wish.Method] = [.softReboot, .rescue, .prepareResize, .powerOff, .terminate]
 
     private static let later: [Wish.Method] = [
         .run, .softReboot, .softReboot, .hardReboot, .hardReboot, .start, .stop, .stop, .powerOn, .powerOff, .terminate,
@@ -138,7 +153,8 @@ struct Traffic {
         var arguments = Self.arguments(method, &dice, identifiers)
         if !method.isHosts {
             arguments["instance"] = .object(
-                Self.instance(instance, mark: "wish-\(number)", method: method, image))
+                Self.instance(
+                    instance, mark: "wish-\(number)", method: method, image, at: world.wallClock.now()))
         }
         switch method {
         case .run:
@@ -185,16 +201,16 @@ struct Traffic {
     }
 
     private static func instance(
-        _ id: InstanceID, mark: String, method: Wish.Method, _ image: String
+        _ id: InstanceID, mark: String, method: Wish.Method, _ image: String, at moment: Timestamp
     ) -> JSONObject {
         [
             "uuid": .string(id.description), "id": 1, "name": "instance-00000001", "project_id": "p", "user_id": "u",
             "display_name": .string(mark), "image_ref": .string(image), "memory_mb": 512, "vcpus": 1, "root_gb": 1,
             "ephemeral_gb": 0, "vm_state": method == .run ? "building" : "active",
-            "task_state": method == .run ? "scheduling" : method.isAboutArrivals ? "migrating" : nil, "power_state": 0,
+            "task_state": JSONValue(method.task), "power_state": 0,
             "host": method == .run
                 ? nil : .string(method.isAboutArrivals ? PeerBooks.otherHost : SimulatedWorker.host),
-            "user_data": .string("\(canary)-user-data"), "created_at": "2026-11-23T02:02:30.929283",
+            "user_data": .string("\(canary)-user-data"), "created_at": .string(moment.iso),
             "instance_type": ["name": "m1.tiny", "id": 1, "swap": 0, "memory_mb": 512, "vcpus": 1, "root_gb": 1, "ephemeral_gb": 0],
             "instance_type_id": 1, "metadata": [],
             "config_drive": "",

@@ -28,6 +28,8 @@ final class World: @unchecked Sendable {
     var cutOff: Set<String> = []
     /// How often each method ended in which way.
     var ended: [String: Int] = [:]
+    /// How often each periodic task was done, failed, was cut off, and had something to do.
+    var tasks: [String: Int] = [:]
 
     init(seed: UInt64, faults: Faults, keepsHistory: Bool) {
         dice = SeededGenerator(seed: seed, stream: 1)

@@ -23,7 +23,7 @@ struct ArchitectureTests {
             "OsloMessaging", "WorkerStore",
         ],
         "Simulator": [
-            "ComputeDriver", "ComputeManager", "ComputeModel", "ComputeService", "FakeDriver", "ImageService",
+            "AMQP", "ComputeDriver", "ComputeManager", "ComputeModel", "ComputeService", "FakeDriver", "ImageService",
             "OsloMessaging", "SimulatedDisk", "WorkerStore",
         ],
         "simulate": ["Simulator"],

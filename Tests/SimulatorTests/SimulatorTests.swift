@@ -6,8 +6,8 @@ import Testing
 
 @Suite("The simulated worker", .serialized, .timeLimit(.minutes(10)))
 struct SimulatorTests {
-    /// What fits into a good minute of two processors; `make simulate` runs more of them, and longer ones.
-    static let seeds = 2500
+    /// What fits into some minutes of two processors; `make simulate` runs more of them, and longer ones.
+    static let seeds = 4000
 
     @Test("keeps every promise in thousands of histories, and every fault is among them")
     func histories() throws {
@@ -15,6 +15,13 @@ struct SimulatorTests {
         #expect(run.status == 0, "\(run.output.suffix(4000))")
         for kind in FaultKind.allCases {
             #expect(run.count(kind.rawValue) > 0, "\(kind.rawValue) never happened")
+        }
+        for task in PeriodicTaskNames.all {
+            #expect(run.count("\(task) done") > 0, "\(task) was never done")
+            #expect(run.count("\(task) cut off") > 0, "\(task) was never cut off by a crash")
+        }
+        for option in PeriodicTaskNames.thatAct {
+            #expect(run.count("\(option) had something to do") > 0, "\(option) never had anything to do")
         }
         #expect(run.count("histories") == Self.seeds)
         for pair in Coverage.pairs {
@@ -63,6 +70,22 @@ struct SimulatorTests {
         #expect(run.output.contains("fingerprint"))
         #expect(!run.output.contains("CANARY"))
     }
+}
+
+/// What the worker does by itself, as the simulator's table calls it.
+enum PeriodicTaskNames {
+    static let all = [
+        "report_state", "update_available_resource", "publish_service_capabilities", "poll_bandwidth_usage",
+        "instance_usage_audit", "poll_rescued_instances", "poll_rebooting_instances", "check_instance_build_time",
+        "heal_instance_info_cache", "run_image_cache_manager_pass", "reclaim_queued_deletes",
+        "poll_unconfirmed_resizes", "cleanup_running_deleted_instances", "sync_power_states",
+    ]
+
+    /// The options of those that change an instance, or tell of it.
+    static let thatAct = [
+        "instance_build_timeout", "rescue_timeout", "resize_confirm_window",
+        "reclaim_instance_interval", "running_deleted_instance_action", "instance_usage_audit",
+    ]
 }
 
 /// The simulator as a program, built beside the tests.

@@ -54,6 +54,10 @@ int csd_put(csd_disk *disk, const char *path, const void *bytes, int64_t length)
 /// The path of the file of that number in the order of their making; NULL beyond the last. Valid while the disk is.
 const char *csd_path(csd_disk *disk, int number);
 
+/// Opens a database of the disk of that name and carries statements out, as another program does; SQLite's result code.
+/// What it writes stays in the log where it is told to keep it. `answer` gets the first number of the last row.
+int csd_execute(const char *name, const char *path, const char *sql, int keeps_log, int64_t *answer);
+
 csd_counters csd_count(csd_disk *disk);
 
 #endif
