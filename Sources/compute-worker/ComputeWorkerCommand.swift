@@ -13,10 +13,10 @@ struct ComputeWorkerCommand: AsyncParsableCommand {
             Example:
               compute-worker run --config-file /etc/nova/nova.conf
 
-            Exit status: 0 done, 1 the request failed, 64 wrong usage, 66 no such operation, 69 the broker, the disk,
-            the state directory or the worker is not to be had now, 73 another worker serves the host, 75 no answer
-            in time, 77 the operation can't be cancelled any more, 78 the configuration is wrong, or the journal
-            can't be used.
+            Exit status: 0 done, 1 the request failed, 64 wrong usage, 66 no such operation, 69 the broker, the
+            hypervisor, the disk, the state directory or the worker is not to be had now, 73 another worker serves the
+            host, 75 no answer in time, 77 the operation can't be cancelled any more, 78 the configuration is wrong,
+            or the journal can't be used.
             """,
         version: Program.version,
         subcommands: [

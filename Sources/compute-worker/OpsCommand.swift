@@ -67,11 +67,13 @@ struct OpsCommand: AsyncParsableCommand {
 
     struct Cancel: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Give an operation up: one that waits ends, one that runs undoes itself.",
+            abstract: "Give an operation up: one that waits ends, one that runs is asked to stop.",
             discussion: """
-                Its error event is told and its caller answered; no restart takes it up again. Asks the worker that
-                runs, else writes the wish into the journal, and the next start ends it. The status is 66 if the
-                journal has no such id, and 77 if it can't be cancelled any more.
+                One that waits ends with its error event, and its caller is answered. One that runs undoes itself if it
+                still can (a build, a snapshot, an attachment); what the hypervisor is doing already (a power off, a
+                reboot) goes on to its end and may succeed: ops show tells how it ended. Asks the worker that runs, else
+                writes the wish into the journal for the next start. The status is 0 if it is asked, 66 if the journal
+                has no such id, and 77 if it can't be cancelled any more.
 
                 Example:
                   compute-worker ops cancel 17 --config-file /etc/nova/nova.conf

@@ -8,8 +8,10 @@ struct StatusCommand: AsyncParsableCommand {
         commandName: "status",
         abstract: "Tell whether the worker of this host is ready, and if not, why.",
         discussion: """
-            Asks the running worker through its control socket, as its user or as root. The status is 0 if it is ready,
-            1 if it is not, 69 if no worker runs, and 75 if it does not answer.
+            Asks the running worker through its control socket, as its user or as root. The status is 0 if casts are
+            taken in, done and told of, 1 if it is not ready, 69 if it is ready but the hypervisor is away (casts are
+            taken in and wait) or if no worker runs, and 75 if it does not answer. With --format json the key working
+            says the first, and hypervisor_outage since when and why.
 
             Example:
               compute-worker status --config-file /etc/nova/nova.conf
@@ -24,6 +26,6 @@ struct StatusCommand: AsyncParsableCommand {
         let configuration = try options.load()
         let status = try await CommandFailure.catching { try await Program.status(configuration) }
         print(format == .json ? status.output.json : status.output.text)
-        if !status.isReady { throw ExitCode(ProgramFailure.Kind.failed.status) }
+        if let failure = status.failure { throw ExitCode(failure.status) }
     }
 }

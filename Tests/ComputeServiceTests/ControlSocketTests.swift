@@ -15,6 +15,7 @@ import WorkerStore
 struct ControlSocketTests {
     private static let status = WorkerStatus(
         host: "one", processID: 7, isReady: false, reasons: ["the broker is gone"], warnings: [],
+        hypervisorOutage: HypervisorOutage(Timestamp(microseconds: 500_000), "no socket"),
         since: Timestamp(microseconds: 1_000_000), running: 1, waiting: 2, outbox: 3, quarantined: ["instance of x: damaged"],
         resources: HostShares(
             total: ClaimAmounts(vcpus: 8, memoryMiB: 8192, diskGiB: 100),

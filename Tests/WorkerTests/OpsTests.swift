@@ -34,6 +34,7 @@ extension Program {
                 #expect(ready.output.contains("one (pid \(worker.pid)): ready since"), "\(ready)")
                 let json = try JSONParser.parse(try await worker.command(["status", "--format", "json"]).output)
                 #expect(json["ready"] == true && json["reasons"] == [] && json["running"] == 0 && json["outbox"] == 0)
+                #expect(json["working"] == true && json["hypervisor_outage"] == .null)
                 worker.kill(SIGSTOP)
                 let still = try await worker.command(["status"])
                 #expect(still.end == .exited(75) && still.errors.contains("did not answer in time"), "\(still)")
@@ -53,6 +54,30 @@ extension Program {
                 #expect(mode == 0o600)
                 #expect(try await cut.stop() == .exited(0))
                 #expect(!FileManager.default.fileExists(atPath: file))
+            }
+        }
+
+        @Test("A worker whose hypervisor is away is ready, but status fails and says so first", .timeLimit(.minutes(2)))
+        func hypervisorAway() async throws {
+            try await Bench.with { bench in
+                var settings = bench.settings()
+                settings.driver = "libvirt.LibvirtDriver"
+                settings.options["libvirt"] = ["connection_uri": "qemu+unix:///system?socket=/nonexistent/socket"]
+                let worker = try bench.launch(settings)
+                let told = await worker.log.first(within: .seconds(30)) { $0.contains("the hypervisor is away") }
+                try #require(told != nil)
+                try #require(await worker.isReady())
+                let status = try await worker.command(["status"])
+                #expect(status.end == .exited(69), "\(status)")
+                let first = try #require(status.output.split(separator: "\n").first)
+                #expect(first.contains(": ready since") && first.contains("the hypervisor is away for"), "\(first)")
+                #expect(first.hasSuffix("casts wait"), "\(first)")
+                let run = try await worker.command(["status", "--format", "json"])
+                let json = try JSONParser.parse(run.output)
+                #expect(run.end == .exited(69) && json["ready"] == true && json["working"] == false, "\(run)")
+                #expect(json["hypervisor_outage"]?["since"]?.string != nil, "\(run)")
+                #expect(json["hypervisor_outage"]?["reason"]?.string?.contains("/nonexistent/socket") == true, "\(run)")
+                #expect(try await worker.stop() == .exited(0))
             }
         }
 
@@ -79,6 +104,10 @@ extension Program {
                 try await oslo.cast("stop_instance", kept, to: "one")
                 try await oslo.cast("reboot_instance", kept, to: "one")
                 try await probe.events(of: kept, until: "compute.instance.power_off.start")
+                // The guest is being shut off: that is not undone, and nobody is told that it was.
+                let stopping = try await worker.command(["ops", "cancel", "3"])
+                #expect(stopping.end == .exited(0) && stopping.output.contains("goes on to its end"), "\(stopping)")
+                #expect(stopping.output.contains("ops show 3"), "\(stopping)")
                 let waiting = try await worker.command(["ops", "cancel", "4"])
                 #expect(waiting.end == .exited(0) && waiting.output.contains("has ended"), "\(waiting)")
                 try await probe.events(of: kept, until: "compute.instance.power_off.end")

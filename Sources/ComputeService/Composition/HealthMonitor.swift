@@ -114,7 +114,13 @@ final class HealthMonitor: Sendable {
 
     /// Follows what the driver says of its hypervisor, until the task is cancelled.
     func followHypervisor(_ outages: AsyncStream<String?>) async {
-        for await outage in outages { update { $0.hypervisorFault = outage } }
+        for await reason in outages {
+            let now = clock.now()
+            update { health in
+                // An attempt that fails for another reason is the same outage.
+                health.hypervisorOutage = reason.map { HypervisorOutage(health.hypervisorOutage?.since ?? now, $0) }
+            }
+        }
     }
 
     func probed(_ report: LoopbackReport) {

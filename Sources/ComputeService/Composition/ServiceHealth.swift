@@ -38,8 +38,8 @@ struct ServiceHealth: Sendable, Equatable {
     var journalFault: String?
     /// Why there is no room for the disks of instances.
     var instancesFault: String?
-    /// Why the hypervisor can't be asked; nil where it can, or where nobody has told.
-    var hypervisorFault: String?
+    /// Since when and why the hypervisor can't be asked; nil where it can, or where nobody has told.
+    var hypervisorOutage: HypervisorOutage?
     /// It was told to stop.
     var isStopping = false
 
@@ -95,7 +95,9 @@ struct ServiceHealth: Sendable, Equatable {
         if case .down(let error)? = notifying {
             warnings.append("the broker of the events is away, they wait: \(BrokerAdvice.sentence(for: error))")
         }
-        if let hypervisorFault { warnings.append("the hypervisor can't be asked: \(hypervisorFault)") }
+        if let hypervisorOutage {
+            warnings.append("the hypervisor is away, casts are taken in and wait: \(hypervisorOutage.reason)")
+        }
         return warnings
     }
 }

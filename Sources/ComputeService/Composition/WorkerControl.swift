@@ -40,8 +40,8 @@ struct WorkerControl: ControlHandler {
         let waits = held > 0 ? ["requests that wait for room for disks, unacknowledged: \(held)"] : []
         return WorkerStatus(
             host: health.host, processID: Int(getpid()), isReady: reasons.isEmpty, reasons: reasons,
-            warnings: health.warnings + waits, since: monitor.since, running: load.running, waiting: load.waiting,
-            outbox: store.levels.outbox, quarantined: store.quarantined.map(\.words),
+            warnings: health.warnings + waits, hypervisorOutage: health.hypervisorOutage, since: monitor.since,
+            running: load.running, waiting: load.waiting, outbox: store.levels.outbox, quarantined: store.quarantined.map(\.words),
             resources: HostShares(total: manager.resources.total, claimed: manager.resources.claimed))
     }
 }

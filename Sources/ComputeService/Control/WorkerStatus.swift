@@ -6,12 +6,14 @@ internal import ComputeModel
 struct WorkerStatus: Sendable, Hashable {
     var host: String
     var processID: Int
-    /// Whether it takes casts, does them and can tell of it.
+    /// Whether it takes casts and can tell of them.
     var isReady: Bool
     /// Why it is not ready; empty for one that is.
     var reasons: [String]
     /// What an operator should know all the same.
     var warnings: [String]
+    /// Why nothing that needs the hypervisor is done, though casts are taken in.
+    var hypervisorOutage: HypervisorOutage?
     /// When it became ready, or ceased to be.
     var since: Timestamp
     /// Operations that run.
@@ -24,9 +26,13 @@ struct WorkerStatus: Sendable, Hashable {
     var quarantined: [String]
     var resources = HostShares()
 
+    /// Whether casts are taken in, done and told of.
+    var isWorking: Bool { isReady && hypervisorOutage == nil }
+
     var json: JSONValue {
         [
             "host": .string(host), "pid": JSONValue(processID), "ready": .bool(isReady),
+            "working": .bool(isWorking), "hypervisor_outage": hypervisorOutage?.json ?? .null,
             "reasons": .array(reasons.map { .string($0) }),
             "warnings": .array(warnings.map { .string($0) }), "since": .string(since.iso),
             "running": JSONValue(running), "waiting": JSONValue(waiting), "outbox": JSONValue(outbox),
@@ -43,7 +49,8 @@ extension WorkerStatus {
         self.init(
             host: host, processID: json["pid"]?.int ?? 0, isReady: isReady,
             reasons: (json["reasons"]?.array ?? []).compactMap(\.string),
-            warnings: (json["warnings"]?.array ?? []).compactMap(\.string), since: since,
+            warnings: (json["warnings"]?.array ?? []).compactMap(\.string),
+            hypervisorOutage: HypervisorOutage(json: json["hypervisor_outage"]), since: since,
             running: json["running"]?.int ?? 0, waiting: json["waiting"]?.int ?? 0, outbox: json["outbox"]?.int ?? 0,
             quarantined: (json["quarantined"]?.array ?? []).compactMap(\.string),
             resources: json["resources"].map { HostShares(json: $0) } ?? HostShares())

@@ -8,16 +8,18 @@ extension Program {
     /// How long a worker may take to say how it is; one that stands still says nothing.
     private static let patience = Duration.seconds(5)
 
-    /// Whether the worker of this host is ready, and how much it has to do.
+    /// Whether the worker of this host is ready, and how much it has to do; the failure that its state is, with the
+    /// status to end with.
     ///
     /// - Throws: ``ProgramFailure`` of kind `unavailable` where no worker runs, `timeout` where it does not answer.
     public static func status(
         _ configuration: LoadedConfiguration
-    ) async throws -> (output: ToolOutput, isReady: Bool) {
+    ) async throws -> (output: ToolOutput, failure: ProgramFailure.Kind?) {
         let answer: ControlAnswer
         do { answer = try await ask(.status, within: patience, configuration) } catch { throw ProgramFailure(error) }
         guard case .status(let status) = answer else { throw unexpected }
-        return (ToolOutput(status, now: SystemWallClock().now()), status.isReady)
+        let failure: ProgramFailure.Kind? = status.isWorking ? nil : status.isReady ? .unavailable : .failed
+        return (ToolOutput(status, now: SystemWallClock().now()), failure)
     }
 
     /// What the worker does by itself, and how that fares.
@@ -121,8 +123,9 @@ extension Program {
         case .interrupting:
             text =
                 isRunning
-                ? "operation \(id) was begun and undoes itself; see ops show \(id)"
-                : "no worker runs; its next start ends operation \(id)"
+                ? "operation \(id) was begun and is asked to stop: it undoes itself if it still can, else it goes on to "
+                    + "its end; ops show \(id) tells how it ended"
+                : "no worker runs; its next start ends operation \(id), which undoes itself if it was begun and still can"
         case .notCancellable(let reason):
             throw ProgramFailure(.notCancellable, "operation \(id) can't be cancelled: \(reason)")
         case .unknown: throw unknown(id)

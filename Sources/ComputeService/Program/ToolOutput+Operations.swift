@@ -64,10 +64,13 @@ extension ToolOutput {
 
     /// How a worker fares.
     init(_ status: WorkerStatus, now: Timestamp) {
-        var lines = [
+        var first =
             "\(status.host) (pid \(status.processID)): \(status.isReady ? "ready" : "not ready") since "
-                + "\(status.since.iso) (\(Age.text(from: status.since, to: now)))"
-        ]
+            + "\(status.since.iso) (\(Age.text(from: status.since, to: now)))"
+        if let outage = status.hypervisorOutage {
+            first += "; the hypervisor is away for \(Age.text(from: outage.since, to: now)), casts wait"
+        }
+        var lines = [first]
         lines += status.reasons.map { "  because \(Self.oneLine($0))" }
         lines += status.warnings.map { "  warning: \(Self.oneLine($0))" }
         lines.append(

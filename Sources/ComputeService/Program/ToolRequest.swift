@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import ComputeModel
-internal import FoundationEssentials
+internal import Glibc
 
 /// A request that somebody makes by hand, checked before anything is connected.
 public struct ToolRequest: Sendable {
@@ -37,13 +37,34 @@ public struct ToolRequest: Sendable {
         self.context = RequestContext(fields: fields)
     }
 
+    /// More than any broker takes in one message.
+    static let longestFile = 64 << 20
+
+    /// To the end of the file, which may be a pipe as well: its size says nothing.
     private static func read(_ path: String) throws -> String {
-        do {
-            let data = try Data(contentsOf: URL(filePath: path == "-" ? "/dev/stdin" : path))
-            return String(decoding: data, as: UTF8.self)
-        } catch {
-            throw ProgramFailure(.usage, "--args-file: \(path) can't be read; give the path of a JSON file, or -")
+        let file = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw unreadable(path, errno) }
+        defer { if file != STDIN_FILENO { close(file) } }
+        var bytes: [UInt8] = []
+        var part = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = part.withUnsafeMutableBytes { Glibc.read(file, $0.baseAddress, $0.count) }
+            if count == 0 { return String(decoding: bytes, as: UTF8.self) }
+            guard count > 0 else {
+                if errno == EINTR { continue }
+                throw unreadable(path, errno)
+            }
+            bytes += part[..<count]
+            guard bytes.count <= longestFile else {
+                throw ProgramFailure(.usage, "--args-file: \(path) is longer than \(longestFile) bytes")
+            }
         }
+    }
+
+    private static func unreadable(_ path: String, _ code: Int32) -> ProgramFailure {
+        ProgramFailure(
+            .usage,
+            "--args-file: \(path) can't be read (\(String(cString: strerror(code)))); give the path of a JSON file, or -")
     }
 
     private static func object(_ text: String, option: String) throws -> JSONObject {
