@@ -17,6 +17,8 @@ extension BrokerConnection {
             guard let plain = amqp_tcp_socket_new(state) else { throw BrokerError(.unreachable, "out of memory") }
             socket = plain
         }
+        // What is told of a failure is not to be that of an older one.
+        crabbitmq_clear_tls_cause()
         var timeout = timeval(configuration.connectTimeout)
         let status = amqp_socket_open_noblock(socket, endpoint.host, Int32(endpoint.port), &timeout)
         guard status == AMQP_STATUS_OK.rawValue else { throw openError(status, endpoint) }
@@ -34,10 +36,19 @@ extension BrokerConnection {
                 "\(address): the broker's certificate is not signed by a trusted authority, is out of date, "
                     + "or is for another address")
         case AMQP_STATUS_SSL_ERROR.rawValue, AMQP_STATUS_SSL_CONNECTION_FAILED.rawValue:
-            BrokerError(.tlsFailed, "\(address): \(text)")
+            BrokerError(.tlsFailed, "\(address): \(text)" + (tlsCause().map { ": \($0)" } ?? ""))
+        case AMQP_STATUS_SOCKET_ERROR.rawValue:
+            BrokerError(.unreachable, "\(address): \(SocketProbe.cause(endpoint) ?? text)")
+        case AMQP_STATUS_HOSTNAME_RESOLUTION_FAILED.rawValue:
+            BrokerError(.unreachable, "\(address): the host name can't be resolved")
         case AMQP_STATUS_TIMEOUT.rawValue: BrokerError(.unreachable, "\(address): no connection in time")
         default: BrokerError(.unreachable, "\(address): \(text)")
         }
+    }
+
+    /// What OpenSSL has left of this thread's last failure.
+    private static func tlsCause() -> String? {
+        crabbitmq_tls_cause().map { String(cString: $0) }
     }
 
     private static func tlsSocket(

@@ -14,6 +14,7 @@
 #include <amqp_ssl_socket.h>
 #include <amqp_tcp_socket.h>
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -42,6 +43,10 @@ static inline int crabbitmq_expect_address(amqp_socket_t *socket, const char *ad
     SSL_CTX *context = (SSL_CTX *)amqp_ssl_socket_get_context(socket);
     return context != NULL && X509_VERIFY_PARAM_set1_ip_asc(SSL_CTX_get0_param(context), address) == 1;
 }
+
+// The library says of a failed handshake only that it failed; OpenSSL keeps the reason for the thread.
+static inline void crabbitmq_clear_tls_cause(void) { ERR_clear_error(); }
+static inline const char *crabbitmq_tls_cause(void) { return ERR_reason_error_string(ERR_peek_last_error()); }
 
 // eventfd is missing from Swift's Glibc module.
 static inline int crabbitmq_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }

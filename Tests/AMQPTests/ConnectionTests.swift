@@ -97,6 +97,16 @@ struct ConnectionTests {
         #expect(try await outcome(try BrokerConfiguration(transportURL: host))?.isReady == true)
     }
 
+    @Test("A broker that speaks no TLS at its port is told in OpenSSL's words")
+    func noTLS() async throws {
+        let server = try await SharedBroker.server
+        let configuration = try BrokerConfiguration(
+            transportURL: server.url(), tls: TLSConfiguration(verifiesPeer: false))
+        let error = try #require(try await outcome(configuration)?.lostError)
+        #expect(error.code == .tlsFailed)
+        #expect(error.message.contains("wrong version number"), "\(error)")
+    }
+
     @Test("Of several brokers the next is tried when one is not there")
     func absentBroker() async throws {
         let server = try await SharedBroker.server
@@ -112,6 +122,7 @@ struct ConnectionTests {
                 return
             }
             #expect(error.code == .unreachable)
+            #expect(error.message == "127.0.0.1:1: Connection refused")
             #expect(delay == .zero, "the second broker of a round is tried without a wait")
             #expect(await publisher.states.first(\.isReady) != nil)
             group.cancelAll()

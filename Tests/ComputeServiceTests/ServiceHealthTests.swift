@@ -76,7 +76,7 @@ struct ServiceHealthTests {
         #expect(!health.isReady)
         health.loopback = LoopbackReport(.passed)
         (health.publishing, health.notifying) = (.blocked("low on memory"), .down(BrokerError(.unreachable, "gone")))
-        health.hypervisorFault = "no socket"
+        health.hypervisorOutage = HypervisorOutage(Timestamp(microseconds: 0), "no socket")
         #expect(health.isReady)
         #expect(health.warnings.count == 3)
         for part in ["low on memory", "gone", "no socket"] {
@@ -99,7 +99,7 @@ struct ServiceHealthTests {
         for (code, part) in [
             (BrokerError.Code.accessRefused, "transport_url"), (.notAllowed, "virtual host"),
             (.declarationRefused, "amqp_durable_queues"), (.certificateRefused, "ssl_ca_file"),
-            (.queueLocked, "two heartbeats"),
+            (.queueLocked, "two heartbeats"), (.unreachable, "host and port in transport_url"), (.tlsFailed, "5671"),
         ] {
             var health = serving()
             health.consuming = .down(BrokerError(code, "refused"))

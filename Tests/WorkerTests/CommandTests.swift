@@ -38,6 +38,17 @@ extension Program {
                     ["call", "get_console_output", "--server", "one", "--args-file", alone.path])
                 #expect(console.end == .exited(0) && !console.output.isEmpty, "\(console)")
 
+                // Nothing but the end of a pipe says how long it is.
+                let piped = try await ChildProcess.run(
+                    URL(filePath: "/bin/sh"),
+                    [
+                        "-c", #"cat "$2" | "$1" call get_console_output --server one --args-file - --config-file "$3""#,
+                        "sh", WorkerProcess.binary.path, alone.path, worker.configurationFile.path,
+                    ])
+                #expect(piped.end == .exited(0) && piped.output == console.output, "\(piped)")
+                let absent = try await worker.command(["cast", "reboot_instance", "--args-file", "/nonexistent/a.json"])
+                #expect(absent.end == .exited(64) && absent.errors.contains("No such file"), "\(absent)")
+
                 let failing = try await worker.command(["call", "no_such_method", "--server", "one"])
                 #expect(failing.end == .exited(1) && failing.output.isEmpty)
                 #expect(
@@ -82,16 +93,27 @@ extension Program {
             }
         }
 
-        @Test("A call that finds no broker in its time ends with 69", .timeLimit(.minutes(2)))
+        @Test("What finds no broker ends with 69 before its time is over, and names the cause and what to look at",
+            .timeLimit(.minutes(2)))
         func noBroker() async throws {
             try await Bench.with { bench in
                 var settings = bench.settings()
                 settings.transportURL = "rabbit://guest:guest@127.0.0.1:1/"
-                let file = try Self.configuration(settings, bench)
-                let call = try await ChildProcess.run(
-                    WorkerProcess.binary, ["call", "get_host_uptime", "--timeout", "3", "--config-file", file])
-                #expect(call.end == .exited(69), "\(call)")
-                #expect(call.errors.contains("--timeout"), "\(call)")
+                let nobody = try Self.configuration(settings, bench)
+                for command in [["cast", "reboot_instance"], ["call", "get_host_uptime"]] {
+                    // Half of what a cast waits for its confirm.
+                    let run = try await ChildProcess.run(
+                        WorkerProcess.binary, command + ["--config-file", nobody], within: .seconds(15))
+                    #expect(run.end == .exited(69), "\(run)")
+                    #expect(run.errors.contains("127.0.0.1:1: Connection refused"), "\(run)")
+                    #expect(run.errors.contains("transport_url") && !run.errors.contains("--timeout"), "\(run)")
+                }
+                settings.transportURL = bench.url.replacing("guest:guest", with: "guest:canaryword")
+                let refused = try Self.configuration(settings, bench)
+                let run = try await ChildProcess.run(
+                    WorkerProcess.binary, ["cast", "reboot_instance", "--config-file", refused], within: .seconds(15))
+                #expect(run.end == .exited(69) && run.errors.contains("ACCESS_REFUSED"), "\(run)")
+                #expect(!run.errors.contains("canaryword"))
             }
         }
 

@@ -292,6 +292,8 @@ public final class Intake: Sendable {
         guard changed else { return }
         switch state {
         case .full, .storeFails: logger.warning("intake paused", metadata: ["intake.state": .string("\(state)")])
+        // Open for what the broker will deliver; whether it does is another's to say.
+        case .consuming: logger.info("intake open")
         default: logger.info("intake changed", metadata: ["intake.state": .string("\(state)")])
         }
         onState(state)

@@ -20,6 +20,10 @@ enum BrokerAdvice {
             case .queueLocked:
                 "another worker serves this host, or the broker has not given up our last connection yet, which "
                     + "takes two heartbeats"
+            case .unreachable:
+                "check host and port in transport_url, whether the broker runs and listens there (ss -ltn), and firewalls"
+            case .tlsFailed:
+                "check that the broker listens with TLS at this port (5671 as a rule), its log, and the ssl_ options"
             default: nil
             }
         // The broker's own sentence about a lock is long and says less.

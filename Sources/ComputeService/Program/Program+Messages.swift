@@ -39,10 +39,6 @@ extension Program {
             do throws(RPCError) {
                 return try await client.call(request.outgoing, to: target, timeout: timeout, isMandatory: true)
             } catch {
-                if case .timedOut = error, !client.isConnected {
-                    throw ProgramFailure(
-                        .unavailable, "the broker could not be reached within \(timeout): check transport_url, or give it more time with --timeout")
-                }
                 throw ProgramFailure(error, target)
             }
         }
@@ -103,10 +99,34 @@ extension Program {
         let client = RPCClient(
             configuration: try broker(messaging.transportURL, configuration.worker, purpose: "tool"),
             topology: RPCTopology(options: TopologyOptions(messaging)), form: form, logger: quietLogger)
-        return try await withThrowingTaskGroup(of: Void.self) { group in
+        return try await withThrowingTaskGroup(of: Result?.self) { group in
             defer { group.cancelAll() }
-            group.addTask { try await client.run() }
-            return try await body(client)
+            group.addTask {
+                try await client.run()
+                return nil
+            }
+            group.addTask {
+                try await awaitConnection(of: client)
+                return nil
+            }
+            group.addTask { try await body(client) }
+            while let result = try await group.next() {
+                if let result { return result }
+            }
+            throw CancellationError()
+        }
+    }
+
+    /// Returns when there is a connection; gives up, with the cause, when each broker was tried once in vain: somebody
+    /// waits before the screen.
+    private static func awaitConnection(of client: RPCClient) async throws {
+        for await state in client.states {
+            switch state {
+            case .ready, .blocked: return
+            case .lost(let error, retryIn: let delay) where delay > .zero:
+                throw ProgramFailure(.unavailable, BrokerAdvice.sentence(for: error))
+            case .idle, .connecting, .lost, .closed: break
+            }
         }
     }
 
@@ -159,7 +179,10 @@ extension ProgramFailure {
             self.init(.timeout, "\(error): is a worker running for \(target.words)? More time: --timeout")
         case .undelivered(.returned):
             self.init(.unavailable, "no queue took the message: no worker has consumed \(target.words) yet")
-        case .undelivered(let error): self.init(.unavailable, "\(error): check transport_url, or give it more time with --timeout")
+        case .undelivered(.deadlineExceeded(mayHaveBeenDelivered: let mayBeThere)):
+            let rest = mayBeThere ? "it may have it all the same" : "it was not sent"
+            self.init(.unavailable, "the broker did not confirm the message in time; \(rest)")
+        case .undelivered(let error): self.init(.unavailable, "\(error): see the broker's log")
         case .malformedReply, .closed: self.init(.unavailable, "\(error)")
         }
     }

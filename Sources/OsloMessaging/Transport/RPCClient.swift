@@ -59,13 +59,8 @@ public final class RPCClient: Sendable {
         try ended.get()
     }
 
-    /// Whether the broker is there and takes messages, at this moment.
-    public var isConnected: Bool {
-        switch publisher.state {
-        case .ready, .blocked: true
-        case .idle, .connecting, .lost, .closed: false
-        }
-    }
+    /// How the connection that publishes fares, from its state at this moment on.
+    public var states: AsyncStream<ConnectionState> { publisher.states }
 
     /// Sends a request that nobody answers; returns when the broker has confirmed it.
     ///
