@@ -15,7 +15,7 @@ struct CanaryLog: LogHandler {
     }
 
     func log(event: LogEvent) {
-        let fields = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         let line = "log \(event.level): \(event.message) \(fields.joined(separator: " "))"
         if line.contains(Traffic.canary) { world.violate(.noSecrets, line) }
         world.note(line)

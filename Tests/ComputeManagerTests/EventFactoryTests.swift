@@ -68,6 +68,27 @@ struct EventFactoryTests {
         #expect(event.context.requestID == "req-1")
     }
 
+    @Test(
+        "A key that says that it holds a secret is believed",
+        arguments: [
+            "passwd", "graphics_password", "connection_password", "root_password", "auth_secret", "chap_secret",
+            "secret_key", "api_key", "credentials", "x_auth_token", "X-Auth-Token", "encryption_key", "db_pass",
+            "_context_auth_token", "_context_service_catalog", "sshPassphrase",
+        ])
+    func secretKey(_ key: String) {
+        #expect(SecretMask.masked([key: "CANARY"]) == [key: "***"])
+    }
+
+    @Test(
+        "A key that programs need is left as it is",
+        arguments: [
+            "key_name", "key", "request_id", "_context_request_id", "keypairs", "monkey", "passthrough_url", "bypass",
+            "image_ref", "block_device_mapping", "project_id", "resource_type",
+        ])
+    func plainKey(_ key: String) {
+        #expect(SecretMask.masked([key: "value"]) == [key: "value"])
+    }
+
     @Test("Secrets are masked wherever they stand; that there was none shows")
     func mask() {
         let masked = SecretMask.masked(

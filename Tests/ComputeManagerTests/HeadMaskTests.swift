@@ -20,7 +20,13 @@ struct HeadMaskTests {
             (#"{"new_pass": "SECRE"#, #"{"new_pass": ***"#),
             (#"{"injected_files": [["/a", "SECR"#, #"{"injected_files": ***"#),
             (#"{"new_pass"  "#, #"{"new_pass"  "#),
-            (#"{"password_age": 5, "my": "token"}"#, #"{"password_age": 5, "my": "token"}"#),
+            (#"{"key_name": "k", "my": "token"}"#, #"{"key_name": "k", "my": "token"}"#),
+            (#"{"X-Auth-Token2": "SECRET"}"#, #"{"X-Auth-Token2": ***}"#),
+            (#"{'admin_password':'SECRET', 'b': 1}"#, #"{'admin_password':***, 'b': 1}"#),
+            (#"{u'new_pass': u'SEC\'RET', u'b': u'c'}"#, #"{u'new_pass': ***, u'b': u'c'}"#),
+            (#"{'new_pass': "it's SECRET", 'token': None}"#, #"{'new_pass': ***, 'token': None}"#),
+            (#"{'injected_files': [('/a', b"it's SECRET}")], 'b': 1}"#, #"{'injected_files': ***, 'b': 1}"#),
+            (#"{"injected_files": ["it's SECRET"], "b": "c"}"#, #"{"injected_files": ***, "b": "c"}"#),
             (#"no JSON at all"#, #"no JSON at all"#),
         ])
     func shapes(text: String, expected: String) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Takes the secrets out of the beginning of a message that may not parse, or not be whole: what follows a key that names
-/// a secret, in JSON or in JSON within a string.
+/// a secret, in JSON, in JSON within a string, or in what Python prints of a dictionary.
 package struct HeadMask {
     private static let mask = Array("***".utf8)
-    private static let longestKey = 64
+    private static let longestKey = 256
 
     private let bytes: [UInt8]
     private var position = 0
@@ -21,7 +21,7 @@ package struct HeadMask {
     private mutating func run() {
         result.reserveCapacity(bytes.count)
         while position < bytes.count {
-            if bytes[position] == UInt8(ascii: "\""), let value = secretValue(after: position + 1) {
+            if Self.isQuote(bytes[position]), let value = secretValue(after: position + 1) {
                 result += bytes[position..<value]
                 position = value
                 skipValue()
@@ -36,9 +36,9 @@ package struct HeadMask {
     private func secretValue(after start: Int) -> Int? {
         var end = start
         while end < bytes.count, end - start < Self.longestKey, Self.isOfKey(bytes[end]) { end += 1 }
-        guard end > start, SecretMask.isSecret(String(decoding: bytes[start..<end], as: UTF8.self)) else { return nil }
+        guard end > start, SecretMask.isSecret(key: bytes[start..<end]) else { return nil }
         while end < bytes.count, bytes[end] == UInt8(ascii: "\\") { end += 1 }
-        guard end < bytes.count, bytes[end] == UInt8(ascii: "\"") else { return nil }
+        guard end < bytes.count, bytes[end] == bytes[start - 1] else { return nil }
         end = skippedSpace(end + 1)
         guard end < bytes.count, bytes[end] == UInt8(ascii: ":") else { return nil }
         return skippedSpace(end + 1)
@@ -52,17 +52,24 @@ package struct HeadMask {
 
     private static func isOfKey(_ byte: UInt8) -> Bool {
         switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"): true
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"): true
         default: false
         }
     }
 
+    private static func isQuote(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") }
+
     /// Goes behind a value; a string, a list, an object or a number leaves the mask, a word what it is.
     private mutating func skipValue() {
+        // Python 2 marks text with a u, Python 3 bytes with a b.
+        if position + 1 < bytes.count, [0x62, 0x75].contains(bytes[position]), Self.isQuote(bytes[position + 1]) {
+            position += 1
+        }
         guard position < bytes.count else { return }
         switch bytes[position] {
         case UInt8(ascii: "["), UInt8(ascii: "{"): skipNested()
-        case UInt8(ascii: "\\"), UInt8(ascii: "\""): skipString()
+        case UInt8(ascii: "\\"), UInt8(ascii: "\""), UInt8(ascii: "'"): skipString()
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
             while position < bytes.count, !Self.endsNumber(bytes[position]) { position += 1 }
         default: return
@@ -78,12 +85,13 @@ package struct HeadMask {
     /// as the one that began it, beside those that stand for backslashes.
     private mutating func skipString() {
         let depth = backslashes()
-        guard position < bytes.count, bytes[position] == UInt8(ascii: "\"") else { return }
+        guard position < bytes.count, Self.isQuote(bytes[position]) else { return }
+        let quote = bytes[position]
         position += 1
         while position < bytes.count {
             let count = backslashes()
             guard position < bytes.count else { return }
-            let isQuote = bytes[position] == UInt8(ascii: "\"")
+            let isQuote = bytes[position] == quote
             position += 1
             if isQuote, count < depth || count % (2 * (depth + 1)) == depth { return }
         }
@@ -102,7 +110,7 @@ package struct HeadMask {
             switch bytes[position] {
             case UInt8(ascii: "["), UInt8(ascii: "{"): depth += 1
             case UInt8(ascii: "]"), UInt8(ascii: "}"): depth -= 1
-            case UInt8(ascii: "\\"), UInt8(ascii: "\""):
+            case UInt8(ascii: "\\"), UInt8(ascii: "\""), UInt8(ascii: "'"):
                 skipString()
                 continue
             default: break

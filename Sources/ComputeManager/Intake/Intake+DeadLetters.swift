@@ -14,6 +14,18 @@ struct DeadLetterUnderWay: Sendable {
     let token: AcknowledgementToken
     let size: Int
     let reason: MalformedMessage
+    /// What could be read of it; nil where that is nothing.
+    let summary: MessageSummary?
+
+    /// What the log says of it; never of what it holds.
+    var metadata: Logger.Metadata {
+        var metadata: Logger.Metadata = [
+            "rpc.reason": .string(reason.reason.rawValue), "rpc.size": .stringConvertible(size),
+            "rpc.detail": .string(reason.detail), "queue": .string(letter.routingKey),
+        ]
+        metadata[LogKey.method] = summary.map { .string($0.method) }
+        return metadata
+    }
 
     init(_ refused: IntakeSorting.Refused, _ encoder: any MessageEncoder) {
         let message = refused.message
@@ -22,6 +34,7 @@ struct DeadLetterUnderWay: Sendable {
         token = message.token
         size = message.size
         reason = refused.reason
+        summary = if case .success(let summary) = message.scan { summary } else { nil }
     }
 }
 
@@ -33,13 +46,8 @@ extension Intake {
             do throws(DeliveryFailure) {
                 try await sink.publish(refused.letter)
                 metrics.countDeadLetter(refused.reason.reason)
-                logger.warning(
-                    "message refused and put aside",
-                    metadata: [
-                        "rpc.reason": .string(refused.reason.reason.rawValue),
-                        "rpc.size": .stringConvertible(refused.size),
-                        "rpc.detail": .string(refused.reason.detail),
-                    ])
+                logger.about(nil, refused.summary?.instance, requestID: refused.summary?.requestID).warning(
+                    "message refused and put aside", metadata: refused.metadata)
                 source.acknowledge([refused.token])
                 return
             } catch {
@@ -49,11 +57,9 @@ extension Intake {
                     // Kept, it would come again for ever; the log has what there is to know of it.
                     metrics.countDeadLetter(refused.reason.reason)
                     metrics.countLostDeadLetter()
-                    logger.error(
+                    logger.about(nil, refused.summary?.instance, requestID: refused.summary?.requestID).error(
                         "message refused, and the queue for such messages is missing",
-                        metadata: [
-                            "rpc.reason": .string(refused.reason.reason.rawValue), LogKey.error: .string("\(error)"),
-                        ])
+                        metadata: refused.metadata.merging([LogKey.error: .string("\(error)")]) { $1 })
                     source.acknowledge([refused.token])
                     return
                 case .refused, .unavailable: break

@@ -43,7 +43,7 @@ struct ReadOnlyCalls: Sendable {
         switch answer {
         case .result(let result): if let address { await send(services.encoder.reply(result, to: address)) }
         case .failure(let fault, let request):
-            await fail(fault, request, address, method: summary?.method ?? "")
+            await fail(fault, request, address, summary)
         case .none: break
         }
     }
@@ -72,11 +72,15 @@ struct ReadOnlyCalls: Sendable {
     }
 
     /// Answers a failed call and tells of it as nova does.
-    private func fail(_ fault: ComputeFault, _ request: RPCRequest?, _ address: ReplyAddress?, method: String) async {
-        services.logger.notice(
+    private func fail(
+        _ fault: ComputeFault, _ request: RPCRequest?, _ address: ReplyAddress?, _ summary: MessageSummary?
+    ) async {
+        services.logger.about(
+            request?.context, summary?.instance ?? fault.instance, requestID: summary?.requestID
+        ).notice(
             "call failed",
             metadata: [
-                LogKey.method: .string(method), LogKey.fault: .string(fault.kind.rawValue),
+                LogKey.method: .string(summary?.method ?? ""), LogKey.fault: .string(fault.kind.rawValue),
                 LogKey.error: .string(fault.message),
             ])
         if let address { await send(services.encoder.failure(fault, to: address)) }

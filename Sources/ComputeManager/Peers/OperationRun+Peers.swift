@@ -32,7 +32,7 @@ extension OperationRun {
                 try await peers.volumes.terminateConnection(volume, connector: connector, context: context)
                 try await peers.volumes.detach(volume, context: context)
             } catch let fault as ComputeFault where fault.kind == .volumeNotFound {
-                services.logger.warning(
+                logger.warning(
                     "a volume of the instance is gone",
                     metadata: [LogKey.instance: .string(row.id.description), LogKey.error: .string(fault.message)])
             }

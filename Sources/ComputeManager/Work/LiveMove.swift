@@ -99,7 +99,7 @@ struct LiveMove: Sendable {
             if guest != nil { return true }
             throw fault
         } catch let fault as ComputeFault where guest == nil {
-            run.services.logger.warning(
+            run.logger.warning(
                 "a guest has left, and the host that it moved to does not answer",
                 metadata: [
                     LogKey.instance: .string(arguments.instance.id.description), LogKey.error: .string(fault.message),
@@ -148,7 +148,7 @@ struct LiveMove: Sendable {
                 { try await tell() })
             return nil
         } catch let fault as ComputeFault {
-            run.services.logger.warning(
+            run.logger.warning(
                 "the host of a guest that moved has not taken it over; it is told by a cast",
                 metadata: [
                     LogKey.instance: .string(arguments.instance.id.description), LogKey.error: .string(fault.message),

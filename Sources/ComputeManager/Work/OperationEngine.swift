@@ -222,12 +222,11 @@ struct OperationEngine: Sendable {
         _ run: OperationRun<Operation>, _ arguments: Operation.Arguments, _ fault: ComputeFault
     ) async throws -> Ending {
         let isNews = services.toldLacks.isNews(fault, of: Operation.self)
-        services.logger.log(
+        services.logger.about(run.request.context, Operation.instance(of: arguments).id).log(
             level: isNews ? .warning : .debug, "operation failed",
             metadata: [
                 LogKey.method: .string(run.request.method), LogKey.fault: .string(fault.kind.rawValue),
-                LogKey.error: .string(fault.message), LogKey.instance: .string(fault.instance?.description ?? "-"),
-                LogKey.request: .string(run.request.context.requestID ?? "-"),
+                LogKey.error: .string(fault.message),
             ])
         let row = run.row ?? (run.leavesNoRow ? nil : Operation.rowOfFailure(arguments, fault, services))
         var change = InstanceChange(
@@ -257,11 +256,11 @@ struct OperationEngine: Sendable {
         _ entry: JournalEntry, _ request: RPCRequest?, _ fault: ComputeFault, outcome: JournalOutcome,
         isNews: Bool = true
     ) async throws -> Ending {
-        services.logger.log(
+        services.logger.about(request?.context, entry.instance ?? fault.instance, requestID: entry.requestID).log(
             level: isNews ? .notice : .debug, "request refused",
             metadata: [
                 LogKey.method: .string(entry.method), LogKey.fault: .string(fault.kind.rawValue),
-                LogKey.error: .string(fault.message), LogKey.request: .string(entry.requestID ?? "-"),
+                LogKey.error: .string(fault.message),
             ])
         let context =
             request?.context ?? .admin(requestID: entry.requestID ?? "req-\(services.identifiers.next().dashed)")

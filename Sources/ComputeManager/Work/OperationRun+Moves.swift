@@ -84,7 +84,7 @@ extension OperationRun {
         do {
             try await body()
         } catch let fault as ComputeFault {
-            services.logger.error(
+            logger.error(
                 "part of a move failed, and it goes on without",
                 metadata: [
                     LogKey.operation: .string(what), LogKey.error: .string(fault.message),

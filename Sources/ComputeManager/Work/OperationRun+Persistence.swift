@@ -18,7 +18,7 @@ extension OperationRun {
             } catch let fault as ComputeFault where fault.mayPass && left > .zero {
                 pause = min(pause, left)
                 left -= pause
-                services.logger.warning(
+                logger.warning(
                     "an operation did not get on; it is tried again",
                     metadata: [
                         LogKey.method: .string(entry.method), LogKey.error: .string(fault.message),
@@ -40,7 +40,7 @@ extension OperationRun {
             let id = entry.id
             _ = try await services.store.write { try $0.countAttempt(id, lastError: fault.message) }
         } catch {
-            services.logger.debug(
+            logger.debug(
                 "why work waits can't be written down",
                 metadata: [LogKey.entry: .string(entry.id.description), LogKey.error: .string("\(error)")])
         }

@@ -23,7 +23,7 @@ extension OperationRun {
                         + "the operator list it as ignorable.", instance: id)
             guard let refusal else { continue }
             guard services.configuration.ignorableSpawnArguments.contains(wish) else { throw refusal }
-            services.logger.warning(
+            logger.warning(
                 "a wish of the build is ignored, as configured",
                 metadata: [
                     LogKey.instance: .string(id.description), LogKey.argument: .string(wish.rawValue),

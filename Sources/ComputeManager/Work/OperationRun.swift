@@ -59,6 +59,9 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
 
     var token: InterruptionToken { turn.token }
 
+    /// Made anew each time, because most runs tell nothing.
+    var logger: Logger { services.logger.about(request.context, entry.instance) }
+
     /// The row as of the last commit; nil before the first where none was there.
     var row: StoredInstance? { state.withLock { $0.row } }
 
@@ -182,7 +185,7 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
             guard let info = try await driver.info(arriving.id) else {
                 throw ComputeFault.instanceNotFound(arriving.id)
             }
-            services.logger.notice(
+            logger.notice(
                 "adopted a guest that was here before the worker",
                 metadata: [LogKey.instance: .string(arriving.id.description)])
             return StoredInstance(

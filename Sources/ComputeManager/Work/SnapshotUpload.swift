@@ -61,7 +61,7 @@ struct SnapshotUpload: Sendable {
         do {
             try await discard()
         } catch {
-            run.services.logger.warning(
+            run.logger.warning(
                 "what a snapshot that failed has left can't be removed",
                 metadata: [
                     LogKey.instance: .string(id.description), "image": .string(arguments.imageID.description),
@@ -78,7 +78,7 @@ struct SnapshotUpload: Sendable {
         let backups = try await ask { try await $0.images(having: marks) }
         for backup in backups.dropLast(count) {
             try await ask { try await $0.delete(backup.id) }
-            run.services.logger.info(
+            run.logger.info(
                 "a backup made way for a newer one",
                 metadata: [LogKey.instance: .string(id.description), "image": .string(backup.id)])
         }

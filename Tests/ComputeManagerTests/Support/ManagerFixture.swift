@@ -188,7 +188,8 @@ final class LogRecorder: Sendable {
         }
 
         func log(event: LogEvent) {
-            recorder.add("\(event.level) \(event.message) \(event.metadata?.description ?? "")")
+            let fields = metadata.merging(event.metadata ?? [:]) { $1 }
+            recorder.add("\(event.level) \(event.message) \(fields.isEmpty ? "" : fields.description)")
         }
     }
 }

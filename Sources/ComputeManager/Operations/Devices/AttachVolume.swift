@@ -173,7 +173,7 @@ enum AttachVolume: InstanceOperation {
             return true
         } catch let fault as ComputeFault {
             if fault.kind == .volumeNotFound || fault.kind == .instanceNotFound { return true }
-            run.services.logger.warning(
+            run.logger.warning(
                 "a volume that could not be attached can't be let go of in full",
                 metadata: [
                     LogKey.instance: .string(run.entry.instance?.description ?? "-"),

@@ -38,7 +38,7 @@ enum InjectFile: InstanceOperation {
         }
         try run.checkInterruption()
         if try await run.driver.powerState(id) != .running {
-            run.services.logger.warning(
+            run.logger.warning(
                 "a file is to go into a guest that does not run",
                 metadata: [LogKey.instance: .string(id.description)])
         }

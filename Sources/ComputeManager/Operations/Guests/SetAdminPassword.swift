@@ -61,7 +61,7 @@ enum SetAdminPassword: InstanceOperation {
                 return try await run.driver.setAdminPassword(password, of: instance, interruptedBy: run.token)
             } catch let fault as ComputeFault {
                 try run.checkInterruption()
-                run.services.logger.warning(
+                run.logger.warning(
                     "a guest did not take its new password",
                     metadata: [
                         LogKey.instance: .string(instance.id.description), LogKey.error: .string("\(fault.kind)"),

@@ -214,7 +214,7 @@ enum RunInstance: InstanceOperation {
         do {
             if isRefused, !build.replacesRow { run.markUndone() } else { try await build.undo() }
         } catch let undo as ComputeFault {
-            run.services.logger.error(
+            run.logger.error(
                 "a failed build can't be undone; a terminate will try again",
                 metadata: [LogKey.instance: .string(row.id.description), LogKey.error: .string(undo.message)])
             throw fault
@@ -222,7 +222,7 @@ enum RunInstance: InstanceOperation {
         guard !run.token.isInterrupted, fault.kind != .instanceNotFound, let cast = build.castBack() else {
             throw fault
         }
-        run.services.logger.warning(
+        run.logger.warning(
             "build failed and goes back to the scheduler",
             metadata: [LogKey.instance: .string(row.id.description), LogKey.error: .string(fault.message)])
         return try await run.finish(.null, error: fault.message) { change throws(ComputeFault) in

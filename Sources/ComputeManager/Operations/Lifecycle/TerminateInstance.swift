@@ -114,7 +114,7 @@ enum TerminateInstance: InstanceOperation {
             do {
                 try await run.peers.volumes.delete(volume, context: run.request.context)
             } catch let fault as ComputeFault {
-                run.services.logger.warning(
+                run.logger.warning(
                     "a volume that goes with its instance was not deleted",
                     metadata: [
                         LogKey.instance: .string(run.entry.instance?.description ?? "-"),
