@@ -9,7 +9,8 @@ struct RunCommand: AsyncParsableCommand {
         abstract: "Serve: take casts from the broker until told to stop.",
         discussion: """
             Stops gracefully on SIGTERM or SIGINT (takes nothing new, finishes or journals what runs), at once on the
-            second signal: the journal makes any moment safe. SIGUSR2 logs a report of all counters.
+            second signal: the journal makes any moment safe. SIGUSR1 or SIGUSR2 logs a report of all
+            counters.
 
             Example:
               compute-worker run --config-file /etc/nova/nova.conf --config-file /etc/nova/nova-compute.conf

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ComputeDriver
 @testable import ComputeManager
 import ComputeModel
 import FakeDriver
+import Logging
 import Testing
 import WorkerStore
 

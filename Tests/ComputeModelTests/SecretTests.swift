@@ -37,6 +37,8 @@ struct SecretTests {
         #expect("\(context)" == "req-1")
         #expect(context.authToken?.reveal() == "hunter2")
         #expect(context.redacted().fields["auth_token"] == .null)
+        let withCatalog = RequestContext(fields: ["service_catalog": [["endpoints": ["hunter2"]]], "roles": ["a"]])
+        #expect(withCatalog.redacted().fields == ["service_catalog": [], "roles": ["a"]])
         let request = RPCRequest(
             form: .flat, method: "run_instance", version: "2.0", arguments: ["admin_password": "hunter2"],
             context: context)

@@ -53,6 +53,16 @@ struct OperationOutputTests {
         #expect(ToolOutput([row], now: Self.received).text.contains(" \(name) "))
     }
 
+    @Test("An error that an operation has overcome is not told as how it ended")
+    func overcome() {
+        for (outcome, words) in [(JournalOutcome.succeeded, "overcome: no room"), (.failed, "no room")] {
+            let row = OperationRow(line: Self.line(lastError: "no room", outcome: outcome, isFinished: true))
+            #expect(ToolOutput([row], now: Self.received).text.hasSuffix("2         \(words)"))
+            #expect(ToolOutput(row, resources: [], now: Self.received).text.contains("last error  \(words)"))
+            #expect(row.json["last_error"] == "no room")
+        }
+    }
+
     @Test("Long work shows how far it is")
     func progress() {
         let row = OperationRow(

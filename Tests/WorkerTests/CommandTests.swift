@@ -2,6 +2,7 @@
 
 import ComputeModel
 import Foundation
+import Glibc
 import TestSupport
 import Testing
 
@@ -11,7 +12,14 @@ extension Program {
         @Test("cast, call and events work together, and their statuses say what happened", .timeLimit(.minutes(5)))
         func commands() async throws {
             try await Bench.with { bench in
-                let worker = try await bench.worker()
+                var settings = bench.settings()
+                settings.options["compute_worker"] = ["counters_file": "/nonexistent/counters.prom"]
+                let worker = try await bench.worker(settings)
+                // Both in words, on one line each; neither ends the worker.
+                worker.kill(SIGUSR1)
+                try #require(await worker.log.first(within: .seconds(30)) { $0.contains(" counter compute_") } != nil)
+                let unwritten = await worker.log.first(within: .seconds(30)) { $0.contains("counters can't be written") }
+                #expect(unwritten?.contains("error=No such file or directory") == true, "\(unwritten ?? "none")")
                 let events = try ChildProcess(
                     WorkerProcess.binary, ["events", "--config-file", worker.configurationFile.path])
                 try #require(await events.errors.first(within: .seconds(30)) { $0.contains("listening") } != nil)
@@ -87,6 +95,8 @@ extension Program {
                 #expect(try await filtered.wait() == .exited(0))
                 let types = try filtered.output.lines.map { try JSONParser.parse($0)["event_type"]?.string }
                 #expect(types == ["compute.instance.power_off.start", "compute.instance.power_off.end"])
+                let odd = try await worker.command(["events", "--instance", "zzz"])
+                #expect(odd.end == .exited(64) && odd.errors.contains("no uuid"), "\(odd)")
                 events.kill(15)
                 let ended = try await events.wait()
                 #expect(ended == .killed(signal: 15), "\(ended)")

@@ -39,9 +39,10 @@ public struct RequestContext: Sendable, Hashable {
         return context
     }
 
-    /// The same context without its token: the form that events carry.
+    /// The same context without its token and without the catalog of the user's endpoints: the form that events carry.
     public func redacted() -> RequestContext {
         var context = self
+        if fields["service_catalog"]?.array?.isEmpty == false { context.fields["service_catalog"] = [] }
         if fields["auth_token"] != nil { context.fields["auth_token"] = .null }
         return context
     }

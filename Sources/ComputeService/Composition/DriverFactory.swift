@@ -25,7 +25,13 @@ extension FaultPlan {
     convenience init(_ options: FakeOptions) {
         self.init()
         guard options.operationDelay > .zero else { return }
-        for change in [DriverOperation.spawn, .destroy, .reboot, .powerOff, .powerOn] {
+        let changes: [DriverOperation] = [
+            .spawn, .destroy, .reboot, .powerOff, .powerOn, .pause, .unpause, .suspend, .resume, .rescue, .unrescue,
+            .rebuild, .snapshot, .setAdminPassword, .injectFile, .attachVolume, .detachVolume, .swapVolume,
+            .extendVolume, .attachInterface, .detachInterface, .migrateDiskAndPowerOff, .finishMigration,
+            .finishRevertMigration, .liveMigrate, .softDelete, .restore,
+        ]
+        for change in changes {
             plan(.delay(options.operationDelay), for: change)
         }
     }

@@ -17,6 +17,12 @@ struct OperationRow: Sendable, Hashable {
         return turn == nil ? "waiting" : "running"
     }
 
+    /// Its last error in words; one that did not keep it from its end in success says so.
+    var errorWords: String {
+        guard let error = line.lastError else { return "-" }
+        return line.outcome == .succeeded ? "overcome: \(error)" : error
+    }
+
     /// The checkpoint; one that stands in a list of one, as a bare name does in the journal, without the list.
     var step: JSONValue? {
         line.step.map { text in

@@ -52,6 +52,9 @@ extension Program {
     public static func events(
         _ filter: EventFilter, _ configuration: LoadedConfiguration, show: (ToolOutput) -> Void
     ) async throws {
+        if let instance = filter.instance, InstanceID(instance) == nil {
+            throw ProgramFailure(.usage, "--instance: '\(instance)' is no uuid")
+        }
         let worker = configuration.worker
         let url = worker.notifications.transportURL ?? worker.messaging.transportURL
         let listener = NotificationListener(

@@ -17,6 +17,8 @@ extension Program {
     public static func run(_ configuration: LoadedConfiguration) async throws {
         // A peer that closes its end is an error of the write that meets it, not the end of the worker.
         signal(SIGPIPE, SIG_IGN)
+        // Whoever asks for a report while the worker starts does not end it.
+        for report in [SIGUSR1, SIGUSR2] { signal(report, SIG_IGN) }
         let worker = configuration.worker
         let output: LogOutput
         do throws(LogOutputError) {

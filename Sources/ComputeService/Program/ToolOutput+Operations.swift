@@ -13,7 +13,7 @@ extension ToolOutput {
             table.append([
                 line.id.description, Self.oneLine(line.method), line.instance?.description ?? "-", row.state,
                 Self.oneLine(row.stage), Age.text(from: line.receivedAt, to: now), String(line.attempts),
-                Self.oneLine(line.lastError ?? "-"),
+                Self.oneLine(row.errorWords),
             ])
         }
         self.init(
@@ -36,7 +36,7 @@ extension ToolOutput {
         }
         if let progress = row.turn?.progress { lines.append(("progress", "\(progress) %")) }
         if let finished = line.finishedAt { lines.append(("finished", finished.iso)) }
-        lines += [("attempts", String(line.attempts)), ("last error", line.lastError ?? "-")]
+        lines += [("attempts", String(line.attempts)), ("last error", row.errorWords)]
         lines += calls.map { call in
             let end = call.endedAt.map { "after \(Age.milliseconds(from: call.begunAt, to: $0)) ms" }
             let outcome = call.outcome ?? (row.line.finishedAt == nil ? "no answer yet" : "the answer was not awaited")

@@ -70,7 +70,7 @@ public struct ToolRequest: Sendable {
     private static func object(_ text: String, option: String) throws -> JSONObject {
         do {
             guard let object = try JSONParser.parse(text).object else {
-                throw ProgramFailure(.usage, "\(option) must be a JSON object, such as {\"instance_uuid\": \"…\"}")
+                throw ProgramFailure(.usage, "\(option) must be a JSON object, such as {\"instance\": {\"uuid\": \"…\"}}")
             }
             return object
         } catch let error as JSONError {

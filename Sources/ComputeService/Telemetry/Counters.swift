@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
+internal import Glibc
 internal import Logging
 internal import UnixSignals
 
-/// Shows the counters to an operator: in a file at an interval, and in the log on SIGUSR2.
+/// Shows the counters to an operator: in a file at an interval, and in the log on SIGUSR2, and on SIGUSR1, which nova
+/// of old took for such a report.
 struct Counters: Sendable {
     let registry: MetricsRegistry
     let options: LoggingOptions
@@ -29,7 +30,7 @@ struct Counters: Sendable {
     }
 
     private func reportOnSignal() async {
-        for await _ in await UnixSignalsSequence(trapping: .sigusr2) {
+        for await _ in await UnixSignalsSequence(trapping: .sigusr1, .sigusr2) {
             measure()
             for line in registry.text.split(separator: "\n") { logger.notice("counter \(line)") }
         }
@@ -48,15 +49,26 @@ struct Counters: Sendable {
         guard let path = options.countersFile else { return }
         measure()
         let bytes = Array(registry.text.utf8)
-        let failure: String?? = await DiskThread.run(name: "counters") {
-            do {
-                try Data(bytes).write(to: URL(filePath: path), options: .atomic)
-                return nil
-            } catch {
-                return "\(error)"
-            }
-        }
-        guard let reason = failure ?? "no thread can be started" else { return }
+        let code: Int32?? = await DiskThread.run(name: "counters") { Self.replace(path, by: bytes) }
+        guard let code = code ?? EAGAIN else { return }
+        let reason = String(cString: strerror(code))
         logger.warning("the counters can't be written", metadata: ["path": "\(path)", "error": "\(reason)"])
+    }
+
+    /// Returns the errno of what failed; nil for nothing.
+    private static func replace(_ path: String, by bytes: [UInt8]) -> Int32? {
+        let new = path + ".new"
+        let file = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard file >= 0 else { return errno }
+        var failure: Int32?
+        var done = 0
+        while done < bytes.count, failure == nil {
+            let count = bytes[done...].withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+            if count >= 0 { done += count } else if errno != EINTR { failure = errno }
+        }
+        if close(file) != 0, failure == nil { failure = errno }
+        if failure == nil, rename(new, path) != 0 { failure = errno }
+        if failure != nil { unlink(new) }
+        return failure
     }
 }
