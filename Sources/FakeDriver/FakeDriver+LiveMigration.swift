@@ -132,6 +132,7 @@ extension FakeDriver: LiveMigrationTargetDriver {
         let id = request.instance.id
         try await perform(.rollBackLiveMigrationAtDestination, on: id) { state in
             state.host.expected.remove(id)
+            if state.guests[id]?.isOn == false { state.guests[id] = nil }
             if state.guests[id] == nil { state.forgetNetwork(of: id) }
         }
     }

@@ -22,6 +22,9 @@ protocol InstanceOperation: JournaledOperation {
     /// Whether it takes the place of what runs and waits before it in its lane.
     static var supersedesEarlier: Bool { get }
 
+    /// Whether it waits for a hypervisor that is away though it has begun nothing: nobody would ask for it again.
+    static var outlastsOutages: Bool { get }
+
     /// Whether it may begin on an instance whose build went back to the scheduler; for others there is none.
     static var seesHandedBack: Bool { get }
 
@@ -58,6 +61,7 @@ extension InstanceOperation {
 
     static var slot: SlotKind { .change }
     static var supersedesEarlier: Bool { false }
+    static var outlastsOutages: Bool { supersedesEarlier }
     static var seesHandedBack: Bool { false }
     static var seesMovedAway: Bool { false }
     static var ignoresAbsence: Bool { false }

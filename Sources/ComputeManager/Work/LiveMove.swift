@@ -216,12 +216,13 @@ struct LiveMove: Sendable {
     /// The guest stays: what was made ready over there goes.
     func rollBack() async throws {
         guard let row = run.row, row.instance.taskState == .migrating else { return }
+        let runsHere: JSONObject = [MovingInstance.runsAtSourceKey: .bool(await isRunningHere(row.id))]
         try await run.commit(.rollingBack) { change throws(ComputeFault) in
             guard isRolledBackThere else { return }
             change.cast(
                 run.cast(
                     RollbackLiveMigrationAtDestination.name.rawValue, to: destination,
-                    ["instance": try MovingInstance.json(of: change.row, migration: nil)]))
+                    ["instance": try MovingInstance.json(of: change.row, migration: nil, also: runsHere)]))
         }
         try await run.attempting("setup_networks_on_host") {
             _ = try await run.peers.network.setUpNetworks(
@@ -234,6 +235,12 @@ struct LiveMove: Sendable {
                     ["instance": row.instance.json, "volume_id": .string(volumeID)])
             }
         }
+    }
+
+    /// Whether the hypervisor says so at once; what it does not say is not claimed.
+    private func isRunningHere(_ id: InstanceID) async -> Bool {
+        let driver = run.services.driver.during(run.turn, outlastingOutagesUntil: nil)
+        return (try? await driver.powerState(id)) == .running
     }
 }
 

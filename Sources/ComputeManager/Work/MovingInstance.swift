@@ -12,6 +12,8 @@ struct MovingInstance: Sendable {
     static let detailsField = "worker_details"
     /// The hosts that have passed a delete on, among the details.
     static let passedOnKey = "passed_on_by"
+    /// In a rollback: whether the source sees the guest running.
+    static let runsAtSourceKey = "runs_at_source"
     private static let networkKey = "network_info"
 
     /// Without the fields of the journey.
@@ -19,6 +21,7 @@ struct MovingInstance: Sendable {
     let migration: Migration?
     let details: JSONObject
     let networkInfo: [JSONValue]
+    let runsAtSource: Bool
 
     init(_ arriving: Instance) throws(ComputeFault) {
         let fields = arriving.fields
@@ -26,6 +29,8 @@ struct MovingInstance: Sendable {
         var details = fields[Self.detailsField]?.object ?? JSONObject()
         networkInfo = details[Self.networkKey]?.array ?? []
         details[Self.networkKey] = nil
+        runsAtSource = details[Self.runsAtSourceKey]?.bool == true
+        details[Self.runsAtSourceKey] = nil
         self.details = details
         let isPlain = fields[Self.migrationField] == nil && fields[Self.detailsField] == nil
         instance = isPlain ? arriving : try arriving.with(without: [Self.migrationField, Self.detailsField])

@@ -46,8 +46,7 @@ final class OperationRun<Operation: InstanceOperation>: Sendable {
         self.turn = turn
         let patience: InterruptionReason? =
             switch (entry.step, Operation.slot) {
-            // A delete is done, however long it takes: nobody would ask for it again.
-            case _ where Operation.supersedesEarlier: .superseded
+            case _ where Operation.outlastsOutages: .superseded
             case (nil, _): nil
             // A build that is cancelled has a guest to remove, and waits to be able to.
             case (_, .build): .superseded

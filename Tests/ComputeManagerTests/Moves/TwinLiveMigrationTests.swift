@@ -251,6 +251,22 @@ struct TwinLiveMigrationTests {
         }
     }
 
+    @Test("A guest that came and runs at its source as well is switched off here, and nothing of it stays")
+    func runsTwice() async throws {
+        try await TwinWorld().run { world in
+            try await untaken(world)
+            var instance = Requests.instance
+            instance["worker_details"] = ["runs_at_source": true]
+            try await world.send(
+                TwinWorld.body("rollback_live_migration_at_destination", ["instance": .object(instance)]),
+                to: Self.target)
+            while try !world[Self.target].isIdle { try await Task.sleep(for: .milliseconds(2)) }
+            #expect(world.cluster.running(id).contains(Self.target) == false)
+            #expect(try await world[Self.target].row(id) == nil)
+            #expect(try await world[Self.target].resources(id).isEmpty)
+        }
+    }
+
     @Test("A guest that is on this host already is not moved", arguments: ["live_migration", "pre_live_migration"])
     func samePlace(_ method: String) async throws {
         try await TwinWorld().run { world in

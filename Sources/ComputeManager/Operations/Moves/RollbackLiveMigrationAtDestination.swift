@@ -2,6 +2,7 @@
 
 internal import ComputeDriver
 internal import ComputeModel
+internal import Logging
 internal import WorkerStore
 
 /// Removes what was made here for a guest that did not come. Nova: `rollback_live_migration_at_destination`.
@@ -14,6 +15,7 @@ enum RollbackLiveMigrationAtDestination: InstanceOperation {
     static let needs: [DriverOperation] = [.rollBackLiveMigrationAtDestination]
     static let events: [String] = []
     static let seesMovedAway = true
+    static let outlastsOutages = true
 
     static func instance(of arguments: MovingInstance) -> Instance { arguments.instance }
     static func acceptance(of arguments: MovingInstance) -> AcceptanceRule { .none }
@@ -30,8 +32,15 @@ enum RollbackLiveMigrationAtDestination: InstanceOperation {
         }
         // A guest that is this host's own is not the one that did not come.
         guard row.liveSource != nil else { return try await run.answer(.null) }
-        // Nor is one that came though its source does not know of it.
-        if try await hasCome(row.id, run) { return try await run.answer(.null) }
+        if try await hasCome(row.id, run) {
+            // Nor is one that came though its source does not know of it. But one that runs there as well must not run
+            // here: a hypervisor that stood still at the hand-over has it running twice, on one disk.
+            guard arguments.runsAtSource else { return try await run.answer(.null) }
+            run.services.logger.warning(
+                "a guest that was to come runs here and on the host that it did not leave; this one is switched off",
+                metadata: [LogKey.instance: .string(row.id.description)])
+            try await run.driver.powerOff(row.instance, interruptedBy: run.token)
+        }
         try await takeDown(run)
         return try await run.finish(.null) { change throws(ComputeFault) in
             change.clean()
