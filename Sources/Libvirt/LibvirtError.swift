@@ -84,6 +84,8 @@ extension LibvirtError {
         public static let ok = Code(VIR_ERR_OK)
         public static let internalError = Code(VIR_ERR_INTERNAL_ERROR)
         public static let noSupport = Code(VIR_ERR_NO_SUPPORT)
+        /// Among others: the guest has no device for an agent.
+        public static let argumentUnsupported = Code(VIR_ERR_ARGUMENT_UNSUPPORTED)
         public static let invalidArgument = Code(VIR_ERR_INVALID_ARG)
         public static let noConnection = Code(VIR_ERR_NO_CONNECT)
         public static let invalidConnection = Code(VIR_ERR_INVALID_CONN)

@@ -12,8 +12,18 @@ extension LibvirtDriver: PasswordSettingDriver {
         try await requireAnswering(id)
         let user = instance.osType?.lowercased() == "windows" ? "Administrator" : "root"
         do {
-            try await host.withConnection(for: id) { _ throws(LibvirtError) in
-                try await domain.setPassword(password.reveal(), of: user)
+            let hasAgent = try await host.withConnection(for: id) { _ throws(LibvirtError) in
+                do throws(LibvirtError) { try await domain.setPassword(password.reveal(), of: user) } catch {
+                    guard error.code == .argumentUnsupported else { throw error }
+                    return false
+                }
+                return true
+            }
+            guard hasAgent else {
+                throw ComputeFault(
+                    .unsupportedOperation,
+                    "the guest has no agent that could set a password; its image needs hw_qemu_guest_agent",
+                    instance: id)
             }
         } catch let fault as ComputeFault where fault.kind == .hypervisorFailure {
             let reason = "the guest's agent did not do it; is it there (hw_qemu_guest_agent) and running?"

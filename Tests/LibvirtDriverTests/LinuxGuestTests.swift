@@ -41,14 +41,22 @@ struct LinuxGuestTests {
         }
     }
 
-    @Test("is another than one without: what needs an agent fails with the reason, and the password is nowhere told")
-    func withoutAgent() async throws {
+    @Test(
+        "is another than one without: what needs an agent fails with the reason, and the password is nowhere told",
+        arguments: [
+            (JSONObject(), ComputeFault.Kind.unsupportedOperation),
+            (["hw_qemu_guest_agent": "yes"] as JSONObject, .instancePasswordSetFailed),
+        ])
+    func withoutAgent(image properties: JSONObject, kind: ComputeFault.Kind) async throws {
         try await Guests.withDriver { driver, server async throws in
             let instance = try Guests.newInstance()
-            try await driver.spawn(Guests.request(instance, server))
+            let image = LocalImage(
+                metadata: ImageMetadata(id: "boot-sector", name: "boot-sector", diskFormat: "raw", fields: properties),
+                path: try await server.bootSectorImage().path, virtualSize: 1 << 20)
+            try await driver.spawn(SpawnRequest(instance: instance, image: image))
             await #expect { try await driver.setAdminPassword(Secret("open sesame"), of: instance) } throws: {
                 guard let fault = $0 as? ComputeFault else { return false }
-                return fault.kind == .instancePasswordSetFailed && fault.message.contains("hw_qemu_guest_agent")
+                return fault.kind == kind && fault.message.contains("hw_qemu_guest_agent")
                     && !"\(fault)".contains("sesame")
             }
             await #expect { try await driver.quiesce(instance) } throws: {

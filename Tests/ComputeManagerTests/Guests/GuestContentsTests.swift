@@ -77,6 +77,45 @@ struct GuestContentsTests {
         await fixture.close()
     }
 
+    @Test("The reason that the driver gives in its own words is told after the last try")
+    func passwordReason() async throws {
+        let fixture = try ManagerFixture()
+        let fault = ComputeFault(
+            .instancePasswordSetFailed, "WORDS-CANARY", arguments: ["reason": "is the agent running?"])
+        fixture.driver.faults.plan(.fail(fault), for: .setAdminPassword)
+        let entry = try await fixture.run { [self] manager in
+            try await fixture.perform(manager, Requests.run())
+            let entries = try await fixture.submit(manager, Self.setPassword)
+            await letTriesPass(9, fixture)
+            await fixture.idle()
+            return entries[0]
+        }
+        let finished = try #require(try await fixture.finished(entry))
+        #expect(finished.lastError?.hasSuffix("because error setting admin password: is the agent running?") == true)
+        #expect(try await fixture.instance(id)?.vmState == .error)
+        let told = try await fixture.outbox().map { String(decoding: $0.body, as: UTF8.self) }
+        #expect(!told.contains { $0.contains("WORDS-CANARY") })
+        await fixture.close()
+    }
+
+    @Test("A guest that has nobody to set its password is asked once, and is no ERROR")
+    func passwordOfGuestWithoutAgent() async throws {
+        let fixture = try ManagerFixture()
+        fixture.driver.faults.plan(.fail(ComputeFault(.unsupportedOperation, "no agent")), for: .setAdminPassword)
+        let entry = try await fixture.run { manager in
+            try await fixture.perform(manager, Requests.run())
+            let entries = try await fixture.submit(manager, Self.setPassword)
+            await fixture.idle()
+            return entries[0]
+        }
+        #expect(fixture.driver.faults.calls(of: .setAdminPassword) == 1)
+        #expect(try await reply(fixture)["failure"] == "instancePasswordSetFailed")
+        #expect(try await fixture.finished(entry)?.lastError?.hasSuffix("because no agent") == true)
+        let row = try #require(try await fixture.instance(id))
+        #expect(row.vmState == .active && row.taskState == nil)
+        await fixture.close()
+    }
+
     @Test("A guest that takes it at the third try is as before")
     func passwordLater() async throws {
         let fixture = try ManagerFixture()

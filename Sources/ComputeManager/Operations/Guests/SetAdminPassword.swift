@@ -61,20 +61,31 @@ enum SetAdminPassword: InstanceOperation {
                 return try await run.driver.setAdminPassword(password, of: instance, interruptedBy: run.token)
             } catch let fault as ComputeFault {
                 try run.checkInterruption()
+                // A guest that has no way to be told is not asked again.
+                if fault.kind == .unsupportedOperation { throw failure(fault.message, instance) }
                 run.logger.warning(
                     "a guest did not take its new password",
                     metadata: [
                         LogKey.instance: .string(instance.id.description), LogKey.error: .string("\(fault.kind)"),
                     ])
-                guard number < tries else { throw failure(exhausted, instance) }
+                guard number < tries else { throw failure(exhausted(by: fault), instance) }
             }
             number += 1
             try await run.services.clock.sleep(for: .seconds(1))
         }
     }
 
-    /// What nova says after the last try, and nothing of what the guest said: that may tell of the password.
+    /// What nova says after the last try.
     private static let exhausted = "error setting admin password"
+
+    /// The driver's own reason with it, and nothing of what the guest or the hypervisor said: that may tell of the
+    /// password.
+    private static func exhausted(by fault: ComputeFault) -> String {
+        guard fault.kind == .instancePasswordSetFailed, let reason = fault.arguments["reason"]?.string else {
+            return exhausted
+        }
+        return "\(exhausted): \(reason)"
+    }
 
     private static func failure(_ reason: String, _ instance: Instance) -> ComputeFault {
         ComputeFault(
@@ -88,7 +99,7 @@ enum SetAdminPassword: InstanceOperation {
     }
 
     static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
-        if fault.kind == .instancePasswordSetFailed, fault.arguments["reason"] == .string(exhausted) {
+        if fault.kind == .instancePasswordSetFailed, fault.arguments["reason"]?.string?.hasPrefix(exhausted) == true {
             change.update(elevated: true) { $0.vmState = .error }
         }
         change.revertTask(fault)
