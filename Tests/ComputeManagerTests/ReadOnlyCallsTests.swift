@@ -108,6 +108,19 @@ struct ReadOnlyCallsTests {
         await fixture.close()
     }
 
+    @Test(
+        "A hypervisor that is away is waited for by no caller",
+        arguments: ["get_diagnostics", "get_vnc_console", "get_console_output"])
+    func away(_ method: String) async throws {
+        let fixture = try ManagerFixture { $0.deadlines.reconnection = .seconds(30) }
+        try await spawn(fixture)
+        fixture.driver.outsideOutage("connection refused")
+        let arguments: JSONObject = method == "get_vnc_console" ? ["console_type": "novnc"] : [:]
+        // The clock stands still: a wait would not end.
+        #expect(try await answer(fixture, Requests.of(Requests.id, method, arguments))["failure"] == "unavailable")
+        await fixture.close()
+    }
+
     @Test("Calls beyond the slots wait for one")
     func slots() async throws {
         let fixture = try ManagerFixture { $0.readSlots = 1 }

@@ -10,7 +10,7 @@ internal import Logging
 /// nobody knows what it still does. Its slot is another's meanwhile, and its guest is in quarantine.
 struct DriverGateway: Sendable {
     let driver: any ComputeDriver
-    let deadlines: DriverDeadlines
+    private(set) var deadlines: DriverDeadlines
     let interruptionGrace: Duration
     let clock: any Clock<Duration>
     let logger: Logger
@@ -41,6 +41,13 @@ struct DriverGateway: Sendable {
         var gateway = self
         gateway.turn = turn
         gateway.patience = reason
+        return gateway
+    }
+
+    /// The same way to the driver for who is told at once that the hypervisor is away.
+    var withoutReconnection: DriverGateway {
+        var gateway = self
+        gateway.deadlines.reconnection = .zero
         return gateway
     }
 

@@ -53,8 +53,9 @@ struct ReadOnlyCalls: Sendable {
         do {
             let decoded = try services.decoder.decode(message.body)
             request = decoded
+            // A caller asks again as soon as he likes, and others want the slot.
             let context = ReadContext(
-                driver: services.driver, consoles: services.configuration.consoles, identifiers: services.identifiers)
+                driver: services.driver.withoutReconnection, consoles: services.configuration.consoles, identifiers: services.identifiers)
             return .result(try await services.dialects.readBinding(decoded).answer(decoded, in: context))
         } catch is CancellationError {
             return .none
