@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import AMQP
 internal import ComputeManager
 internal import ComputeModel
 internal import OsloMessaging
@@ -34,9 +35,10 @@ final class PeerClient: Sendable {
         wish.yield()
         let request = OutgoingRequest(method: method, version: version, arguments: arguments, context: context)
         do {
-            return try await client.call(request, to: target, timeout: timeout)
+            // Mandatory: where nobody has a queue nobody answers, which who asks is to learn at once.
+            return try await client.call(request, to: target, timeout: timeout, isMandatory: true)
         } catch {
-            throw ComputeFault(error, of: peer, method, within: timeout, context)
+            throw ComputeFault(error, of: peer, target, method, within: timeout, context)
         }
     }
 
@@ -51,7 +53,7 @@ final class PeerClient: Sendable {
             // Mandatory: a cast that reaches no queue would otherwise be lost without a word.
             try await client.cast(request, to: target, isMandatory: true, deadline: .now + timeout)
         } catch {
-            throw ComputeFault(error, of: peer, method, within: timeout, context)
+            throw ComputeFault(error, of: peer, target, method, within: timeout, context)
         }
     }
 }
@@ -59,7 +61,8 @@ final class PeerClient: Sendable {
 extension ComputeFault {
     /// What an unanswered or failed call to a peer is to the one who asked, without anything that was sent.
     fileprivate init(
-        _ error: RPCError, of peer: PeerName, _ method: String, within timeout: Duration, _ context: RequestContext
+        _ error: RPCError, of peer: PeerName, _ target: RPCTarget, _ method: String, within timeout: Duration,
+        _ context: RequestContext
     ) {
         switch error {
         case .timedOut: self = .noAnswer(of: peer, to: method, within: timeout)
@@ -76,6 +79,10 @@ extension ComputeFault {
             self.init(
                 fault.kind, "The \(peer) service refused \(method): \(fault.message)", instance: fault.instance,
                 arguments: fault.arguments, isRetriable: fault.isRetriable)
+        case .undelivered(.returned):
+            self.init(
+                .unavailable,
+                "The \(peer) service could not be asked for \(method): nobody listens on \(target.queueName).")
         case .undelivered(let failure):
             self.init(.unavailable, "The \(peer) service could not be asked for \(method): \(failure)")
         case .malformedReply:

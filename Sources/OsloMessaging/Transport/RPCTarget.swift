@@ -12,6 +12,17 @@ public enum RPCTarget: Sendable, Hashable {
     case fanout(topic: String)
 }
 
+extension RPCTarget {
+    /// The queue that its servers share; for all of them the exchange that they are bound to.
+    public var queueName: String {
+        switch self {
+        case .any(let topic): topic
+        case .server(let topic, let server): RPCTopology.serverTopic(topic, server: server)
+        case .fanout(let topic): RPCTopology.fanoutExchange(topic)
+        }
+    }
+}
+
 extension RPCTopology {
     /// Exchange and routing key that lead to a target.
     public func address(of target: RPCTarget) -> (exchange: String, routingKey: String) {
