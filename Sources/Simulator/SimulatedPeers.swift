@@ -119,7 +119,7 @@ extension SimulatedPeers: NetworkPort {
 
 extension SimulatedPeers: VolumePort {
     func initializeConnection(
-        _ volumeID: String, connector: VolumeConnector, context: RequestContext
+        _ volumeID: String, for instance: InstanceID, connector: VolumeConnector, context: RequestContext
     ) async throws -> Secret<JSONObject> {
         try await ask("initialize_connection", nil, context) { _ in
             Secret(["driver_volume_type": "local", "data": ["device_path": .string("/dev/\(volumeID)")]])
@@ -138,7 +138,7 @@ extension SimulatedPeers: VolumePort {
         }
     }
 
-    func detach(_ volumeID: String, context: RequestContext) async throws {
+    func detach(_ volumeID: String, from instance: InstanceID, context: RequestContext) async throws {
         try await ask("detach_volume", nil, context) { [books, world] asker in
             if let holder = books.volumes[volumeID], let asker, asker.instance != holder {
                 world.violate(.servicesInStep, "wish \(asker.number) took volume \(volumeID) from \(holder)")
@@ -147,7 +147,9 @@ extension SimulatedPeers: VolumePort {
         }
     }
 
-    func terminateConnection(_ volumeID: String, connector: VolumeConnector, context: RequestContext) async throws {
+    func terminateConnection(
+        _ volumeID: String, of instance: InstanceID, connector: VolumeConnector, context: RequestContext
+    ) async throws {
         try await ask("terminate_connection", nil, context) { _ in }
     }
 

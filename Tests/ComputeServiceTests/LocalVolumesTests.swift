@@ -37,7 +37,8 @@ struct LocalVolumesTests {
     func connection() async throws {
         try await with { volumes, directory in
             for id in [Self.volume, Self.volume.uppercased()] {
-                let connection = try await volumes.initializeConnection(id, connector: connector, context: context)
+                let connection = try await volumes.initializeConnection(
+                    id, for: instance(1).id, connector: connector, context: context)
                 #expect(
                     connection.reveal() == [
                         "driver_volume_type": "local",
@@ -61,13 +62,14 @@ struct LocalVolumesTests {
             let instance = try instance(1)
             #expect(
                 await kind {
-                    _ = try await volumes.initializeConnection(id, connector: connector, context: context)
+                    _ = try await volumes.initializeConnection(
+                        id, for: instance.id, connector: connector, context: context)
                 } == .volumeNotFound)
             #expect(
                 await kind {
                     try await volumes.attach(id, to: instance, deviceName: "/dev/vdb", context: context)
                 } == .volumeNotFound)
-            _ = await kind { try await volumes.detach(id, context: context) }
+            _ = await kind { try await volumes.detach(id, from: instance.id, context: context) }
             _ = await kind { try await volumes.delete(id, context: context) }
             #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path).count == 2)
         }
@@ -84,13 +86,52 @@ struct LocalVolumesTests {
                     try await volumes.attach(Self.volume, to: second, deviceName: "/dev/vdb", context: context)
                 } == .invalid)
             #expect(await kind { try await volumes.delete(Self.volume, context: context) } == .invalid)
-            try await volumes.detach(Self.volume, context: context)
-            try await volumes.detach(Self.volume, context: context)
+            try await volumes.detach(Self.volume, from: second.id, context: context)
+            #expect(
+                await kind {
+                    try await volumes.attach(Self.volume, to: second, deviceName: "/dev/vdb", context: context)
+                } == .invalid)
+            try await volumes.detach(Self.volume, from: first.id, context: context)
+            try await volumes.detach(Self.volume, from: first.id, context: context)
             try await volumes.attach(Self.volume, to: second, deviceName: "/dev/vdb", context: context)
-            try await volumes.detach(Self.volume, context: context)
+            try await volumes.detach(Self.volume, from: second.id, context: context)
             try await volumes.delete(Self.volume, context: context)
             try await volumes.delete(Self.volume, context: context)
             #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path).isEmpty)
+        }
+    }
+
+    @Test("what one instance has or is about to have is not connected for another, whose way back takes nothing from it")
+    func connectionForAnother() async throws {
+        try await with { volumes, directory in
+            let (first, second) = (try instance(1), try instance(2))
+            func connect(_ instance: Instance) async -> ComputeFault.Kind? {
+                await kind {
+                    _ = try await volumes.initializeConnection(
+                        Self.volume, for: instance.id, connector: connector, context: context)
+                }
+            }
+            func disconnect(_ instance: Instance) async throws {
+                try await volumes.terminateConnection(
+                    Self.volume, of: instance.id, connector: connector, context: context)
+            }
+            #expect(await connect(first) == nil)
+            #expect(await connect(second) == .invalid)
+            try await disconnect(second)
+            #expect(await connect(second) == .invalid)
+            // Given back before it was attached, it is the next one's.
+            try await disconnect(first)
+            #expect(await connect(second) == nil)
+            try await volumes.attach(Self.volume, to: second, deviceName: "/dev/vdb", context: context)
+            #expect(await connect(first) == .invalid)
+            // Another host of the same instance connects to it and disconnects from it.
+            #expect(await connect(second) == nil)
+            try await disconnect(second)
+            #expect(await connect(first) == .invalid)
+            try await volumes.detach(Self.volume, from: second.id, context: context)
+            #expect(await connect(first) == nil)
+            try await disconnect(first)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == [Self.volume])
         }
     }
 
@@ -102,7 +143,8 @@ struct LocalVolumesTests {
                 at: directory.appending(path: id), withIntermediateDirectories: false)
             #expect(
                 await kind {
-                    _ = try await volumes.initializeConnection(id, connector: connector, context: context)
+                    _ = try await volumes.initializeConnection(
+                    id, for: instance(1).id, connector: connector, context: context)
                 } == .volumeNotFound)
             try await volumes.delete(id, context: context)
             #expect(FileManager.default.fileExists(atPath: directory.appending(path: id).path))

@@ -55,10 +55,10 @@ struct AskedVolumes: VolumePort {
     let calls: PeerCalls
 
     func initializeConnection(
-        _ volumeID: String, connector: VolumeConnector, context: RequestContext
+        _ volumeID: String, for instance: InstanceID, connector: VolumeConnector, context: RequestContext
     ) async throws -> Secret<JSONObject> {
         try await calls.ask(.volumes, "initialize_connection") {
-            try await port.initializeConnection(volumeID, connector: connector, context: context)
+            try await port.initializeConnection(volumeID, for: instance, connector: connector, context: context)
         }
     }
 
@@ -68,13 +68,17 @@ struct AskedVolumes: VolumePort {
         }
     }
 
-    func detach(_ volumeID: String, context: RequestContext) async throws {
-        try await calls.ask(.volumes, "detach_volume") { try await port.detach(volumeID, context: context) }
+    func detach(_ volumeID: String, from instance: InstanceID, context: RequestContext) async throws {
+        try await calls.ask(.volumes, "detach_volume") {
+            try await port.detach(volumeID, from: instance, context: context)
+        }
     }
 
-    func terminateConnection(_ volumeID: String, connector: VolumeConnector, context: RequestContext) async throws {
+    func terminateConnection(
+        _ volumeID: String, of instance: InstanceID, connector: VolumeConnector, context: RequestContext
+    ) async throws {
         try await calls.ask(.volumes, "terminate_connection") {
-            try await port.terminateConnection(volumeID, connector: connector, context: context)
+            try await port.terminateConnection(volumeID, of: instance, connector: connector, context: context)
         }
     }
 

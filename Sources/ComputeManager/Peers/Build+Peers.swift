@@ -105,7 +105,7 @@ extension Build {
             let connector = try await run.driver.volumeConnector(for: row.instance)
             do {
                 element.connection = try await run.peers.volumes.initializeConnection(
-                    volume, connector: connector, context: context)
+                    volume, for: row.id, connector: connector, context: context)
                 try await run.peers.volumes.attach(
                     volume, to: row.instance, deviceName: element.deviceName, context: context)
             } catch let fault as ComputeFault where fault.kind != .timeout && fault.kind != .unavailable {
@@ -114,7 +114,7 @@ extension Build {
                     // Its own failure stands in its trace; what is told is why the volume was refused.
                     do {
                         try await run.peers.volumes.terminateConnection(
-                            volume, connector: connector, context: context)
+                            volume, of: row.id, connector: connector, context: context)
                     } catch is ComputeFault {}
                 }
                 // After a restart it may as well be refused because an attempt of before was heard.

@@ -29,8 +29,9 @@ extension OperationRun {
             guard let volume = element.volumeID, element.state != .reserved else { continue }
             do {
                 let connector = try await driver.volumeConnector(for: row.instance)
-                try await peers.volumes.terminateConnection(volume, connector: connector, context: context)
-                try await peers.volumes.detach(volume, context: context)
+                try await peers.volumes.terminateConnection(
+                    volume, of: row.id, connector: connector, context: context)
+                try await peers.volumes.detach(volume, from: row.id, context: context)
             } catch let fault as ComputeFault where fault.kind == .volumeNotFound {
                 logger.warning(
                     "a volume of the instance is gone",

@@ -6,8 +6,10 @@ public import ComputeModel
 /// Who has the volumes: nova-volume in a Folsom deployment, files of this host, or nobody.
 public protocol VolumePort: Sendable {
     /// How this host reaches the volume (nova's `connection_info`); idempotent for one connector.
+    ///
+    /// - Parameter instance: for whom; who knows that another has the volume refuses it here, before it is plugged in.
     func initializeConnection(
-        _ volumeID: String, connector: VolumeConnector, context: RequestContext
+        _ volumeID: String, for instance: InstanceID, connector: VolumeConnector, context: RequestContext
     ) async throws -> Secret<JSONObject>
 
     /// Says that the instance has it now; idempotent.
@@ -15,11 +17,13 @@ public protocol VolumePort: Sendable {
         _ volumeID: String, to instance: Instance, deviceName: String, context: RequestContext
     ) async throws
 
-    /// Says that nobody has it any more; idempotent.
-    func detach(_ volumeID: String, context: RequestContext) async throws
+    /// Says that the instance has it no more; idempotent.
+    func detach(_ volumeID: String, from instance: InstanceID, context: RequestContext) async throws
 
-    /// Ends what ``initializeConnection(_:connector:context:)`` began; idempotent.
-    func terminateConnection(_ volumeID: String, connector: VolumeConnector, context: RequestContext) async throws
+    /// Ends what ``initializeConnection(_:for:connector:context:)`` began; idempotent.
+    func terminateConnection(
+        _ volumeID: String, of instance: InstanceID, connector: VolumeConnector, context: RequestContext
+    ) async throws
 
     /// Has the volume deleted some time; nobody answers.
     func delete(_ volumeID: String, context: RequestContext) async throws
@@ -30,17 +34,17 @@ public struct NoVolumes: VolumePort, AnsweredHere {
     public init() {}
 
     public func initializeConnection(
-        _ volumeID: String, connector: VolumeConnector, context: RequestContext
+        _ volumeID: String, for instance: InstanceID, connector: VolumeConnector, context: RequestContext
     ) async throws -> Secret<JSONObject> { throw Self.refusal(volumeID) }
 
     public func attach(
         _ volumeID: String, to instance: Instance, deviceName: String, context: RequestContext
     ) async throws { throw Self.refusal(volumeID) }
 
-    public func detach(_ volumeID: String, context: RequestContext) async throws {}
+    public func detach(_ volumeID: String, from instance: InstanceID, context: RequestContext) async throws {}
 
     public func terminateConnection(
-        _ volumeID: String, connector: VolumeConnector, context: RequestContext
+        _ volumeID: String, of instance: InstanceID, connector: VolumeConnector, context: RequestContext
     ) async throws {}
 
     public func delete(_ volumeID: String, context: RequestContext) async throws {}

@@ -31,7 +31,7 @@ extension OperationRun {
             }
             let connector = try await driver.volumeConnector(for: row.instance)
             devices.elements[index].connection = try await peers.volumes.initializeConnection(
-                volumeID, connector: connector, context: request.context)
+                volumeID, for: row.id, connector: connector, context: request.context)
         }
         return devices
     }
@@ -43,7 +43,7 @@ extension OperationRun {
             guard let volumeID = element.volumeID, element.state == .attached else { continue }
             let connector = try await driver.volumeConnector(for: row.instance)
             try await peers.volumes.terminateConnection(
-                volumeID, connector: connector, context: request.context)
+                volumeID, of: row.id, connector: connector, context: request.context)
         }
     }
 }

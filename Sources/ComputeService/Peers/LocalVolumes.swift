@@ -9,7 +9,7 @@ internal import ImageService
 /// Volumes that are files of this host: `<directory>/<uuid>` is the volume, raw, which the operator makes.
 ///
 /// `<uuid>.attached` names the instance that has it, so that no other gets it, also from another host that has the
-/// directory. The files are looked at on a thread of their own: the directory may be one of a network file system.
+/// directory: from before the volume is plugged in, and with its device once it is. The files are looked at on a thread of their own: the directory may be one of a network file system.
 struct LocalVolumes: VolumePort {
     private let files: VolumeFiles
     private let thread = FileThread(name: "volumes")
@@ -17,9 +17,9 @@ struct LocalVolumes: VolumePort {
     init(directory: String) { files = VolumeFiles(directory: directory) }
 
     func initializeConnection(
-        _ volumeID: String, connector: VolumeConnector, context: RequestContext
+        _ volumeID: String, for instance: InstanceID, connector: VolumeConnector, context: RequestContext
     ) async throws -> Secret<JSONObject> {
-        try await thread.run { [files] in try files.connection(volumeID) }
+        try await thread.run { [files] in try files.connection(volumeID, for: instance) }
     }
 
     func attach(
@@ -28,13 +28,15 @@ struct LocalVolumes: VolumePort {
         try await thread.run { [files] in try files.attach(volumeID, to: instance.id, deviceName) }
     }
 
-    func detach(_ volumeID: String, context: RequestContext) async throws {
-        try await thread.run { [files] in try files.detach(volumeID) }
+    func detach(_ volumeID: String, from instance: InstanceID, context: RequestContext) async throws {
+        try await thread.run { [files] in try files.detach(volumeID, from: instance) }
     }
 
     func terminateConnection(
-        _ volumeID: String, connector: VolumeConnector, context: RequestContext
-    ) async throws {}
+        _ volumeID: String, of instance: InstanceID, connector: VolumeConnector, context: RequestContext
+    ) async throws {
+        try await thread.run { [files] in try files.endConnection(volumeID, of: instance) }
+    }
 
     func delete(_ volumeID: String, context: RequestContext) async throws {
         try await thread.run { [files] in try files.delete(volumeID) }
@@ -45,27 +47,54 @@ struct LocalVolumes: VolumePort {
 private struct VolumeFiles: Sendable {
     let directory: String
 
-    func connection(_ volumeID: String) throws(ComputeFault) -> Secret<JSONObject> {
+    func connection(_ volumeID: String, for instance: InstanceID) throws(ComputeFault) -> Secret<JSONObject> {
         let path = try existing(volumeID)
+        try hold(path, volumeID, for: instance)
         return Secret(["driver_volume_type": "local", "data": ["device_path": .string(path), "format": "raw"]])
     }
 
     func attach(_ volumeID: String, to instance: InstanceID, _ deviceName: String) throws(ComputeFault) {
         let path = try existing(volumeID)
-        let record = JSONWriter.bytes([
-            "instance_uuid": .string(instance.description), "device_name": .string(deviceName),
-        ])
-        // Fails where there is one: who comes second does not have it.
-        let isOurs = (try? Data(record).write(to: URL(filePath: Self.record(path)), options: .withoutOverwriting)) != nil
-        guard isOurs || holder(path) == instance.description else {
-            throw .invalid(
-                "Volume \(volumeID) is attached to another instance, or its record can't be read; detach it there.",
+        try hold(path, volumeID, for: instance)
+        let told: JSONObject = ["instance_uuid": .string(instance.description), "device_name": .string(deviceName)]
+        guard write(told, Self.record(path)) else {
+            throw ComputeFault(
+                .storeFailure, "The record of volume \(volumeID) can't be written; look into local_volumes_path.",
                 instance: instance)
         }
     }
 
-    func detach(_ volumeID: String) throws(ComputeFault) {
-        try remove(Self.record(try path(of: volumeID)), "record of volume", volumeID)
+    func detach(_ volumeID: String, from instance: InstanceID) throws(ComputeFault) {
+        let path = try path(of: volumeID)
+        if let holder = record(path)?["instance_uuid"]?.string, holder != instance.description { return }
+        try remove(Self.record(path), "record of volume", volumeID)
+    }
+
+    /// Gives back what was only held; another host's connection to a volume that the instance has is no matter of it.
+    func endConnection(_ volumeID: String, of instance: InstanceID) throws(ComputeFault) {
+        let path = try path(of: volumeID)
+        guard let record = record(path), record["instance_uuid"]?.string == instance.description,
+            record["device_name"] == nil
+        else { return }
+        try remove(Self.record(path), "record of volume", volumeID)
+    }
+
+    /// Makes the volume the instance's; who comes second does not get it.
+    private func hold(_ path: String, _ volumeID: String, for instance: InstanceID) throws(ComputeFault) {
+        // Linked where none is, so that the record is whole from the first moment on.
+        let (own, record) = ("\(Self.record(path))-\(instance)", Self.record(path))
+        let isWritten = write(["instance_uuid": .string(instance.description)], own)
+        defer { try? FileManager.default.removeItem(atPath: own) }
+        if isWritten, (try? FileManager.default.linkItem(atPath: own, toPath: record)) != nil { return }
+        guard self.record(path)?["instance_uuid"]?.string == instance.description else {
+            throw .invalid(
+                "Volume \(volumeID) is attached to another instance, or its record can't be kept; detach it there.",
+                instance: instance)
+        }
+    }
+
+    private func write(_ record: JSONObject, _ path: String) -> Bool {
+        (try? Data(JSONWriter.bytes(.object(record))).write(to: URL(filePath: path), options: .atomic)) != nil
     }
 
     func delete(_ volumeID: String) throws(ComputeFault) {
@@ -107,9 +136,9 @@ private struct VolumeFiles: Sendable {
         }
     }
 
-    private func holder(_ path: String) -> String? {
+    private func record(_ path: String) -> JSONValue? {
         let bytes = FileManager.default.contents(atPath: Self.record(path)).map { [UInt8]($0) }
-        return bytes.flatMap { try? JSONParser.parse($0) }?["instance_uuid"]?.string
+        return bytes.flatMap { try? JSONParser.parse($0) }
     }
 
     private static func record(_ path: String) -> String { path + ".attached" }

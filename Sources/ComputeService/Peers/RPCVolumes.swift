@@ -15,7 +15,7 @@ struct RPCVolumes: VolumePort {
     let host: String?
 
     func initializeConnection(
-        _ volumeID: String, connector: VolumeConnector, context: RequestContext
+        _ volumeID: String, for instance: InstanceID, connector: VolumeConnector, context: RequestContext
     ) async throws -> Secret<JSONObject> {
         let answer = try await ask(
             "initialize_connection", ["volume_id": .string(volumeID), "connector": connector.json], context)
@@ -38,12 +38,12 @@ struct RPCVolumes: VolumePort {
             ], context)
     }
 
-    func detach(_ volumeID: String, context: RequestContext) async throws {
+    func detach(_ volumeID: String, from instance: InstanceID, context: RequestContext) async throws {
         try await ask("detach_volume", ["volume_id": .string(volumeID)], context)
     }
 
     func terminateConnection(
-        _ volumeID: String, connector: VolumeConnector, context: RequestContext
+        _ volumeID: String, of instance: InstanceID, connector: VolumeConnector, context: RequestContext
     ) async throws {
         try await ask(
             "terminate_connection", ["volume_id": .string(volumeID), "connector": connector.json], context)

@@ -123,6 +123,28 @@ struct VolumeOperationsTests {
         await fixture.close()
     }
 
+    @Test("A volume of a stopped instance is refused to another before its guest gets it, and is left as it was")
+    func anothers() async throws {
+        let fixture = try ManagerFixture()
+        let peers = FakePeers()
+        let other = "00000000-0000-4000-8000-000000000002"
+        try await fixture.run(peers: peers.peers) {
+            try await fixture.perform(
+                $0, Requests.run(), Requests.run(other), Self.attach, Requests.of(Requests.id, "stop_instance"))
+            try await fixture.perform(
+                $0,
+                Requests.of(
+                    other, "attach_volume", ["volume_id": .string(Self.volume), "mountpoint": "/dev/vdb"], message: "o"))
+        }
+        #expect(try await replies(fixture).last?["failure"] == "invalid")
+        #expect(fixture.driver.faults.calls(of: .attachVolume) == 1)
+        #expect(peers.holders == [Self.volume: id])
+        #expect(try await devices(fixture).map(\.state) == [.attached])
+        let row = try await fixture.store.read { try $0.instance(InstanceID(other) ?? id) }
+        #expect(row.map { BlockDevices($0).elements.isEmpty } == true)
+        await fixture.close()
+    }
+
     enum Trouble: String, CaseIterable, Sendable {
         case connection, driver, telling
     }

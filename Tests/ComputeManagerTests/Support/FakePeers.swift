@@ -97,9 +97,12 @@ final class FakePeers: NetworkPort, VolumePort, ConsoleTokenPort {
     }
 
     func initializeConnection(
-        _ volumeID: String, connector: VolumeConnector, context: RequestContext
+        _ volumeID: String, for instance: InstanceID, connector: VolumeConnector, context: RequestContext
     ) async throws -> Secret<JSONObject> {
         try await ask("initialize_connection", volumeID) {
+            if let holder = $0.holders[volumeID], holder != instance {
+                throw ComputeFault.invalid("Volume \(volumeID) is another's.")
+            }
             $0.connected.insert(volumeID)
             return Secret(["driver_volume_type": "iscsi", "data": ["auth_password": "CHAP-CANARY"]])
         }
@@ -114,11 +117,13 @@ final class FakePeers: NetworkPort, VolumePort, ConsoleTokenPort {
         }
     }
 
-    func detach(_ volumeID: String, context: RequestContext) async throws {
+    func detach(_ volumeID: String, from instance: InstanceID, context: RequestContext) async throws {
         try await ask("detach_volume", volumeID) { $0.holders[volumeID] = nil }
     }
 
-    func terminateConnection(_ volumeID: String, connector: VolumeConnector, context: RequestContext) async throws {
+    func terminateConnection(
+        _ volumeID: String, of instance: InstanceID, connector: VolumeConnector, context: RequestContext
+    ) async throws {
         try await ask("terminate_connection", volumeID) { _ = $0.connected.remove(volumeID) }
     }
 

@@ -97,7 +97,7 @@ enum AttachVolume: InstanceOperation {
             try run.checkInterruption()
             let connector = try await run.driver.volumeConnector(for: instance)
             let connection = try await run.peers.volumes.initializeConnection(
-                arguments.volumeID, connector: connector, context: context)
+                arguments.volumeID, for: instance.id, connector: connector, context: context)
             let named = connection.map { fields in
                 var fields = fields
                 fields["serial"] = .string(arguments.volumeID)
@@ -152,9 +152,10 @@ enum AttachVolume: InstanceOperation {
             isFree = try await trying(run) {
                 let connector = try await run.driver.volumeConnector(for: row.instance)
                 try await run.peers.volumes.terminateConnection(
-                    arguments.volumeID, connector: connector, context: run.request.context)
+                    arguments.volumeID, of: row.id, connector: connector, context: run.request.context)
                 if element.state == .attached {
-                    try await run.peers.volumes.detach(arguments.volumeID, context: run.request.context)
+                    try await run.peers.volumes.detach(
+                        arguments.volumeID, from: row.id, context: run.request.context)
                 }
             }
         }

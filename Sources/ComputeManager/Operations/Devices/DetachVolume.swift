@@ -65,8 +65,8 @@ enum DetachVolume: InstanceOperation {
         do {
             let connector = try await run.driver.volumeConnector(for: instance)
             try await run.peers.volumes.terminateConnection(
-                arguments.volumeID, connector: connector, context: run.request.context)
-            try await run.peers.volumes.detach(arguments.volumeID, context: run.request.context)
+                arguments.volumeID, of: instance.id, connector: connector, context: run.request.context)
+            try await run.peers.volumes.detach(arguments.volumeID, from: instance.id, context: run.request.context)
         } catch let fault as ComputeFault where fault.kind == .volumeNotFound {
             // A volume that is gone is nobody's.
         }

@@ -45,7 +45,7 @@ enum RemoveVolumeConnection: InstanceOperation {
         try await ignoringAbsence {
             let connector = try await run.driver.volumeConnector(for: instance)
             try await run.peers.volumes.terminateConnection(
-                volume, connector: connector, context: run.request.context.elevated())
+                volume, of: instance.id, connector: connector, context: run.request.context.elevated())
         }
         guard hasRow else { return try await run.finishUntouched(.null) }
         return try await run.finish(.null) { change throws(ComputeFault) in
