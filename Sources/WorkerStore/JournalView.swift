@@ -57,7 +57,16 @@ public final class JournalView: Sendable {
 
     /// What was made for an instance and is not known to be gone.
     public func resources(of id: InstanceID) throws(StoreError) -> [StoredResource] {
-        try reading { try StoreSnapshot(database: $0).resources(of: id) }
+        try reading { database in
+            // A worker that has never run in this version has no sums there.
+            guard try database.columns(in: "resource").contains(where: { $0.name == "sum" }) else {
+                return try Row.fetchAll(
+                    database, sql: "SELECT kind, name FROM resource WHERE instance = ? ORDER BY kind, name",
+                    arguments: [id.bits.blob]
+                ).map { StoredResource(kind: $0[0], name: $0[1], instance: id) }
+            }
+            return try StoreSnapshot(database: database).resources(of: id)
+        }
     }
 
     /// The calls to other services that were made for a request, in order.

@@ -20,6 +20,11 @@ public struct QuarantinedRow: Sendable, Hashable, Identifiable {
         case claim
         /// What was to be told of the use of an instance that is gone.
         case usage
+        /// Something that was made outside for an instance.
+        case resource
+
+        /// Whether what is known of the instance can't be trusted without it.
+        var closesInstance: Bool { self == .instance || self == .resource }
     }
 
     public let id: Int64

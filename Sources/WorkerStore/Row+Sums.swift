@@ -11,6 +11,9 @@ extension Row {
         id, unique_id, content_hash, form, method, version, operation, instance, request_id, reply, received_at
         """
 
+    /// A finished row, in the order in which ``isSoundEnd()`` reads it.
+    static let endColumns = "\(journalColumns), sum, outcome, finished_at, last_error, step_sum"
+
     func int64(_ index: Int) -> Int64? { Int64.fromDatabaseValue(self[index]) }
 
     func text(_ index: Int) -> String? {
@@ -58,6 +61,14 @@ extension Row {
     func isSoundRecord() throws -> Bool {
         guard let sum = try journalSum() else { return false }
         return sum == int64(11) && isBlobOrNull(12) && int64(13) != nil && int64(14) != nil && isTextOrNull(15)
+    }
+
+    /// Whether a finished row can be believed, in what was asked for and in how it ended.
+    func isSoundEnd() throws -> Bool {
+        guard let id = int64(0), let finishedAt = int64(13), isTextOrNull(12), isTextOrNull(14),
+            let sum = try journalSum(), sum == int64(11)
+        else { return false }
+        return RowSum.end(id: id, outcome: text(12), finishedAt: finishedAt, error: text(14)) == int64(15)
     }
 
     /// The sum of the first three of them.

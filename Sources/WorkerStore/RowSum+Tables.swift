@@ -46,6 +46,24 @@ extension RowSum {
         return sum.column
     }
 
+    /// Of how a request ended; in the place of the step, which is gone then.
+    static func end(id: Int64, outcome: String?, finishedAt: Int64, error: String?) -> Int64 {
+        var sum = RowSum(~id)
+        sum.add(outcome)
+        sum.add(finishedAt)
+        sum.add(error)
+        return sum.column
+    }
+
+    /// Of what was made for an instance.
+    static func resource(of id: UniqueBits, kind: String, name: String) -> Int64 {
+        var sum = RowSum(seed: 2)
+        sum.add(id)
+        sum.add(kind)
+        sum.add(name)
+        return sum.column
+    }
+
     /// Of an instance's own fields.
     static func fields(of id: UniqueBits, _ fields: UnsafeRawBufferPointer, updatedAt: Int64) -> Int64 {
         var sum = RowSum(updatedAt)

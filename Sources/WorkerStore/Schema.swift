@@ -11,6 +11,7 @@ enum Schema {
     /// One step from a version to the next; the place in the list is the version that it starts from.
     static let migrations: [@Sendable (Database) throws -> Void] = [
         createFirstVersion, createSecondVersion, createThirdVersion, createFourthVersion,
+        createFifthVersion,
     ]
 
     /// The version that this worker writes.
@@ -204,5 +205,12 @@ enum Schema {
                     n INTEGER NOT NULL
                 ) STRICT;
                 """)
+    }
+
+    /// Sums of what was made for instances, and of how requests ended.
+    private static func createFifthVersion(_ database: Database) throws {
+        try database.execute(sql: "ALTER TABLE resource ADD COLUMN sum INTEGER NOT NULL DEFAULT 0")
+        try SchemaSums.fillResources(database)
+        try SchemaSums.fillEnds(database)
     }
 }

@@ -33,6 +33,25 @@ enum SchemaSums {
         }
     }
 
+    static func fillResources(_ database: Database) throws {
+        for row in try Row.fetchAll(database, sql: "SELECT instance, kind, name FROM resource") {
+            guard let id = try row.instanceID(0), let kind = row.text(1), let name = row.text(2) else { continue }
+            try database.execute(
+                sql: "UPDATE resource SET sum = ? WHERE instance = ? AND kind = ? AND name = ?",
+                arguments: [RowSum.resource(of: id.bits, kind: kind, name: name), id.bits.blob, kind, name])
+        }
+    }
+
+    /// Of requests that have ended; those that wait keep the sum of their step there.
+    static func fillEnds(_ database: Database) throws {
+        try each(database, "SELECT id, outcome, finished_at, last_error FROM journal") { row in
+            guard let finishedAt = row.int64(2) else { return }
+            let sum = RowSum.end(id: row[0], outcome: row.text(1), finishedAt: finishedAt, error: row.text(3))
+            try database.execute(
+                sql: "UPDATE journal SET step_sum = ? WHERE id = ?", arguments: [sum, row[0] as Int64])
+        }
+    }
+
     private static func fillJournal(_ database: Database) throws {
         try each(database, "SELECT \(Row.journalColumns), step FROM journal") { row in
             guard let sum = try row.journalSum() else { return }

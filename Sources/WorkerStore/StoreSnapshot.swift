@@ -68,15 +68,12 @@ public struct StoreSnapshot: ~Copyable {
     public func finishedEntry(_ id: JournalID) throws -> FinishedEntry? {
         try storeErrors {
             let statement = try database.cachedStatement(
-                sql: """
-                    SELECT operation, instance, request_id, outcome, finished_at, last_error
-                    FROM journal WHERE id = ? AND finished_at IS NOT NULL
-                    """)
-            guard let row = try Row.fetchOne(statement, arguments: [id.value]) else { return nil }
+                sql: "SELECT \(Row.endColumns) FROM journal WHERE id = ? AND finished_at IS NOT NULL")
+            guard let row = try Row.fetchOne(statement, arguments: [id.value]), try isSound(row) else { return nil }
             return FinishedEntry(
-                id: id, operation: row.text(0) ?? "", instance: try row.instanceID(1), requestID: row.text(2),
-                outcome: row.text(3).flatMap { JournalOutcome(rawValue: $0) } ?? .failed,
-                finishedAt: row.timestamp(4), lastError: row.text(5))
+                id: id, operation: row.text(6) ?? "", instance: try row.instanceID(7), requestID: row.text(8),
+                outcome: row.text(12).flatMap { JournalOutcome(rawValue: $0) } ?? .failed,
+                finishedAt: row.timestamp(13), lastError: row.text(14))
         }
     }
 
@@ -86,19 +83,28 @@ public struct StoreSnapshot: ~Copyable {
             let cursor = try Row.fetchCursor(
                 try database.cachedStatement(
                     sql: """
-                        SELECT instance, operation, received_at, last_error FROM journal
+                        SELECT \(Row.endColumns) FROM journal
                         WHERE outcome = ? AND finished_at IS NOT NULL AND instance IS NOT NULL
                             AND (operation = ? OR last_error IS NOT NULL)
                         ORDER BY id
                         """), arguments: [JournalOutcome.succeeded.rawValue, operation])
             var found: [DoneWork] = []
             while let row = try cursor.next() {
-                guard let id = try row.instanceID(0), let name = row.text(1) else { continue }
+                guard try isSound(row), let id = try row.instanceID(7), let name = row.text(6) else { continue }
                 found.append(
-                    DoneWork(instance: id, operation: name, receivedAt: row.timestamp(2), note: row.text(3)))
+                    DoneWork(instance: id, operation: name, receivedAt: row.timestamp(10), note: row.text(14)))
             }
             return found
         }
+    }
+
+    /// Whether a finished row, its columns as ``Row/endColumns`` names them, can be believed; one that can't is told.
+    func isSound(_ row: Row) throws -> Bool {
+        if try row.isSoundEnd() { return true }
+        if let id = row.int64(0) {
+            report(.journal, id, try row.instanceID(7), "the record of a done request does not agree with its sum")
+        }
+        return false
     }
 
     static let recordColumns = """
@@ -154,7 +160,7 @@ public struct StoreSnapshot: ~Copyable {
     func report(_ source: QuarantinedRow.Source, _ row: Int64, _ instance: InstanceID?, _ reason: String) {
         damage?.report(
             DamageFinding(
-                source: source, row: row, instance: instance, closesInstance: source == .instance, reason: reason))
+                source: source, row: row, instance: instance, closesInstance: source.closesInstance, reason: reason))
     }
 
     /// The sender's id in the form in which it came.
@@ -222,32 +228,12 @@ public struct StoreSnapshot: ~Copyable {
 
     /// What was made for an instance and is not known to be gone, in no particular order of making.
     public func resources(of id: InstanceID) throws -> [StoredResource] {
-        try storeErrors {
-            let statement = try database.cachedStatement(
-                sql: "SELECT kind, name FROM resource WHERE instance = ? ORDER BY kind, name")
-            let cursor = try Row.fetchCursor(statement, arguments: [id.bits.blob])
-            var found: [StoredResource] = []
-            while let row = try cursor.next() {
-                guard let kind = row.text(0), let name = row.text(1) else { continue }
-                found.append(StoredResource(kind: kind, name: name, instance: id))
-            }
-            return found
-        }
+        try storeErrors { try resources("WHERE instance = ? ORDER BY kind, name", [id.bits.blob]) }
     }
 
     /// Everything that was made for any instance, by instance.
     public func resources() throws -> [StoredResource] {
-        try storeErrors {
-            let statement = try database.cachedStatement(
-                sql: "SELECT kind, name, instance FROM resource ORDER BY instance, kind, name")
-            let cursor = try Row.fetchCursor(statement)
-            var found: [StoredResource] = []
-            while let row = try cursor.next() {
-                guard let id = try row.instanceID(2), let kind = row.text(0), let name = row.text(1) else { continue }
-                found.append(StoredResource(kind: kind, name: name, instance: id))
-            }
-            return found
-        }
+        try storeErrors { try resources("ORDER BY instance, kind, name", []) }
     }
 
     // MARK: Outbox

@@ -130,14 +130,26 @@ extension StoreTransaction {
     @discardableResult
     public func finish(_ id: JournalID, outcome: JournalOutcome, error: String? = nil) throws -> Bool {
         guard try execute("DELETE FROM pending WHERE id = ?", [id.value]) == 1 else { return false }
-        try execute(
-            """
-            UPDATE journal SET outcome = ?, finished_at = ?, step = NULL, step_sum = 0,
-                last_error = coalesce(?, last_error) WHERE id = ?
-            """, [outcome.rawValue, now.microseconds, error, id.value])
+        if try !end(id, outcome, error: error, "AND last_error IS NULL") {
+            let noted = try database.cachedStatement(sql: "SELECT last_error FROM journal WHERE id = ?")
+            _ = try end(id, outcome, error: error ?? Row.fetchOne(noted, arguments: [id.value])?.text(0))
+        }
         writer.memory.counters.unfinished -= 1
         writer.memory.counters.finished += 1
         return true
+    }
+
+    /// Writes how a row ended; false where the condition does not hold.
+    private func end(
+        _ id: JournalID, _ outcome: JournalOutcome, error: String?, _ condition: String = ""
+    ) throws -> Bool {
+        let sum = RowSum.end(
+            id: id.value, outcome: outcome.rawValue, finishedAt: now.microseconds, error: error)
+        return try execute(
+            """
+            UPDATE journal SET outcome = ?, finished_at = ?, step = NULL, step_sum = ?, last_error = ?
+                WHERE id = ? \(condition)
+            """, [outcome.rawValue, now.microseconds, sum, error, id.value]) == 1
     }
 
     /// Forgets finished rows, oldest first: those finished before `moment`, and those beyond the newest `count`.

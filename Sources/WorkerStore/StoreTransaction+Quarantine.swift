@@ -29,6 +29,7 @@ extension StoreTransaction {
         case .usage:
             remains = try take(
                 "SELECT * FROM ended_instance WHERE id = ?", "DELETE FROM ended_instance WHERE id = ?", finding.row)
+        case .resource: remains = try takeResource(finding.row)
         case .claim:
             remains = try take("SELECT * FROM claim WHERE id = ?", "DELETE FROM claim WHERE id = ?", finding.row)
         }
@@ -82,10 +83,33 @@ extension StoreTransaction {
         let isPending =
             try Row.fetchOne(database, sql: "SELECT 1 FROM pending WHERE id = ?", arguments: [finding.row]) != nil
         if isPending { return try mendRequest(row, &finding) }
-        let remains = try take(
-            "SELECT * FROM journal WHERE id = ?", "DELETE FROM journal WHERE id = ?", finding.row)
-        if remains != nil { writer.memory.counters.finished -= 1 }
+        let (look, removal) = ("SELECT * FROM journal WHERE id = ?", "DELETE FROM journal WHERE id = ?")
+        guard let remains = try take(look, removal, finding.row) else { return nil }
+        if let row, try keepName(row) { return remains }
+        writer.memory.counters.finished -= 1
         return remains
+    }
+
+    /// Keeps of a finished row the name by which a repeat is known, where that is sound.
+    private func keepName(_ row: Row) throws -> Bool {
+        guard let id = row.int64(0), let sum = row.int64(11), let name = try row.nameSum(),
+            name == UInt32(truncatingIfNeeded: sum >> 32)
+        else { return false }
+        let kept = RowSum.journal(
+            id: id, name: name, form: 0, method: "", version: "", operation: JournalEntry.damagedOperation,
+            instance: nil, requestID: nil, reply: nil, receivedAt: 0)
+        let outcome = JournalOutcome.failed.rawValue
+        try execute(
+            """
+            INSERT INTO journal (id, unique_id, content_hash, form, method, version, operation, received_at, sum,
+                outcome, finished_at, step_sum) VALUES (?, ?, ?, 0, '', '', ?, 0, ?, ?, ?, ?)
+            """,
+            [
+                id, row[1] as DatabaseValue, row[2] as DatabaseValue, JournalEntry.damagedOperation, kept, outcome,
+                now.microseconds,
+                RowSum.end(id: id, outcome: outcome, finishedAt: now.microseconds, error: nil),
+            ])
+        return true
     }
 
     private func mendRequest(_ row: Row?, _ finding: inout DamageFinding) throws -> Data? {

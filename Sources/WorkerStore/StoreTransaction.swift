@@ -120,8 +120,8 @@ extension StoreTransaction {
     /// Writes down what is about to be made for an instance. Doing it twice changes nothing.
     public func register(kind: String, name: String, for instance: InstanceID) throws {
         try execute(
-            "INSERT INTO resource (instance, kind, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            [instance.bits.blob, kind, name])
+            "INSERT INTO resource (instance, kind, name, sum) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            [instance.bits.blob, kind, name, RowSum.resource(of: instance.bits, kind: kind, name: name)])
     }
 
     /// Strikes what is known to be gone. Doing it twice changes nothing.

@@ -43,25 +43,25 @@ final class Writer: @unchecked Sendable {
             try Int64.fetchOne(database, sql: "SELECT max(id) FROM outbox").map { $0 + 1 } ?? 1
         memory.counters.lastAddressedID =
             try Int64.fetchOne(database, sql: "SELECT max(id) FROM outbox WHERE kind IN (1, 2)") ?? 0
-        let cursor = try Row.fetchCursor(
-            database,
-            sql: """
-                SELECT id, unique_id, content_hash, sum, finished_at IS NULL, instance FROM journal ORDER BY id
-                """)
+        let snapshot = StoreSnapshot(database: database, damage: damage)
+        let cursor = try Row.fetchCursor(database, sql: "SELECT \(Row.endColumns) FROM journal ORDER BY id")
         var rows = 0
         var waiting = Set(try Int64.fetchAll(database, sql: "SELECT id FROM pending"))
         while let row = try cursor.next() {
             rows += 1
             let id: Int64 = row[0]
             memory.counters.nextJournalID = id + 1
-            guard let sum = row.int64(3), try row.nameSum() == UInt32(truncatingIfNeeded: sum >> 32) else {
+            guard let sum = row.int64(11), try row.nameSum() == UInt32(truncatingIfNeeded: sum >> 32) else {
                 waiting.remove(id)
-                report(.journal, id, try row.instanceID(5), "the name of a request does not agree with its sum")
+                report(.journal, id, try row.instanceID(7), "the name of a request does not agree with its sum")
                 continue
             }
-            if row[4], waiting.remove(id) == nil {
+            // Of those that wait, the first thousands are looked at whole below.
+            if row[13] != DatabaseValue.null {
+                if waiting.remove(id) == nil { _ = try snapshot.isSound(row) }
+            } else if waiting.remove(id) == nil {
                 memory.counters.unfinished += 1
-                report(.body, id, try row.instanceID(5), "the message of a request is gone; it ends as refused")
+                report(.body, id, try row.instanceID(7), "the message of a request is gone; it ends as refused")
             }
             if let name = try hash.name(ofUniqueIDColumn: row[1]) {
                 memory.load(row: id, identified: name)
@@ -78,9 +78,10 @@ final class Writer: @unchecked Sendable {
         memory.counters.finished = rows + waiting.count - memory.counters.unfinished
         try loadInstances(database)
         try loadClaims(database)
+        _ = try snapshot.resources()
         try loadQuarantine(database)
         // Rows that are to be worked on are looked at whole; what is behind the first thousands, when it is its turn.
-        _ = try StoreSnapshot(database: database, damage: damage).unfinished(limit: 2000)
+        _ = try snapshot.unfinished(limit: 2000)
         let sequences = try Row.fetchCursor(database, sql: "SELECT instance, last FROM sequence")
         while let row = try sequences.next() {
             if let id = try row.instanceID(0) { memory.load(sequence: row.int64(1) ?? 0, of: id) }
@@ -126,7 +127,7 @@ final class Writer: @unchecked Sendable {
     private func report(_ source: QuarantinedRow.Source, _ row: Int64, _ instance: InstanceID?, _ reason: String) {
         damage.report(
             DamageFinding(
-                source: source, row: row, instance: instance, closesInstance: source == .instance, reason: reason))
+                source: source, row: row, instance: instance, closesInstance: source.closesInstance, reason: reason))
     }
 
     /// How full the store is after the last commit.

@@ -146,6 +146,11 @@ struct QuarantineTests {
                 try snapshot.unfinished(limit: 99), try snapshot.instances(), try snapshot.outbox(limit: 99)
             )
         }
+        let (made, done) = try await store.read { snapshot in
+            (try snapshot.resources(), try snapshot.succeeded("reboot_instance"))
+        }
+        for resource in made { #expect(resource.name == "\(resource.kind) of \(resource.instance)", place) }
+        for work in done { #expect(work.instance == instanceA && work.note == nil, place) }
         var isWhole = true
         for row in rows {
             if row.isDamaged || row.body?.isEmpty == true { isWhole = false; continue }
@@ -165,6 +170,7 @@ struct QuarantineTests {
             if case .duplicate = try await store.accept(newEntry("done \(number)")) { isKnown += 1 }
         }
         if rows.count != 6 || instances.count != 5 || outbox.count != 8 || isKnown != 4 { isWhole = false }
+        if made.count != 10 || done.count != 4 { isWhole = false }
         let reported = store.quarantined.count
         #expect(isWhole || reported > 0, "\(place): \(rows.count) \(instances.count) \(outbox.count) \(isKnown)")
         #expect(store.levels.quarantined == reported, place)
@@ -188,6 +194,9 @@ struct QuarantineTests {
                     Instance(
                         fields: ["uuid": .string(id.description), "display_name": .string("name of \(id)")]),
                     networkInfo: [.string("\(id)")])
+                for kind in ["domain", "directory"] {
+                    try transaction.register(kind: kind, name: "\(kind) of \(id)", for: id)
+                }
             }
             for number in 1...8 {
                 try transaction.enqueue(

@@ -28,12 +28,12 @@ enum ThirdVersion {
         }
     }
 
-    /// The columns that a table had.
+    /// The columns that a table had, without that of the journal in which a later version keeps something else.
     private static let columns = [
         "meta": "name, value",
         "journal": """
             id, unique_id, content_hash, form, method, version, operation, instance, request_id, reply, received_at,
-            step, attempts, last_error, outcome, finished_at, sum, step_sum
+            step, attempts, last_error, outcome, finished_at, sum
             """,
         "pending": "id, body, sum",
         "instance": "uuid, fields, network_info, details, updated_at, sequence, sum, rest_sum",
