@@ -43,6 +43,16 @@ extension StoredInstance {
     }
 }
 
+extension ComputeFault {
+    /// Whether a part of a move may be refused so before it has done anything: the guest is as it was.
+    var refusesMove: Bool {
+        switch kind {
+        case .migrationFailure, .instanceInvalidState, .unexpectedTaskState: true
+        default: false
+        }
+    }
+}
+
 extension InstanceChange {
     /// Takes the row's moves, its details and its network from where they are known: `known`, the row before, and what
     /// came along.

@@ -42,7 +42,10 @@ enum CheckCanLiveMigrateDestination: InstanceOperation {
             try await run.driver.cleanUpLiveMigrationCheck(check, on: instance.id)
         }
         guard let source = instance.host, source != run.host else {
-            let text = "the instance is on this host already"
+            let text =
+                instance.host == nil
+                ? "the request does not say on which host the instance is: its field 'host' is missing"
+                : "the instance is on this host already"
             throw ComputeFault(
                 .migrationFailure, "Migration error: \(text)", instance: instance.id,
                 arguments: ["reason": .string(text)])

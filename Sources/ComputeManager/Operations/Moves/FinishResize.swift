@@ -84,6 +84,12 @@ enum FinishResize: InstanceOperation {
         }
         let isHere = run.row.map { !$0.isElsewhere(than: run.host) } ?? false
         let isKnown = isHere && run.row?.migration?.id == migration.id
+        if isHere, !isKnown, let state = run.row?.instance.vmState, ![.building, .error, .deleted].contains(state) {
+            let text = "the instance is on this host already, and waits for no such resize"
+            throw ComputeFault(
+                .migrationFailure, "Migration error: \(text)", instance: moving.instance.id,
+                arguments: ["reason": .string(text)])
+        }
         let resized = try (isKnown ? run.row?.instance ?? moving.instance : moving.instance)
             .resized(to: migration.newFlavor)
         try await run.begin(
@@ -148,6 +154,9 @@ enum FinishResize: InstanceOperation {
     static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
         // Deleted before it came.
         if change.row.migration?.status == .confirmed { return change.remove() }
+        // A guest whose disks did not go on their way is as it was.
+        let isUnderWay = [.resizeMigrated, .resizeFinish].contains(change.instance.taskState)
+        if !isUnderWay, fault.refusesMove { return }
         switch fault.kind {
         // The disks are here and the guest is not: whatever the reason, it is not the instance that it was.
         case .superseded: change.update { $0.taskState = nil }

@@ -31,9 +31,9 @@ enum FinishRevertResize: InstanceOperation {
         let moving = arguments.moving
         let known = run.row
         guard let known else { throw ComputeFault.instanceNotFound(moving.instance.id) }
-        let migration = try known.migration ?? run.migration(moving)
+        let isAway = known.isElsewhere(than: run.host)
+        let migration = try reverted(moving, known, on: run.host, isAway: isAway, isResumed: step != nil)
         if step == nil {
-            let isAway = known.isElsewhere(than: run.host)
             let network = try await run.currentNetwork(of: known.instance)
             try await run.begin(
                 moving.instance, .reverting, accept: acceptance(of: arguments), missing: isAway ? .renew : .adopt
@@ -72,7 +72,28 @@ enum FinishRevertResize: InstanceOperation {
         }
     }
 
+    /// The migration that is being reverted. What the worker of the other host has not sent is refused while the guest
+    /// may run there, and here what nobody has begun to revert.
+    private static func reverted(
+        _ moving: MovingInstance, _ known: StoredInstance, on host: String, isAway: Bool, isResumed: Bool
+    ) throws(ComputeFault) -> Migration {
+        guard let migration = known.migration, migration.sourceHost == host,
+            isResumed || !isAway || moving.migration?.id == migration.id
+        else {
+            let text = "no resize of the instance is being reverted to this host"
+            throw ComputeFault(
+                .migrationFailure, "Migration error: \(text)", instance: known.id, arguments: ["reason": .string(text)])
+        }
+        // One that failed may be asked for again.
+        if !isResumed, !isAway, known.instance.taskState != .resizeReverting, known.instance.vmState != .error {
+            throw ComputeFault(
+                .instanceInvalidState, "The resize of the instance is not being reverted.", instance: known.id)
+        }
+        return migration
+    }
+
     static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
+        if change.instance.taskState != .resizeReverting, fault.refusesMove { return }
         change.moveFailed(fault)
     }
 }

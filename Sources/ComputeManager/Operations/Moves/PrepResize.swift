@@ -61,6 +61,12 @@ enum PrepResize: InstanceOperation {
                 instance: arguments.instance.id)
         }
         if step == nil {
+            // What is kept to go back to would be forgotten.
+            if owner != nil, run.row?.instance.vmState == .resized {
+                throw ComputeFault(
+                    .instanceInvalidState, "The instance's last resize waits to be confirmed or reverted.",
+                    instance: arguments.instance.id)
+            }
             try await run.begin(
                 arguments.instance, .preparing, accept: acceptance(of: arguments),
                 missing: source == run.host ? .adopt : .renew
@@ -117,6 +123,7 @@ enum PrepResize: InstanceOperation {
     static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
         // The note of another move, what that has left, and a build's fate are not this request's.
         if change.row.liveSource != nil || change.row.isGone || change.row.isHandedBack { return }
+        if change.instance.vmState == .resized, fault.refusesMove { return }
         // Its own claim is made in its last commit; what is claimed by now is another request's.
         if change.row.migration == nil { change.releaseClaim(.resize) }
         if let host = change.instance.host, host != change.host {

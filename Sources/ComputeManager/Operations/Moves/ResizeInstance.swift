@@ -49,6 +49,11 @@ enum ResizeInstance: InstanceOperation {
     ) async throws -> Finished<JSONValue> {
         let migration = try migration(arguments.moving, run)
         if step == nil {
+            if run.row?.instance.vmState == .resized {
+                throw ComputeFault(
+                    .instanceInvalidState, "The instance's last resize waits to be confirmed or reverted.",
+                    instance: arguments.moving.instance.id)
+            }
             let network = try await run.currentNetwork(of: arguments.moving.instance)
             try await run.begin(
                 arguments.moving.instance, .migrating, accept: acceptance(of: arguments), expecting: [.resizePrep]
@@ -179,7 +184,9 @@ enum ResizeInstance: InstanceOperation {
         try await takeBack(migration, because: fault, run)
     }
 
+    /// A guest that was not to be moved, or not yet, is as it was.
     static func failed(_ fault: ComputeFault, _ change: inout InstanceChange) {
+        if change.instance.taskState != .resizeMigrating, fault.refusesMove { return }
         change.moveFailed(fault)
         change.releaseResizeClaim()
     }
