@@ -46,6 +46,10 @@ struct BuildFateTests {
         let event = try #require(try await fixture.events().last)
         #expect(event["event_type"] == "run_instance")
         #expect(event["priority"] == "ERROR")
+        #expect(event["payload"]?["exception"]?["kind"] == "hypervisorFailure")
+        #expect(
+            event["payload"]?["exception"]?["message"]
+                == "no. The build failed here, and no scheduler took it back (NO_ROUTE).")
         #expect(event["context"]?["request_id"] == "req-72d24b71-bace-4717-a735-6326481b9a43")
         for row in try await fixture.outbox() where row.kind == .notification {
             #expect(!String(decoding: row.body, as: UTF8.self).contains("CANARY"))

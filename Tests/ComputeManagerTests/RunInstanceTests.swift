@@ -30,6 +30,57 @@ struct RunInstanceTests {
         await fixture.close()
     }
 
+    @Test("A build that is wrong in itself does not go back: no host can do it")
+    func wrongEverywhere() async throws {
+        let fixture = try ManagerFixture()
+        fixture.driver.faults.plan(.fail(.invalid("The instance's name can't be a domain's")), for: .spawn)
+        try await fixture.run { try await fixture.perform($0, Requests.run(Requests.id, Requests.retry)) }
+        #expect(try await fixture.instance(id)?.vmState == .error)
+        #expect(try await fixture.events().last?["payload"]?["exception"]?["kind"] == "invalid")
+        #expect(try await !fixture.outbox().contains { $0.kind == .cast })
+        #expect(try await fixture.resources(id).isEmpty)
+        await fixture.close()
+    }
+
+    @Test(
+        "A build that does not say how much memory and how many processors is refused before anything is made",
+        arguments: ["memory_mb", "vcpus"], [nil, 0] as [Int?])
+    func sizeless(_ key: String, _ value: Int?) async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.run { manager in
+            try await fixture.perform(manager, Requests.run { $0[key] = JSONValue(value) })
+            #expect(try await fixture.eventTypes() == ["run_instance"])
+            let exception = try await fixture.events().last?["payload"]?["exception"]
+            #expect(exception?["kind"] == "invalid")
+            #expect(exception?["message"]?.string?.contains("'\(key)'") == true)
+            #expect(fixture.driver.faults.calls(of: .spawn) == 0)
+            #expect(try await fixture.store.read { try $0.claims() }.isEmpty)
+            #expect(try await fixture.resources(id).isEmpty)
+        }
+        await fixture.close()
+    }
+
+    @Test("A build again of what is here is left alone, however little it says; a flavor's sizes are sizes too")
+    func sparse() async throws {
+        let fixture = try ManagerFixture()
+        try await fixture.run { manager in
+            try await fixture.perform(
+                manager,
+                Requests.run { fields in
+                    for key in ["memory_mb", "vcpus"] { fields[key] = nil }
+                    fields["instance_type"] = ["name": "m1.tiny", "id": 1, "memory_mb": 512, "vcpus": 1]
+                })
+            #expect(try await fixture.instance(id)?.vmState == .active)
+            let again: JSONValue = [
+                "method": "run_instance", "version": "2.0", "args": ["instance": ["uuid": .string(Requests.id)]],
+            ]
+            try await fixture.perform(manager, JSONWriter.bytes(again))
+            #expect(try await fixture.events().last?["payload"]?["exception"]?["kind"] == "instanceExists")
+            #expect(try await fixture.instance(id)?.vmState == .active)
+        }
+        await fixture.close()
+    }
+
     @Test("A failed build that may be retried goes back to the scheduler with its token, and nothing is left here")
     func castsBack() async throws {
         let fixture = try ManagerFixture { $0.schedulerTopic = "placers" }

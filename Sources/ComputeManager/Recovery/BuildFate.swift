@@ -20,11 +20,16 @@ struct BuildFate: CastObserver {
         let context =
             row.details[Build.contextKey]?.object.map { RequestContext(fields: $0) }
             ?? .admin(requestID: "req-\(services.identifiers.next().dashed)")
+        let cause = row.details[Build.causeKey].flatMap { KeptFault($0) }?.fault(of: id)
+        let end = "The build failed here, and no scheduler took it back (\(reason))."
         let fault = ComputeFault(
-            .computeResourcesUnavailable, "The build failed here, and no scheduler took it back (\(reason)).",
-            instance: id, arguments: ["reason": "no scheduler took the build back"])
+            cause?.kind ?? .computeResourcesUnavailable, cause.map { "\($0.message.sentence) \(end)" } ?? end,
+            instance: id, arguments: cause?.arguments ?? ["reason": "no scheduler took the build back"])
         var change = InstanceChange(row: row, context: context, events: services.events)
-        change.amend { $0.details[Build.contextKey] = nil }
+        change.amend {
+            $0.details[Build.contextKey] = nil
+            $0.details[Build.causeKey] = nil
+        }
         RunInstance.failed(fault, &change)
         change.notifyFailure(
             RunInstance.name.rawValue, fault, arguments: ["instance": change.instance.json])
@@ -34,6 +39,11 @@ struct BuildFate: CastObserver {
             "no scheduler took a failed build back",
             metadata: [LogKey.instance: .string(id.description), LogKey.error: .string(reason)])
     }
+}
+
+extension String {
+    /// With the stop that another sentence needs before it.
+    fileprivate var sentence: String { hasSuffix(".") ? self : self + "." }
 }
 
 extension StoredInstance {

@@ -22,6 +22,8 @@ final class Build: Sendable {
     static let imageNameKey = "image_name"
     /// Where the row keeps the requester's context, without its token, while the scheduler has the build.
     static let contextKey = "build_context"
+    /// Where it keeps meanwhile why the build failed here.
+    static let causeKey = "build_failure"
 
     /// Where the row of a build that was refused keeps that it took the place of another.
     static let replacesKey = "replaces_row"

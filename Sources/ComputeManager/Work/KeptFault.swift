@@ -15,6 +15,17 @@ struct KeptFault: Codable, Sendable, Hashable {
         arguments = JSONWriter.text(.object(fault.arguments))
     }
 
+    init?(_ json: JSONValue) {
+        guard let kind = json["kind"]?.string, let message = json["message"]?.string else { return nil }
+        self.kind = kind
+        self.message = message
+        arguments = JSONWriter.text(json["arguments"] ?? [:])
+    }
+
+    var json: JSONValue {
+        ["kind": .string(kind), "message": .string(message), "arguments": (try? JSONParser.parse(arguments)) ?? [:]]
+    }
+
     func fault(of instance: InstanceID?) -> ComputeFault {
         ComputeFault(
             ComputeFault.Kind(rawValue: kind) ?? .internalError, message, instance: instance,

@@ -48,7 +48,7 @@ struct MovingInstance: Sendable {
         _ row: StoredInstance, migration: Migration?, also extra: JSONObject = JSONObject()
     ) throws(ComputeFault) -> Instance {
         var details = row.details
-        let own = StoredInstance.keysOfTheMove + [Build.contextKey, StoredInstance.stateSinceKey]
+        let own = StoredInstance.keysOfTheMove + [Build.contextKey, Build.causeKey, StoredInstance.stateSinceKey]
         for key in own { details[key] = nil }
         if let devices = details[BlockDevices.key] {
             details[BlockDevices.key] = BlockDevices.withoutConnections(devices)

@@ -54,6 +54,16 @@ extension OperationRun {
 }
 
 extension Instance {
+    /// Fails where nothing says how much memory and how many processors the guest is to have, of its own or by its
+    /// flavor: nothing could be claimed for it.
+    func checkSizes() throws(ComputeFault) {
+        for key in ["memory_mb", "vcpus"] where (fields[key]?.int ?? flavor?[key]?.int ?? 0) < 1 {
+            throw .invalid(
+                "field '\(key)' of the instance, or of its instance_type where it has none, must be 1 at least",
+                instance: id)
+        }
+    }
+
     /// Fails where a disk of that size does not go onto the root disk.
     func checkRoom(for size: Int64) throws(ComputeFault) {
         let limit = Int64(rootGiB) << 30

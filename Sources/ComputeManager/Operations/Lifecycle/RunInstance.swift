@@ -120,6 +120,7 @@ enum RunInstance: InstanceOperation {
             default: false
             }
         if !isLeftover { throw isHere(arguments) }
+        try arguments.instance.checkSizes()
     }
 
     private static func isHere(_ arguments: Arguments) -> ComputeFault {
@@ -219,9 +220,7 @@ enum RunInstance: InstanceOperation {
                 metadata: [LogKey.instance: .string(row.id.description), LogKey.error: .string(undo.message)])
             throw fault
         }
-        guard !run.token.isInterrupted, fault.kind != .instanceNotFound, let cast = build.castBack() else {
-            throw fault
-        }
+        guard !run.token.isInterrupted, fault.mayBeBuiltElsewhere, let cast = build.castBack() else { throw fault }
         run.logger.warning(
             "build failed and goes back to the scheduler",
             metadata: [LogKey.instance: .string(row.id.description), LogKey.error: .string(fault.message)])
@@ -229,7 +228,10 @@ enum RunInstance: InstanceOperation {
             change.update(elevated: true) { $0.taskState = .scheduling }
             change.amend { $0.instance.host = nil }
             let context = JSONValue.object(change.context.redacted().fields)
-            change.amend { $0.details[Build.contextKey] = context }
+            change.amend {
+                $0.details[Build.contextKey] = context
+                $0.details[Build.causeKey] = KeptFault(fault).json
+            }
             change.clean()
             change.cast(cast)
         }
@@ -258,6 +260,16 @@ enum RunInstance: InstanceOperation {
         default:
             change.update(elevated: true) { $0.vmState = .error }
             change.update(elevated: true) { $0.taskState = nil }
+        }
+    }
+}
+
+extension ComputeFault {
+    /// Whether another host may build what failed so here: not what is wrong with the request itself.
+    fileprivate var mayBeBuiltElsewhere: Bool {
+        switch kind {
+        case .instanceNotFound, .invalid, .badArguments: false
+        default: true
         }
     }
 }
