@@ -28,15 +28,21 @@ struct ClaimBook {
     func shortage(of amounts: ClaimAmounts, for key: StoredClaim.Key, _ limits: ClaimLimits) -> ComputeFault? {
         let others = total - (lines[key]?.amounts ?? .none)
         let short = [
-            Self.shortage("vcpus", "", amounts.vcpus, others.vcpus, limits.vcpus),
-            Self.shortage("memory", " MiB", amounts.memoryMiB, others.memoryMiB, limits.memoryMiB),
-            Self.shortage("disk", " GiB", amounts.diskGiB, others.diskGiB, limits.diskGiB),
+            Self.shortage("vcpus", "", amounts.vcpus, others.vcpus, limits.vcpus)
+                .map { limits.sent.contains(.vcpus) ? "\($0), \(Self.sent)" : $0 },
+            Self.shortage("memory", " MiB", amounts.memoryMiB, others.memoryMiB, limits.memoryMiB)
+                .map { limits.sent.contains(.memory) ? "\($0), \(Self.sent)\(Self.less)" : $0 },
+            Self.shortage("disk", " GiB", amounts.diskGiB, others.diskGiB, limits.diskGiB)
+                .map { limits.sent.contains(.disk) ? "\($0), \(Self.sent)\(Self.less)" : $0 },
         ].compactMap { $0 }
         guard !short.isEmpty else { return nil }
         let words = "Insufficient compute resources: \(short.joined(separator: "; "))."
         return ComputeFault(
             .computeResourcesUnavailable, words, instance: key.instance, arguments: ["reason": .string(words)])
     }
+
+    private static let sent = "the limit that the scheduler sent with the request"
+    private static let less = ", less what is reserved for the host"
 
     private static func shortage(_ name: String, _ unit: String, _ asked: Int, _ taken: Int, _ limit: Int?) -> String? {
         guard let limit, asked > limit - taken else { return nil }

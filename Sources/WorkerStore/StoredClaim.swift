@@ -48,13 +48,26 @@ public struct ClaimLimits: Sendable, Hashable {
     public var vcpus: Int?
     public var memoryMiB: Int?
     public var diskGiB: Int?
+    /// Those that came with the request, for the words of a refusal.
+    public var sent: Dimensions
+
+    public struct Dimensions: OptionSet, Sendable, Hashable {
+        public static let vcpus = Dimensions(rawValue: 1)
+        public static let memory = Dimensions(rawValue: 2)
+        public static let disk = Dimensions(rawValue: 4)
+
+        public let rawValue: UInt8
+
+        public init(rawValue: UInt8) { self.rawValue = rawValue }
+    }
 
     public static let none = ClaimLimits()
 
-    public init(vcpus: Int? = nil, memoryMiB: Int? = nil, diskGiB: Int? = nil) {
+    public init(vcpus: Int? = nil, memoryMiB: Int? = nil, diskGiB: Int? = nil, sent: Dimensions = []) {
         self.vcpus = vcpus
         self.memoryMiB = memoryMiB
         self.diskGiB = diskGiB
+        self.sent = sent
     }
 }
 

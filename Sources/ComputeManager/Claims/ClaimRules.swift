@@ -34,15 +34,21 @@ public struct ClaimRules: Sendable, Hashable {
     ///   - total: what the host has; nil before the hypervisor has told it.
     func limits(_ filterProperties: JSONObject?, total: ClaimAmounts?) -> ClaimLimits {
         let sent = filterProperties?["limits"]?.object
-        func limit(_ key: String, _ ratio: Double, _ total: Int?, _ reserved: Int) -> Int? {
-            if case .number(let number)? = sent?[key], let sent = number.double { return Self.whole(sent) - reserved }
+        var dimensions: ClaimLimits.Dimensions = []
+        func limit(
+            _ key: String, _ dimension: ClaimLimits.Dimensions, _ ratio: Double, _ total: Int?, _ reserved: Int
+        ) -> Int? {
+            if case .number(let number)? = sent?[key], let sent = number.double {
+                dimensions.insert(dimension)
+                return Self.whole(sent) - reserved
+            }
             guard ratio > 0, let total else { return nil }
             return Self.whole(Double(total) * ratio) - reserved
         }
-        return ClaimLimits(
-            vcpus: limit("vcpu", cpuRatio, total?.vcpus, 0),
-            memoryMiB: limit("memory_mb", memoryRatio, total?.memoryMiB, reservedMemoryMiB),
-            diskGiB: limit("disk_gb", diskRatio, total?.diskGiB, (reservedDiskMiB + 1023) / 1024))
+        let vcpus = limit("vcpu", .vcpus, cpuRatio, total?.vcpus, 0)
+        let memory = limit("memory_mb", .memory, memoryRatio, total?.memoryMiB, reservedMemoryMiB)
+        let disk = limit("disk_gb", .disk, diskRatio, total?.diskGiB, (reservedDiskMiB + 1023) / 1024)
+        return ClaimLimits(vcpus: vcpus, memoryMiB: memory, diskGiB: disk, sent: dimensions)
     }
 
     /// Rounded down, and within what sums of it can be made of.

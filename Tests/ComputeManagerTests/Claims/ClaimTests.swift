@@ -16,6 +16,8 @@ struct ClaimTests {
     /// What ``Requests/instance`` takes.
     private static let small = ClaimAmounts(vcpus: 1, memoryMiB: 512, diskGiB: 1)
 
+    private static let sent = "the limit that the scheduler sent with the request"
+
     private static func uuid(_ number: Int) -> String { "00000000-0000-4000-8000-\(String(100_000_000_000 + number))" }
 
     private static func limits(_ limits: JSONObject, retry: Bool = false) -> JSONObject {
@@ -47,9 +49,15 @@ struct ClaimTests {
     @Test(
         "What the scheduler's limit leaves no room for goes to ERROR, naming what is short, and the driver hears nothing",
         arguments: [
-            ("memory_mb", JSONValue.number(JSONNumber(1000)), "memory: 512 MiB asked, 488 MiB free of 488 MiB"),
-            ("vcpu", .number(JSONNumber(0)), "vcpus: 1 asked, 0 free of 0"),
-            ("disk_gb", JSONNumber(0.9).map { .number($0) } ?? .null, "disk: 1 GiB asked, 0 GiB free of 0 GiB"),
+            (
+                "memory_mb", JSONValue.number(JSONNumber(1000)),
+                "memory: 512 MiB asked, 488 MiB free of 488 MiB, \(sent), less what is reserved"
+            ),
+            ("vcpu", .number(JSONNumber(0)), "vcpus: 1 asked, 0 free of 0, \(sent)."),
+            (
+                "disk_gb", JSONNumber(0.9).map { .number($0) } ?? .null,
+                "disk: 1 GiB asked, 0 GiB free of 0 GiB, \(sent), less"
+            ),
         ])
     func refused(_ key: String, _ limit: JSONValue, _ words: String) async throws {
         let fixture = try ManagerFixture()
@@ -227,10 +235,14 @@ struct ClaimTests {
         let total = ClaimAmounts(vcpus: 4, memoryMiB: 8192, diskGiB: 100)
         let sent: JSONObject = ["limits": ["memory_mb": number(12288.5), "vcpu": number(64)]]
         #expect(ClaimRules().limits(nil, total: total) == .none)
-        #expect(ClaimRules().limits(sent, total: total) == ClaimLimits(vcpus: 64, memoryMiB: 11776))
+        #expect(
+            ClaimRules().limits(sent, total: total)
+                == ClaimLimits(vcpus: 64, memoryMiB: 11776, sent: [.vcpus, .memory]))
         let rules = ClaimRules(cpuRatio: 2, memoryRatio: 1.5, diskRatio: 1, reservedMemoryMiB: 1024, reservedDiskMiB: 1)
         #expect(rules.limits(nil, total: total) == ClaimLimits(vcpus: 8, memoryMiB: 11264, diskGiB: 99))
-        #expect(rules.limits(sent, total: total) == ClaimLimits(vcpus: 64, memoryMiB: 11264, diskGiB: 99))
+        #expect(
+            rules.limits(sent, total: total)
+                == ClaimLimits(vcpus: 64, memoryMiB: 11264, diskGiB: 99, sent: [.vcpus, .memory]))
         #expect(rules.limits(nil, total: nil) == .none)
     }
 }
