@@ -21,6 +21,13 @@ extension ImageFile {
             && first.st_ino == second.st_ino
     }
 
+    /// Whether there is such a directory, or now is: made where that alone is missing, not the way to it.
+    static func makeDirectory(_ path: String) -> Bool {
+        var status = stat()
+        if stat(path, &status) == 0 { return status.st_mode & S_IFMT == S_IFDIR }
+        return mkdir(path, 0o755) == 0
+    }
+
     static func remove(_ path: String) { unlink(path) }
 
     /// Brings a file, or a directory's names, to the disk.

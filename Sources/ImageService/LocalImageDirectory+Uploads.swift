@@ -16,6 +16,12 @@ extension LocalImageDirectory: ImageUploads {
         return try await uploads.run {
             let id = try Self.validated(text)
             let names = UploadNames(id, in: directory)
+            guard ImageFile.makeDirectory(directory) else {
+                throw ComputeFault(
+                    .unavailable,
+                    "The directory of images, which the option image_directory names, is not there and can't be made, "
+                        + "or is no directory.", arguments: ["image_id": .string(text)])
+            }
             try Self.discard(names, id)
             for path in [names.file, names.metadata] where ImageFile.exists(path) {
                 throw Self.unacceptable(text, "there is an image of that id already")

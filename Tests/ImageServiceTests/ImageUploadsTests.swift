@@ -51,6 +51,19 @@ struct ImageUploadsTests {
         #expect(image.virtualSize == 4)
     }
 
+    @Test("A directory that is not there is made for the first image; one that can't be is named by its option")
+    func noDirectory() async throws {
+        let path = fixture.path + "/images"
+        _ = try await LocalImageDirectory(path: path).begin("new")
+        #expect(try files == ["images"])
+        try fixture.put("file", "no directory")
+        for missing in ["\(path)/not/there", "\(fixture.path)/file"] {
+            let fault = await fault { _ = try await LocalImageDirectory(path: missing).begin("new") }
+            #expect(fault?.kind == .unavailable, "\(missing)")
+            #expect(fault?.message.contains("image_directory") == true, "\(missing)")
+        }
+    }
+
     @Test("A name that is taken is refused and its image left as it is", arguments: ["old", "old.json"])
     func taken(_ file: String) async throws {
         try fixture.put(file, "{}")
