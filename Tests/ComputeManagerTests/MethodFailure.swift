@@ -175,8 +175,8 @@ struct MethodFailure: Sendable, CustomStringConvertible {
         MethodFailure(
             "remove_fixed_ip_from_instance", .injectNetworkInfo,
             tells: ["delete_ip.start active/-", "update active/-"]),
-        MethodFailure("inject_network_info", .injectNetworkInfo, errors: []),
-        MethodFailure("reset_network", .resetNetwork, tells: ["update active/-"], errors: []),
+        MethodFailure("inject_network_info", .injectNetworkInfo),
+        MethodFailure("reset_network", .resetNetwork, tells: ["update active/-"]),
         MethodFailure("refresh_instance_security_rules", .refreshSecurityRules),
     ]
 

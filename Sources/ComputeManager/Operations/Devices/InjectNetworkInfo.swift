@@ -7,8 +7,6 @@ internal import ComputeModel
 enum InjectNetworkInfo: RefreshOperation {
     static let name = OperationName(rawValue: "inject_network_info")
     static let summary = "tells a guest of its network"
-    /// Nova tells of no failure here.
-    static let errorEvents: [String] = []
     static let needs: [DriverOperation] = [.injectNetworkInfo]
 
     static func refresh(_ guest: GuestRequest, in run: OperationRun<InjectNetworkInfo>) async throws {

@@ -7,8 +7,6 @@ internal import ComputeModel
 enum ResetNetwork: RefreshOperation {
     static let name = OperationName(rawValue: "reset_network")
     static let summary = "has a guest set its network up anew"
-    /// Nova tells of no failure here.
-    static let errorEvents: [String] = []
     static let needs: [DriverOperation] = [.resetNetwork]
 
     static func refresh(_ guest: GuestRequest, in run: OperationRun<ResetNetwork>) async throws {
