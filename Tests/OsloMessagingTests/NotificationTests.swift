@@ -30,6 +30,7 @@ struct NotificationTests {
         // Fresh for each message, and never sent by us.
         again["_unique_id"] = content["_unique_id"]
         if expected["_context_auth_token"] != nil { expected["_context_auth_token"] = .null }
+        if expected["_context_service_catalog"]?.array != nil { expected["_context_service_catalog"] = [] }
         // A fraction of no microseconds is left out by Python and not by us.
         expected["timestamp"] = .string(notification.timestamp.spaced)
         #expect(again == expected)
