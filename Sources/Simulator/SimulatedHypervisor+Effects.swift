@@ -59,8 +59,9 @@ extension SimulatedHypervisor {
         // The guest gets another disk, or is another host's.
         let replacing: [Wish.Method] = [.rebuild, .prepareResize, .revertResize, .confirmResize, .liveMigration]
         if let wish, wish < ledger.wishes.count, replacing.contains(ledger.wishes[wish].method) { return }
-        // An operator who gives a build up wants it undone.
-        if ledger.cancels > 0, let wish, wish < ledger.wishes.count, ledger.wishes[wish].method == .run { return }
+        // An operator or a time-out that gives a build up wants it undone.
+        let mayBeGivenUp = ledger.cancels > 0 || world.buildTimeout.map { world.now >= $0 } == true
+        if mayBeGivenUp, let wish, wish < ledger.wishes.count, ledger.wishes[wish].method == .run { return }
         world.violate(.healthyGuest, "the running guest of \(id) was destroyed for wish \(wish ?? -1)")
     }
 

@@ -112,6 +112,7 @@ public final class Simulation: @unchecked Sendable {
         if temper.periodic?.runningDeletedAction == .reap { faults.grant([.guestReturns]) }
         if temper.periodic?.rebootTimeout != nil, temper.target == nil { faults.grant([.callSlow]) }
         world = World(seed: seed, faults: faults, keepsHistory: keepsHistory)
+        world.buildTimeout = temper.periodic?.buildTimeout
         broker = SimulatedBroker(world: world)
         hypervisor = SimulatedHypervisor(world: world)
         disk = Disk()

@@ -30,6 +30,8 @@ final class World: @unchecked Sendable {
     var ended: [String: Int] = [:]
     /// How often each periodic task was done, failed, was cut off, and had something to do.
     var tasks: [String: Int] = [:]
+    /// When a build takes too long, where that ends it.
+    var buildTimeout: Duration?
 
     init(seed: UInt64, faults: Faults, keepsHistory: Bool) {
         dice = SeededGenerator(seed: seed, stream: 1)
