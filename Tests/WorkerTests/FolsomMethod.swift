@@ -80,7 +80,7 @@ struct FolsomMethod: Sendable {
         FolsomMethod("inject_network_info"),
         FolsomMethod(
             "live_migration", ["dest": "nowhere", "block_migration": false, "migrate_data": nil],
-            .refusal("NovaException")),
+            .refusal("ServiceUnavailable")),
         pause,
         FolsomMethod("post_live_migration_at_destination", ["block_migration": false]),
         FolsomMethod("power_off_instance"),

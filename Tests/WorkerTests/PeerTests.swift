@@ -127,6 +127,8 @@ extension Program {
                 let worker = try await bench.worker(settings(bench, timeout: 2))
                 let probe = try await bench.probe()
                 try await probe.collectEvents()
+                // It hears what it is asked, and says nothing.
+                try await probe.collect("network", bindings: [("nova", "topic", "network")])
                 let oslo = try await bench.oslo()
                 let instance = newInstance()
                 let noRetry: JSONObject = ["filter_properties": .object(JSONObject())]
