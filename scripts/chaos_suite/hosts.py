@@ -69,9 +69,9 @@ class Pair:
     def other(self, host):
         return self.hosts[1 - self.hosts.index(host)]
 
-    def success(self, cast):
+    def ending(self, cast, outcomes):
         """What the journal of the host that was asked says of the end of a cast."""
-        return next(host for host in self.hosts if host.name == cast.host).journal.success(cast)
+        return next(host for host in self.hosts if host.name == cast.host).journal.ending(cast, outcomes)
 
     def must_live(self):
         for host in self.hosts:

@@ -114,7 +114,8 @@ class Ledger:
                  if e.name == cast.operation.end
                  or e.priority == "ERROR" and e.type in (cast.method, *cast.operation.follows)]
         if not found and cast.operation.is_quiet:
-            cast.quiet_end = cast.quiet_end or self.journal.success(cast)
+            known = cast.operation.lack and any(e.type == cast.method for e in self.told())
+            cast.quiet_end = cast.quiet_end or self.journal.ending(cast, ("succeeded", "refused")[:1 + known])
             found = [cast.quiet_end] if cast.quiet_end else []
         return found
 

@@ -6,11 +6,13 @@ class Operation:
     """events: in their order, the last of which ends it; none where only the journal (and an update) tells of the end.
     task: the task_state that the API has written. leaves: the vm_state after it, None where it stays.
     follows: what the worker casts to itself for it, under the same request.
-    starts: whether the guest's process is started in it; again: whether also after a restart of the worker."""
+    starts: whether the guest's process is started in it; again: whether also after a restart of the worker.
+    lack: whether that the driver lacks it is told once a life of the worker, and after that in the journal alone."""
 
-    def __init__(self, *events, task=None, leaves=None, starts=False, again=False, follows=(), version="2.0"):
+    def __init__(self, *events, task=None, leaves=None, starts=False, again=False, follows=(), version="2.0",
+                 lack=False):
         self.events, self.task, self.leaves = list(events), task, leaves
-        self.starts, self.again, self.follows, self.version = starts, again, follows, version
+        self.starts, self.again, self.follows, self.version, self.lack = starts, again, follows, version, lack
 
     @property
     def end(self):
@@ -56,7 +58,7 @@ OPERATIONS = {
                                follows=("finish_revert_resize",)),
     "check_can_live_migrate_destination": Operation(),
     "live_migration": Operation(task="migrating", leaves="active"),
-    "refresh_provider_fw_rules": Operation(),
+    "refresh_provider_fw_rules": Operation(lack=True),
     "set_host_enabled": Operation(),
 }
 

@@ -63,11 +63,12 @@ class Journal:
             found.setdefault(request, []).append((method, outcome, ended / 1e6 if ended else None))
         return found
 
-    def success(self, cast):
-        """When it succeeded; None as long as it has not."""
+    def ending(self, cast, outcomes):
+        """When it ended so; None as long as it has not."""
         try:
             rows = self.query("SELECT finished_at FROM journal WHERE request_id = ? AND method = ? "
-                              "AND outcome = 'succeeded' AND finished_at IS NOT NULL", (cast.request, cast.method))
+                              f"AND outcome IN ({', '.join('?' * len(outcomes))}) AND finished_at IS NOT NULL",
+                              (cast.request, cast.method, *outcomes))
         except sqlite3.OperationalError:
             return None  # there is no journal yet
         return QuietEnd(cast.method, rows[0][0] / 1e6) if rows else None
